@@ -1,0 +1,13 @@
+//! The ground floor: what every room speaks of. Errors say whose fault they are, units live in
+//! types, settings are declared once, bodies stream.
+
+pub mod body;
+pub mod failure;
+pub mod id;
+pub mod settings;
+pub mod units;
+
+pub use body::{Body, BodyError, Duplex};
+pub use failure::{Failure, Fault};
+pub use id::RequestId;
+pub use units::{ByteSize, Quality};

@@ -1,0 +1,1 @@
+//! HTTP caching: policy (pure) and a bounded store.

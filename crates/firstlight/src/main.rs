@@ -1,0 +1,2 @@
+//! The binary: reads arguments and the environment, prints, nothing else.
+fn main() {}

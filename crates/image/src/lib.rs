@@ -1,0 +1,1 @@
+//! Choose a variant; decode, place, resize, encode (pure).

@@ -1,0 +1,1 @@
+//! Progressive JPEG: scan script, writer, scan map (pure).

@@ -1,0 +1,1 @@
+//! The features, a directory each; list.rs is their order.

@@ -1,0 +1,1 @@
+//! Upstream client: pools, address guard, redirects, upgrades.

@@ -1,0 +1,1 @@
+//! Test rig: origin, clients that record frames, an emulated link, a browser (dev only).

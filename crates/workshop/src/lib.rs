@@ -1,0 +1,1 @@
+//! CPU work: admission by cost, one flight per result, deadlines.
