@@ -1,1 +1,19 @@
-//! Progressive JPEG: scan script, writer, scan map (pure).
+//! JPEG, and above all progressive JPEG: an encoder with its own scan script that knows the exact
+//! offset at which each scan has been shown, a map of any file's scans that never touches entropy
+//! data, and a decoder behind limits. Pure: bytes and pixels in, bytes and pixels out.
+
+pub mod decode;
+pub mod encode;
+pub mod error;
+pub mod map;
+pub mod planes;
+pub mod previews;
+pub mod scan;
+
+pub use decode::{DecodeOptions, Decoded, Pixels, decode};
+pub use encode::{EncodeOptions, Encoded, RECORD, Tables, encode};
+pub use error::JpegError;
+pub use map::{Component, Limits, Process, ScanMap, map_scans};
+pub use planes::{Plane, Planes, Subsampling, gray_to_planes, rgb_to_planes};
+pub use previews::scan_previews;
+pub use scan::{Outline, Scan};
