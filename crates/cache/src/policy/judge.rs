@@ -1,0 +1,215 @@
+//! Whether a response may be kept (RFC 9111 §3) and how long it is fresh (§4.2.1).
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use http::header::{AGE, AUTHORIZATION, CONTENT_RANGE, DATE, EXPIRES, LAST_MODIFIED, SET_COOKIE};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+
+use super::control::delta_seconds;
+use super::{Control, Freshness, Vary, has_validator};
+
+/// A response and the request it answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Received<'a> {
+    /// The request's method.
+    pub method: &'a Method,
+    /// The request's headers.
+    pub request: &'a HeaderMap,
+    /// The response's status.
+    pub status: StatusCode,
+    /// The response's headers.
+    pub headers: &'a HeaderMap,
+    /// When the request was sent.
+    pub asked: SystemTime,
+    /// When the response came.
+    pub received: SystemTime,
+}
+
+/// What the site adds to the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// How long a response is fresh that says nothing of it; zero: it is asked for again each
+    /// time.
+    pub default_fresh: Duration,
+    /// Whether such a response is fresh for a tenth of the time since it was last changed
+    /// (RFC 9111 §4.2.2), a day at most.
+    pub heuristic: bool,
+    /// How long a response may cover an origin that fails, where it does not say so itself.
+    pub stale_if_error: Duration,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            default_fresh: Duration::ZERO,
+            heuristic: false,
+            stale_if_error: Duration::ZERO,
+        }
+    }
+}
+
+/// The longest heuristic freshness (RFC 9111 §4.2.2 asks for caution beyond it).
+const HEURISTIC_LIMIT: Duration = Duration::from_secs(86_400);
+
+/// Why a response is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Only answers to GET are kept.
+    Method,
+    /// A status that is not understood or is no whole answer.
+    Status,
+    /// `no-store`, in the request or in the response.
+    NoStore,
+    /// `private`.
+    Private,
+    /// The request was authorised and the response does not allow it.
+    Authorization,
+    /// The response sets a cookie.
+    SetCookie,
+    /// `Vary: *`.
+    VaryAny,
+    /// Nothing says that it may be used again, and it cannot be validated.
+    NoFreshness,
+}
+
+impl Refusal {
+    /// The reason in few words.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Method => "the method is not GET",
+            Self::Status => "the status is not one that is kept",
+            Self::NoStore => "no-store",
+            Self::Private => "private",
+            Self::Authorization => "the request was authorised",
+            Self::SetCookie => "the response sets a cookie",
+            Self::VaryAny => "Vary: *",
+            Self::NoFreshness => "no freshness and no validator",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason())
+    }
+}
+
+/// Whether a response may be kept, and if so how long it may be used.
+///
+/// # Errors
+/// The first rule that forbids it.
+pub fn judge(what: &Received<'_>, rules: &Rules) -> Result<Freshness, Refusal> {
+    let control = Control::of(what.headers);
+    permitted(what, &control)?;
+    let explicit = explicit_lifetime(what, &control);
+    let lifetime = match explicit {
+        Some(lifetime) => lifetime,
+        None if is_heuristically_cacheable(what.status) => unspoken_lifetime(what, rules),
+        None => return Err(Refusal::NoFreshness),
+    };
+    let lifetime = if control.no_cache {
+        Duration::ZERO
+    } else {
+        lifetime
+    };
+    let freshness = Freshness {
+        received: what.received,
+        initial_age: initial_age(what),
+        lifetime,
+        stale_while_revalidate: stale(&control, control.stale_while_revalidate, Duration::ZERO),
+        stale_if_error: stale(&control, control.stale_if_error, rules.stale_if_error),
+    };
+    let of_use = !lifetime.is_zero() || has_validator(what.headers);
+    of_use.then_some(freshness).ok_or(Refusal::NoFreshness)
+}
+
+fn permitted(what: &Received<'_>, control: &Control) -> Result<(), Refusal> {
+    let authorised = what.request.contains_key(AUTHORIZATION);
+    let allows_authorised = control.public || control.must_revalidate || control.s_maxage.is_some();
+    let rules = [
+        (*what.method != Method::GET, Refusal::Method),
+        (!is_understood(what), Refusal::Status),
+        (
+            control.no_store || Control::of(what.request).no_store,
+            Refusal::NoStore,
+        ),
+        (control.private, Refusal::Private),
+        (authorised && !allows_authorised, Refusal::Authorization),
+        // A cookie is for one client, whatever else the response says.
+        (what.headers.contains_key(SET_COOKIE), Refusal::SetCookie),
+        (Vary::of(what.headers) == Vary::Any, Refusal::VaryAny),
+    ];
+    match rules.into_iter().find(|(applies, _)| *applies) {
+        Some((_, refusal)) => Err(refusal),
+        None => Ok(()),
+    }
+}
+
+/// Whether the status is final, whole, and one whose meaning for caching is known.
+fn is_understood(what: &Received<'_>) -> bool {
+    let status = what.status;
+    let known = is_heuristically_cacheable(status) || matches!(status.as_u16(), 302 | 307 | 451);
+    known && !what.headers.contains_key(CONTENT_RANGE)
+}
+
+/// RFC 9110 §15.1, without 206.
+fn is_heuristically_cacheable(status: StatusCode) -> bool {
+    matches!(
+        status.as_u16(),
+        200 | 203 | 204 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501
+    )
+}
+
+fn explicit_lifetime(what: &Received<'_>, control: &Control) -> Option<Duration> {
+    control.lifetime().or_else(|| {
+        what.headers.get(EXPIRES)?;
+        // A date that cannot be read is in the past (RFC 9111 §5.3), and of several none is to be
+        // believed.
+        let several = what.headers.get_all(EXPIRES).iter().nth(1).is_some();
+        let expires = date(what.headers, EXPIRES).filter(|_| !several);
+        let since = date(what.headers, DATE).unwrap_or(what.received);
+        let lifetime = expires.and_then(|expires| expires.duration_since(since).ok());
+        Some(lifetime.unwrap_or_default())
+    })
+}
+
+fn unspoken_lifetime(what: &Received<'_>, rules: &Rules) -> Duration {
+    if !rules.default_fresh.is_zero() {
+        return rules.default_fresh;
+    }
+    let since = date(what.headers, DATE).unwrap_or(what.received);
+    date(what.headers, LAST_MODIFIED)
+        .filter(|_| rules.heuristic)
+        .and_then(|changed| since.duration_since(changed).ok())
+        .map_or(Duration::ZERO, |age| (age / 10).min(HEURISTIC_LIMIT))
+}
+
+/// How long it may be used when stale; not at all if the response says so.
+fn stale(control: &Control, own: Option<Duration>, default: Duration) -> Duration {
+    // DEVIATION: RFC 9111 §5.2.2.10 reads proxy-revalidate into s-maxage. Sites that send
+    // `s-maxage=60, stale-while-revalidate=600` mean both, so only the words themselves count.
+    if control.must_revalidate || control.proxy_revalidate || control.no_cache {
+        Duration::ZERO
+    } else {
+        own.unwrap_or(default)
+    }
+}
+
+/// RFC 9111 §4.2.3.
+fn initial_age(what: &Received<'_>) -> Duration {
+    let apparent = date(what.headers, DATE)
+        .and_then(|date| what.received.duration_since(date).ok())
+        .unwrap_or_default();
+    let told = what
+        .headers
+        .get(AGE)
+        .and_then(|value| delta_seconds(value.as_bytes()))
+        .unwrap_or_default();
+    let delay = what.received.duration_since(what.asked).unwrap_or_default();
+    apparent.max(told + delay)
+}
+
+fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()
+}
