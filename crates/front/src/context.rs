@@ -1,0 +1,24 @@
+//! What serving a connection takes besides its bytes.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::settings::FrontSettings;
+use crate::socket::SocketHandle;
+
+/// What serving a connection takes besides its bytes; the same for every HTTP version.
+#[derive(Clone)]
+pub struct ConnectionContext {
+    /// Who is connected, for the modules.
+    pub connection: Arc<pipeline::Connection>,
+    /// Finds the pipeline of a request.
+    pub directory: Arc<dyn pipeline::Directory>,
+    /// The settings that were in force when the connection came.
+    pub settings: Arc<FrontSettings>,
+    /// The socket under the connection, to choose late what it sends. Absent where the bytes do
+    /// not go to a socket of the kernel.
+    pub socket: Option<SocketHandle>,
+    /// Cancelled when the server shuts down: no new requests, those in flight are finished.
+    pub shutdown: CancellationToken,
+}

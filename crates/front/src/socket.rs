@@ -1,0 +1,163 @@
+//! A TCP connection that is written to as late as possible.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+
+use base::ByteSize;
+use pipeline::NetworkEstimate;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::TcpStream;
+
+mod kernel;
+
+/// A TCP connection that is written to as late as possible.
+///
+/// With late binding on, a write waits until the kernel holds less unsent than the low-water mark
+/// (`TCP_NOTSENT_LOWAT`), so that what comes next is chosen when it can leave, not before.
+#[derive(Debug)]
+pub struct Socket {
+    shared: Arc<Shared>,
+    stream: TcpStream,
+}
+
+/// Asks and tells a [`Socket`] that is somewhere below other layers. Outlives it harmlessly.
+#[derive(Clone, Debug)]
+pub struct SocketHandle {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// The descriptor while the socket is open. Asking the kernel holds the lock, so that the
+    /// number cannot be closed and given to another file in between.
+    descriptor: Mutex<Option<kernel::Descriptor>>,
+    late: AtomicBool,
+}
+
+impl Socket {
+    /// Takes over a connection: no delay for small writes, and a low-water mark of `unsent` bytes.
+    /// What the kernel does not offer is left as it is.
+    pub fn new(stream: TcpStream, unsent: ByteSize) -> Self {
+        let _ = stream.set_nodelay(true);
+        kernel::set_unsent_low_water(&stream, unsent);
+        let shared = Shared {
+            descriptor: Mutex::new(kernel::descriptor(&stream)),
+            late: AtomicBool::new(false),
+        };
+        Self {
+            shared: Arc::new(shared),
+            stream,
+        }
+    }
+
+    /// A handle to ask and tell the socket from above.
+    pub fn handle(&self) -> SocketHandle {
+        SocketHandle {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// What the kernel knows of the path; one system call.
+    pub fn estimate(&self) -> NetworkEstimate {
+        self.handle().estimate()
+    }
+
+    /// Waits until the kernel holds less unsent than the low-water mark. Writes succeed beyond
+    /// it, and the runtime remembers that the socket was writable, so the kernel is asked each
+    /// time; asking also arms the wake-up.
+    fn poll_room(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.shared.late.load(Ordering::Relaxed) {
+            return Poll::Ready(Ok(()));
+        }
+        loop {
+            ready!(self.stream.poll_write_ready(context))?;
+            let asked = self.stream.try_io(Interest::WRITABLE, || {
+                if kernel::has_room(&self.stream)? {
+                    Ok(())
+                } else {
+                    Err(io::ErrorKind::WouldBlock.into())
+                }
+            });
+            match asked {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                other => return Poll::Ready(other),
+            }
+        }
+    }
+}
+
+impl SocketHandle {
+    /// What the kernel knows of the path; one system call. Empty after the socket has closed.
+    pub fn estimate(&self) -> NetworkEstimate {
+        let descriptor = self
+            .shared
+            .descriptor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        descriptor.as_ref().map(kernel::estimate).unwrap_or_default()
+    }
+
+    /// Switches late binding on or off. It costs a system call a write.
+    pub fn set_late(&self, late: bool) {
+        self.shared.late.store(late, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let mut descriptor = self
+            .shared
+            .descriptor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *descriptor = None;
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_room(context))?;
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_room(context))?;
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests;

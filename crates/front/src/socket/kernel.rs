@@ -1,0 +1,138 @@
+//! The few questions about a TCP socket that the standard library does not ask.
+#![cfg_attr(
+    target_os = "linux",
+    expect(
+        unsafe_code,
+        reason = "TCP_INFO, TCP_NOTSENT_LOWAT and poll have no safe wrapper among our dependencies"
+    )
+)]
+
+use std::io;
+
+use base::ByteSize;
+use pipeline::NetworkEstimate;
+use tokio::net::TcpStream;
+
+#[cfg(target_os = "linux")]
+pub(super) use linux::{Descriptor, descriptor, estimate, has_room, set_unsent_low_water};
+#[cfg(not(target_os = "linux"))]
+pub(super) use other::{Descriptor, descriptor, estimate, has_room, set_unsent_low_water};
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::mem::{offset_of, size_of, zeroed};
+    use std::os::fd::{AsRawFd, RawFd};
+    use std::time::Duration;
+
+    use super::{ByteSize, NetworkEstimate, TcpStream, io};
+
+    /// The number of an open socket; valid only while the socket is open.
+    #[derive(Debug)]
+    pub struct Descriptor(RawFd);
+
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "other systems have no descriptor to ask"
+    )]
+    pub fn descriptor(stream: &TcpStream) -> Option<Descriptor> {
+        Some(Descriptor(stream.as_raw_fd()))
+    }
+
+    /// Sets `TCP_NOTSENT_LOWAT`; old kernels that lack it keep their own mark.
+    pub fn set_unsent_low_water(stream: &TcpStream, unsent: ByteSize) {
+        let mark = libc::c_int::try_from(unsent.bytes()).unwrap_or(libc::c_int::MAX);
+        // SAFETY: `mark` lives through the call and its size is passed; the descriptor is open as
+        // long as `stream` is borrowed.
+        unsafe {
+            libc::setsockopt(
+                stream.as_raw_fd(),
+                libc::IPPROTO_TCP,
+                libc::TCP_NOTSENT_LOWAT,
+                (&raw const mark).cast(),
+                size_of::<libc::c_int>() as libc::socklen_t,
+            );
+        }
+    }
+
+    /// Whether less is unsent than the low-water mark, by `poll(2)`; if not, the kernel will wake
+    /// whoever waits for the socket to become writable.
+    pub fn has_room(stream: &TcpStream) -> io::Result<bool> {
+        let mut query = libc::pollfd {
+            fd: stream.as_raw_fd(),
+            events: libc::POLLOUT,
+            revents: 0,
+        };
+        // SAFETY: `query` is one valid `pollfd`, one is the count passed; a time-out of 0 returns
+        // at once.
+        let answer = unsafe { libc::poll(&raw mut query, 1, 0) };
+        match answer {
+            0 => Ok(false),
+            // An error or hang-up counts as room: the write will tell.
+            1.. => Ok(true),
+            _ => {
+                let error = io::Error::last_os_error();
+                match error.kind() {
+                    io::ErrorKind::Interrupted => Ok(true),
+                    _ => Err(error),
+                }
+            }
+        }
+    }
+
+    /// Reads `TCP_INFO`. Fields that an old kernel does not fill are absent.
+    pub fn estimate(descriptor: &Descriptor) -> NetworkEstimate {
+        // SAFETY: `tcp_info` is plain integers, for which zero is a value.
+        let mut info: libc::tcp_info = unsafe { zeroed() };
+        let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
+        // SAFETY: the kernel writes at most `length` bytes into `info`, which has that size; the
+        // caller holds the lock that keeps the descriptor open.
+        let answer = unsafe {
+            libc::getsockopt(
+                descriptor.0,
+                libc::IPPROTO_TCP,
+                libc::TCP_INFO,
+                (&raw mut info).cast(),
+                &raw mut length,
+            )
+        };
+        if answer != 0 {
+            return NetworkEstimate::default();
+        }
+        let filled = |end: usize| length as usize >= end;
+        let micros = |value: u32| (value != 0).then(|| Duration::from_micros(value.into()));
+        NetworkEstimate {
+            rtt: micros(info.tcpi_rtt),
+            // The kernel says `u32::MAX` until it has measured one.
+            min_rtt: micros(info.tcpi_min_rtt).filter(|_| {
+                filled(offset_of!(libc::tcp_info, tcpi_min_rtt) + 4) && info.tcpi_min_rtt != u32::MAX
+            }),
+            delivery_rate: (filled(offset_of!(libc::tcp_info, tcpi_delivery_rate) + 8)
+                && info.tcpi_delivery_rate != 0)
+                .then_some(info.tcpi_delivery_rate),
+            retransmits: info.tcpi_total_retrans,
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod other {
+    use super::{ByteSize, NetworkEstimate, TcpStream, io};
+
+    /// Nothing to ask here.
+    #[derive(Debug)]
+    pub struct Descriptor;
+
+    pub fn descriptor(_stream: &TcpStream) -> Option<Descriptor> {
+        None
+    }
+
+    pub fn set_unsent_low_water(_stream: &TcpStream, _unsent: ByteSize) {}
+
+    pub fn has_room(_stream: &TcpStream) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    pub fn estimate(_descriptor: &Descriptor) -> NetworkEstimate {
+        NetworkEstimate::default()
+    }
+}
