@@ -1,0 +1,39 @@
+//! One function per parser of outside bytes, for `cargo fuzz` and for the smoke run.
+//!
+//! A target takes any bytes and returns. It panics only if the parser breaks a promise.
+
+mod mutate;
+
+pub use mutate::{fingerprint, mutate};
+
+/// Files to begin with: name and content.
+pub type Seeds = Vec<(&'static str, Vec<u8>)>;
+
+/// A parser of outside bytes.
+#[derive(Clone, Copy)]
+pub struct Target {
+    /// Its name: that of its corpus and of its file in `fuzz/fuzz_targets`.
+    pub name: &'static str,
+    /// Feeds it one input.
+    pub run: fn(&[u8]),
+    /// Makes the corpus to begin with, by our own code.
+    pub seeds: fn() -> Seeds,
+}
+
+/// Every target.
+pub const TARGETS: &[Target] = &[];
+
+/// Feeds `input` to the target called `name`.
+///
+/// # Panics
+/// If there is no such target, or the parser breaks a promise.
+#[expect(
+    clippy::panic,
+    reason = "a fuzz target reports what it finds by panicking"
+)]
+pub fn run(name: &str, input: &[u8]) {
+    match TARGETS.iter().find(|target| target.name == name) {
+        Some(target) => (target.run)(input),
+        None => panic!("no fuzz target `{name}`"),
+    }
+}

@@ -1,0 +1,63 @@
+//! The Debian packages that tests and benches run Firstlight beside. Nothing is built from them.
+
+use std::process::Command;
+
+use crate::shell::{self, Outcome};
+
+/// Program, package, what it is for.
+const WANTED: [(&str, &str, &str); 5] = [
+    ("nginx", "nginx", "an origin and a peer"),
+    ("h2o", "h2o", "a peer"),
+    ("nghttpd", "nghttp2", "a peer"),
+    ("chromium", "chromium", "the browser of the page tests"),
+    ("ip", "iproute2", "network namespaces of the emulated link"),
+];
+
+/// Installs what is missing where that is possible, and says loudly what stays missing. A missing
+/// package fails nothing: the tests that need it skip themselves as loudly.
+///
+/// # Errors
+/// None.
+pub fn install() -> Outcome {
+    let missing: Vec<_> = WANTED
+        .iter()
+        .filter(|(program, ..)| !shell::exists(program))
+        .collect();
+    if missing.is_empty() {
+        println!("every package is here");
+        return Ok(());
+    }
+    if !is_root() || !shell::exists("apt-get") {
+        report(&missing, "not root, or no apt-get");
+        return Ok(());
+    }
+    let _ = shell::run(apt(&["update", "-q"]));
+    for (_, package, _) in &missing {
+        // One at a time: a package that cannot be had must not keep the others away.
+        let _ = shell::run(apt(&["install", "-qy", "--no-install-recommends", package]));
+    }
+    let missing: Vec<_> = missing
+        .into_iter()
+        .filter(|(program, ..)| !shell::exists(program))
+        .collect();
+    report(&missing, "apt-get did not install it");
+    Ok(())
+}
+
+fn report(missing: &[&(&str, &str, &str)], why: &str) {
+    for (program, package, purpose) in missing {
+        shell::skip(&format!("`{program}` (package {package}, {purpose})"), why);
+    }
+}
+
+fn apt(arguments: &[&str]) -> Command {
+    let mut command = shell::command("apt-get", arguments);
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+fn is_root() -> bool {
+    let mut id = shell::command("id", &["-u"]);
+    id.output()
+        .is_ok_and(|output| output.stdout.starts_with(b"0\n"))
+}
