@@ -1,6 +1,6 @@
 //! From a file to pixels, behind limits.
 
-use crate::{JpegError, Limits, Process};
+use crate::{JpegError, Limits, Process, full, map_scans};
 
 /// How to decode.
 #[derive(Clone, Copy)]
@@ -72,6 +72,38 @@ pub struct Decoded {
 /// [`JpegError::Malformed`] and [`JpegError::Corrupt`] for damaged ones,
 /// [`JpegError::Cancelled`].
 pub fn decode(bytes: &[u8], options: &DecodeOptions<'_>) -> Result<Decoded, JpegError> {
-    let _ = (bytes, options);
-    todo!()
+    let map = map_scans(bytes, &options.limits)?;
+    if !map.complete && !options.lenient {
+        return Err(JpegError::Truncated {
+            length: bytes.len(),
+        });
+    }
+    if map.process == Process::Other {
+        return Err(JpegError::Unsupported {
+            what: "lossless, hierarchical or arithmetic coding",
+        });
+    }
+    if map.precision != 8 {
+        return Err(JpegError::Unsupported {
+            what: "samples of other than 8 bits",
+        });
+    }
+    if (options.cancel)() {
+        return Err(JpegError::Cancelled);
+    }
+    let pixels = full::pixels(bytes, &map)?;
+    if (options.cancel)() {
+        return Err(JpegError::Cancelled);
+    }
+    Ok(Decoded {
+        width: map.width,
+        height: map.height,
+        full_width: map.width,
+        full_height: map.height,
+        pixels,
+        icc: map.icc(bytes),
+        exif: map.exif(bytes).map(<[u8]>::to_vec),
+        process: map.process,
+        truncated: !map.complete,
+    })
 }

@@ -1,6 +1,6 @@
 //! From pixels to a file.
 
-use crate::{JpegError, Outline, Planes, Scan};
+use crate::{JpegError, Outline, Planes, Scan, WriteOptions, forward, quantisation, writer};
 
 /// Which quantisation tables scale with the quality.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -80,5 +80,26 @@ impl Encoded {
 /// 100, or the EXIF data does not fit one segment or the profile 255.
 pub fn encode(planes: &Planes, options: &EncodeOptions<'_>) -> Result<Encoded, JpegError> {
     planes.check()?;
-    todo!("{options:?}")
+    if !(1..=100).contains(&options.quality) {
+        return Err(JpegError::InvalidInput {
+            what: "the quality must be 1 to 100",
+        });
+    }
+    let tables = quantisation::tables(options.tables, options.quality);
+    let coefficients = forward::coefficients(planes, &tables);
+    let mut how = WriteOptions {
+        progressive: options.progressive,
+        preview_budget: options.preview_budget,
+        icc: options.icc,
+        exif: options.exif,
+    };
+    let encoded = writer::write(&coefficients, &how)?;
+    if options.progressive && encoded.bytes.len() < options.baseline_below {
+        how.progressive = false;
+        let baseline = writer::write(&coefficients, &how)?;
+        if baseline.bytes.len() < encoded.bytes.len() {
+            return Ok(baseline);
+        }
+    }
+    Ok(encoded)
 }

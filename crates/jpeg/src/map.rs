@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use crate::markers::{APP1, APP2, APP14, DRI, EOI, EXIF, ICC, RST0, RST7, SOI, SOS, TEM};
 use crate::{JpegError, Outline, Scan};
 
 /// What a file may ask for, checked before anything large is allocated.
@@ -98,6 +99,18 @@ impl ScanMap {
     pub fn outline(&self) -> Outline {
         Outline::new(&self.scans, self.components.len(), self.length)
     }
+
+    /// The EXIF data (the TIFF part) of the file that this map was made from.
+    pub fn exif<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        bytes.get(self.exif.clone()?)
+    }
+
+    /// The colour profile of the file that this map was made from, if it is there as a whole.
+    pub fn icc(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let parts = self.icc.iter().map(|part| bytes.get(part.clone()));
+        let profile = parts.collect::<Option<Vec<_>>>()?.concat();
+        (!profile.is_empty()).then_some(profile)
+    }
 }
 
 /// Maps a file. Costs one pass over its bytes at memory speed.
@@ -109,5 +122,336 @@ impl ScanMap {
 /// [`JpegError::NotJpeg`], [`JpegError::Malformed`], [`JpegError::Truncated`] before the first
 /// scan, [`JpegError::LimitExceeded`].
 pub fn map_scans(bytes: &[u8], limits: &Limits) -> Result<ScanMap, JpegError> {
-    todo!("{bytes:?} {limits:?}")
+    if bytes.get(..2) != Some(&[0xFF, SOI]) {
+        return Err(JpegError::NotJpeg);
+    }
+    within("bytes", limits.max_bytes as u64, bytes.len() as u64)?;
+    let mut walk = Walk {
+        bytes,
+        limits,
+        at: 2,
+        found: Found::default(),
+    };
+    let complete = walk.run()?;
+    walk.finish(complete)
+}
+
+/// Checks one limit.
+fn within(what: &'static str, limit: u64, found: u64) -> Result<(), JpegError> {
+    if found > limit {
+        return Err(JpegError::LimitExceeded { what, limit, found });
+    }
+    Ok(())
+}
+
+/// A walk over the segments of a file.
+struct Walk<'a> {
+    bytes: &'a [u8],
+    limits: &'a Limits,
+    at: usize,
+    found: Found,
+}
+
+/// What the walk has met so far.
+#[derive(Default)]
+struct Found {
+    frame: Option<Frame>,
+    scans: Vec<Scan>,
+    restart_interval: u16,
+    adobe: Option<u8>,
+    exif: Option<Range<usize>>,
+    /// Number and place of each part of the profile, and how many there should be.
+    icc: Vec<(u8, u8, Range<usize>)>,
+}
+
+struct Frame {
+    width: u32,
+    height: u32,
+    precision: u8,
+    process: Process,
+    components: Vec<Component>,
+}
+
+impl Walk<'_> {
+    /// Walks to the end of the picture; tells whether EOI was there.
+    fn run(&mut self) -> Result<bool, JpegError> {
+        while let Some(marker) = self.next_marker() {
+            match marker {
+                EOI => return Ok(true),
+                SOI | TEM | RST0..=RST7 => {}
+                _ => {
+                    let Some(segment) = self.segment()? else {
+                        return Ok(false);
+                    };
+                    self.visit(marker, segment)?;
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Steps behind the next marker. Stray bytes before it are skipped, as decoders do.
+    fn next_marker(&mut self) -> Option<u8> {
+        loop {
+            let rest = self.bytes.get(self.at..)?;
+            self.at += find_ff(rest)?;
+            while self.bytes.get(self.at) == Some(&0xFF) {
+                self.at += 1;
+            }
+            let marker = *self.bytes.get(self.at)?;
+            self.at += 1;
+            if marker != 0 {
+                return Some(marker);
+            }
+        }
+    }
+
+    /// The range of the segment's content, stepping behind it; none if the file ends inside it.
+    fn segment(&mut self) -> Result<Option<Range<usize>>, JpegError> {
+        let Some(length) = be16(self.bytes, self.at) else {
+            return Ok(None);
+        };
+        if length < 2 {
+            return malformed(self.at, "a segment shorter than its own length field");
+        }
+        let content = self.at + 2..self.at + length;
+        if content.end > self.bytes.len() {
+            return Ok(None);
+        }
+        self.at = content.end;
+        Ok(Some(content))
+    }
+
+    fn visit(&mut self, marker: u8, segment: Range<usize>) -> Result<(), JpegError> {
+        match marker {
+            0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => self.frame(marker, segment),
+            SOS => self.scan(segment),
+            DRI => {
+                if let Some(interval) = be16(self.bytes, segment.start) {
+                    self.found.restart_interval = interval as u16;
+                }
+                Ok(())
+            }
+            APP1 | APP2 | APP14 => {
+                self.metadata(marker, segment);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn frame(&mut self, marker: u8, segment: Range<usize>) -> Result<(), JpegError> {
+        let at = segment.start;
+        if self.found.frame.is_some() {
+            return malformed(at, "a second frame header");
+        }
+        let content = &self.bytes[segment];
+        let &[precision, h1, h0, w1, w0, count, ref list @ ..] = content else {
+            return malformed(at, "a frame header that is too short");
+        };
+        let (width, height) = (u16::from_be_bytes([w1, w0]), u16::from_be_bytes([h1, h0]));
+        if height == 0 {
+            return Err(JpegError::Unsupported {
+                what: "a height given only after the first scan",
+            });
+        }
+        if width == 0 {
+            return malformed(at, "a width of 0");
+        }
+        if list.len() != 3 * usize::from(count) || !(1..=4).contains(&count) {
+            return malformed(at, "a frame of other than one to four components");
+        }
+        let (width, height) = (u32::from(width), u32::from(height));
+        within(
+            "pixels a side",
+            self.limits.max_side.into(),
+            width.max(height).into(),
+        )?;
+        within(
+            "pixels",
+            self.limits.max_pixels,
+            u64::from(width) * u64::from(height),
+        )?;
+        let process = match marker {
+            0xC0 => Process::Baseline,
+            0xC1 => Process::Extended,
+            0xC2 => Process::Progressive,
+            _ => Process::Other,
+        };
+        let components = list.chunks_exact(3).map(component).collect::<Vec<_>>();
+        for (index, component) in components.iter().enumerate() {
+            if !(1..=4).contains(&component.horizontal) || !(1..=4).contains(&component.vertical) {
+                return malformed(at, "a sampling factor other than 1 to 4");
+            }
+            if component.table > 3 || components[..index].iter().any(|c| c.id == component.id) {
+                return malformed(at, "a component with a repeated name or no table");
+            }
+        }
+        self.found.frame = Some(Frame {
+            width,
+            height,
+            precision,
+            process,
+            components,
+        });
+        Ok(())
+    }
+
+    fn scan(&mut self, segment: Range<usize>) -> Result<(), JpegError> {
+        let at = segment.start;
+        let Some(frame) = &self.found.frame else {
+            return malformed(at, "a scan before the frame header");
+        };
+        within(
+            "scans",
+            self.limits.max_scans as u64,
+            self.found.scans.len() as u64 + 1,
+        )?;
+        let content = &self.bytes[segment.clone()];
+        let Some((&count, rest)) = content.split_first() else {
+            return malformed(at, "an empty scan header");
+        };
+        let count = usize::from(count);
+        if !(1..=4).contains(&count) || rest.len() != 2 * count + 3 {
+            return malformed(at, "a scan header of the wrong length");
+        }
+        let mut components = Vec::with_capacity(count);
+        for selector in rest[..2 * count].chunks_exact(2) {
+            match frame.components.iter().position(|c| c.id == selector[0]) {
+                Some(index) if !components.contains(&index) => components.push(index),
+                _ => return malformed(at, "a scan of an unknown or repeated component"),
+            }
+        }
+        let (band_start, band_end, bits) =
+            (rest[2 * count], rest[2 * count + 1], rest[2 * count + 2]);
+        if frame.process == Process::Progressive && (band_start > band_end || band_end > 63) {
+            return malformed(at, "a scan of an impossible band");
+        }
+        let data = segment.end;
+        let end = data + entropy_length(&self.bytes[data..]);
+        if let Some(previous) = self.found.scans.last_mut() {
+            previous.shown_at = data;
+        }
+        self.found.scans.push(Scan {
+            start: at - 4,
+            data,
+            end,
+            shown_at: end,
+            components,
+            band_start,
+            band_end,
+            high_bit: bits >> 4,
+            low_bit: bits & 15,
+        });
+        self.at = end;
+        Ok(())
+    }
+
+    fn metadata(&mut self, marker: u8, segment: Range<usize>) {
+        let content = &self.bytes[segment.clone()];
+        if marker == APP14 && content.starts_with(b"Adobe") {
+            self.found.adobe = content.get(11).copied();
+        } else if marker == APP1 && content.starts_with(EXIF) && self.found.exif.is_none() {
+            self.found.exif = Some(segment.start + EXIF.len()..segment.end);
+        } else if marker == APP2
+            && let Some([number, total, ..]) = content.strip_prefix(ICC)
+        {
+            let place = segment.start + ICC.len() + 2..segment.end;
+            self.found.icc.push((*number, *total, place));
+        }
+    }
+
+    fn finish(mut self, complete: bool) -> Result<ScanMap, JpegError> {
+        let length = if complete { self.at } else { self.bytes.len() };
+        let (Some(frame), Some(last)) = (self.found.frame, self.found.scans.last_mut()) else {
+            if complete {
+                return malformed(length, "an end before any scan");
+            }
+            return Err(JpegError::Truncated { length });
+        };
+        last.shown_at = length;
+        Ok(ScanMap {
+            width: frame.width,
+            height: frame.height,
+            precision: frame.precision,
+            process: frame.process,
+            components: frame.components,
+            header_end: self.found.scans.first().map_or(0, |scan| scan.data),
+            scans: self.found.scans,
+            length,
+            complete,
+            restart_interval: self.found.restart_interval,
+            adobe: self.found.adobe,
+            exif: self.found.exif,
+            icc: profile_parts(self.found.icc),
+        })
+    }
+}
+
+fn malformed<T>(offset: usize, what: &'static str) -> Result<T, JpegError> {
+    Err(JpegError::Malformed { offset, what })
+}
+
+fn component(entry: &[u8]) -> Component {
+    Component {
+        id: entry[0],
+        horizontal: entry[1] >> 4,
+        vertical: entry[1] & 15,
+        table: entry[2],
+    }
+}
+
+/// The parts of a colour profile in order, or nothing when one is missing or doubled: half a
+/// profile is worse than none.
+fn profile_parts(mut parts: Vec<(u8, u8, Range<usize>)>) -> Vec<Range<usize>> {
+    parts.sort_by_key(|part| part.0);
+    let whole = parts
+        .iter()
+        .enumerate()
+        .all(|(index, &(number, total, _))| {
+            usize::from(number) == index + 1 && usize::from(total) == parts.len()
+        });
+    if whole {
+        parts.into_iter().map(|part| part.2).collect()
+    } else {
+        Vec::new()
+    }
+}
+
+/// How many bytes of entropy-coded data lie before the next marker other than a restart.
+fn entropy_length(data: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(step) = find_ff(&data[at..]) {
+        at += step;
+        match data.get(at + 1) {
+            Some(0 | RST0..=RST7) => at += 2,
+            // A fill byte before a marker, or before another fill byte.
+            Some(0xFF) => at += 1,
+            Some(_) => return at,
+            None => return data.len(),
+        }
+    }
+    data.len()
+}
+
+/// Where the first 0xFF is.
+fn find_ff(data: &[u8]) -> Option<usize> {
+    const STEP: usize = 32;
+    // Whole steps without a branch per byte, which the compiler turns into vector compares.
+    let clear = data
+        .chunks_exact(STEP)
+        .take_while(|step| !step.iter().fold(false, |any, byte| any | (*byte == 0xFF)))
+        .count();
+    let from = clear * STEP;
+    data[from..]
+        .iter()
+        .position(|byte| *byte == 0xFF)
+        .map(|at| from + at)
+}
+
+fn be16(bytes: &[u8], at: usize) -> Option<usize> {
+    match bytes.get(at..at + 2) {
+        Some(&[high, low]) => Some(usize::from(u16::from_be_bytes([high, low]))),
+        _ => None,
+    }
 }

@@ -1,6 +1,6 @@
 //! Planar pixels: what the encoder takes and what decoding can give.
 
-use crate::JpegError;
+use crate::{JpegError, vectors};
 
 /// One component of a picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +105,122 @@ pub fn rgb_to_planes(
     subsampling: Subsampling,
 ) -> Result<Planes, JpegError> {
     check_pixels(rgb, width, height, 3)?;
-    todo!("{subsampling:?}")
+    let mut picture = Picture {
+        rgb,
+        width,
+        height,
+        planes: Default::default(),
+    };
+    let (factor, colour_width, colour_height) = match subsampling {
+        Subsampling::Full => (1, width, height),
+        Subsampling::Quarter => (2, width.div_ceil(2), height.div_ceil(2)),
+    };
+    match subsampling {
+        Subsampling::Full => picture.full(),
+        Subsampling::Quarter => picture.quarter(),
+    }
+    let [y, cb, cr] = picture.planes;
+    let luma = plane(y, width, height, factor);
+    let colour = |data| plane(data, colour_width, colour_height, 1);
+    Ok(Planes {
+        width,
+        height,
+        components: vec![luma, colour(cb), colour(cr)],
+    })
+}
+
+fn plane(data: Vec<u8>, width: usize, height: usize, factor: u8) -> Plane {
+    Plane {
+        width,
+        height,
+        stride: width,
+        horizontal: factor,
+        vertical: factor,
+        data,
+    }
+}
+
+/// A conversion under way.
+struct Picture<'a> {
+    rgb: &'a [u8],
+    width: usize,
+    height: usize,
+    planes: [Vec<u8>; 3],
+}
+
+impl Picture<'_> {
+    fn row(&self, y: usize) -> &[u8] {
+        &self.rgb[y * self.width * 3..][..self.width * 3]
+    }
+
+    fn full(&mut self) {
+        let samples = self.width * self.height;
+        let mut planes = [(); 3].map(|()| vec![0; samples]);
+        let [luma, cb, cr] = &mut planes;
+        let rows = luma.chunks_exact_mut(self.width);
+        let colours = cb
+            .chunks_exact_mut(self.width)
+            .zip(cr.chunks_exact_mut(self.width));
+        for (y, (luma, (cb, cr))) in rows.zip(colours).enumerate() {
+            vectors::convert_row(self.row(y), luma, cb, cr);
+        }
+        self.planes = planes;
+    }
+
+    /// Colour is converted at full size first, two rows at a time, and then averaged: cheaper
+    /// than it sounds, since every step runs over whole rows.
+    fn quarter(&mut self) {
+        let (width, height) = (self.width, self.height);
+        let (half, half_rows) = (width.div_ceil(2), height.div_ceil(2));
+        let mut luma = vec![0; width * height];
+        let mut colours = [vec![0; half * half_rows], vec![0; half * half_rows]];
+        let mut full = [(); 4].map(|()| vec![0u8; width]);
+        for (y, lines) in luma.chunks_mut(2 * width).enumerate() {
+            let [cb_above, cr_above, cb_below, cr_below] = &mut full;
+            let (above, below) = lines.split_at_mut(width);
+            vectors::convert_row(self.row(2 * y), above, cb_above, cr_above);
+            if below.is_empty() {
+                cb_below.clone_from(cb_above);
+                cr_below.clone_from(cr_above);
+            } else {
+                vectors::convert_row(self.row(2 * y + 1), below, cb_below, cr_below);
+            }
+            let [cb, cr] = &mut colours;
+            halve_rows(cb_above, cb_below, &mut cb[y * half..(y + 1) * half]);
+            halve_rows(cr_above, cr_below, &mut cr[y * half..(y + 1) * half]);
+        }
+        let [cb, cr] = colours;
+        self.planes = [luma, cb, cr];
+    }
+}
+
+/// Averages 2 × 2 samples; an odd last column is repeated.
+fn halve_rows(above: &[u8], below: &[u8], out: &mut [u8]) {
+    let pairs = above.chunks(2).zip(below.chunks(2));
+    for (x, (out, (above, below))) in out.iter_mut().zip(pairs).enumerate() {
+        let sum = |pair: &[u8]| match pair {
+            [a, b] => u32::from(*a) + u32::from(*b),
+            [a] => 2 * u32::from(*a),
+            _ => 0,
+        };
+        // Halves are rounded up and down in turn, so that flat colour does not drift.
+        *out = ((sum(above) + sum(below) + 1 + (x as u32 & 1)) / 4) as u8;
+    }
+}
+
+/// Converts one row of RGB to full-range BT.601 (JFIF 1.02 §7), in 16-bit fixed point.
+#[inline(always)]
+pub(crate) fn convert_row(rgb: &[u8], y: &mut [u8], cb: &mut [u8], cr: &mut [u8]) {
+    const HALF: i32 = 1 << 15;
+    // 128 and a half, less one unit so that blue and red at their fullest stay within a byte.
+    const CENTRE: i32 = (128 << 16) + HALF - 1;
+    let outputs = y.iter_mut().zip(cb).zip(cr);
+    for (pixel, ((y, cb), cr)) in rgb.chunks_exact(3).zip(outputs) {
+        let [r, g, b] = [pixel[0], pixel[1], pixel[2]].map(i32::from);
+        *y = ((19_595 * r + 38_470 * g + 7_471 * b + HALF) >> 16) as u8;
+        *cb = ((-11_059 * r - 21_709 * g + 32_768 * b + CENTRE) >> 16) as u8;
+        *cr = ((32_768 * r - 27_439 * g - 5_329 * b + CENTRE) >> 16) as u8;
+    }
 }
 
 /// Wraps grey pixels, `width × height` bytes row by row, as planes.

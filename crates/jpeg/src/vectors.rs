@@ -1,0 +1,62 @@
+//! The same safe code compiled twice: for any processor, and for those with AVX2 and its
+//! companions, chosen at run time. There are no intrinsics here; the compiler makes the vectors.
+#![expect(
+    unsafe_code,
+    reason = "calling a function compiled for more of the processor than the build assumes"
+)]
+
+use crate::coefficients::Block;
+use crate::dct::Quantiser;
+use crate::{Plane, bits, forward, planes, tokens};
+
+/// Declares a function that runs another one in its AVX2 form where the processor allows it.
+macro_rules! dispatched {
+    ($(#[$doc:meta])* $name:ident => $body:path, ($($argument:ident: $kind:ty),*)) => {
+        $(#[$doc])*
+        pub(crate) fn $name($($argument: $kind),*) {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+                fn wide($($argument: $kind),*) {
+                    $body($($argument),*);
+                }
+                if is_wide() {
+                    // SAFETY: `is_wide` has just found every feature that `wide` is compiled for.
+                    unsafe { wide($($argument),*) };
+                    return;
+                }
+            }
+            $body($($argument),*);
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+fn is_wide() -> bool {
+    std::arch::is_x86_feature_detected!("avx2")
+        && std::arch::is_x86_feature_detected!("bmi1")
+        && std::arch::is_x86_feature_detected!("bmi2")
+        && std::arch::is_x86_feature_detected!("lzcnt")
+        && std::arch::is_x86_feature_detected!("popcnt")
+}
+
+dispatched!(
+    /// See [`forward::transform_row`].
+    transform_row => forward::transform_row,
+    (plane: &Plane, y: usize, quantiser: &Quantiser, out: &mut [Block])
+);
+dispatched!(
+    /// See [`planes::convert_row`].
+    convert_row => planes::convert_row,
+    (rgb: &[u8], y: &mut [u8], cb: &mut [u8], cr: &mut [u8])
+);
+dispatched!(
+    /// See [`tokens::masks`].
+    masks => tokens::masks,
+    (blocks: &[Block], masks: &mut [u64])
+);
+dispatched!(
+    /// See [`bits::emit`].
+    emit => bits::emit,
+    (tokens: &[u32], codes: &[u32; 2048], out: &mut Vec<u8>)
+);
