@@ -1,1 +1,26 @@
 //! Sockets, TLS, HTTP/1.1 and HTTP/2; sends bytes in order.
+//!
+//! [`Front::bind`] takes addresses and certificates, [`Front::serve`] accepts connections until it
+//! is told to stop, then drains them. Every request becomes a [`pipeline::Exchange`], runs through
+//! the pipeline of its host, and its response leaves as its delivery plan says.
+//!
+//! Only this room names TLS and HTTP/2 libraries.
+
+mod connection;
+mod context;
+mod convert;
+mod ending;
+mod error;
+mod front;
+pub mod guard;
+mod h2;
+mod http1;
+mod listen;
+mod settings;
+mod socket;
+mod tls;
+
+pub use error::FrontError;
+pub use front::{Address, Drained, Front};
+pub use h2::Http2Settings;
+pub use settings::{CertificateSettings, FrontSettings, LimitSettings, TimeoutSettings};

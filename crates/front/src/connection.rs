@@ -1,0 +1,252 @@
+//! One connection: which protocol it speaks, and who serves it.
+
+mod prefixed;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use pipeline::{Connection, Directory, Protocol};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::context::ConnectionContext;
+use crate::socket::{Socket, SocketHandle};
+use crate::{FrontSettings, h2, http1, tls};
+use prefixed::Prefixed;
+
+/// What a client that speaks HTTP/2 without asking says first (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How long a client that took the wrong port gets to read the answer.
+const WRONG_PORT_LINGER: Duration = Duration::from_secs(1);
+
+/// Where connections come in: everything they have in common.
+pub struct Door {
+    settings: Arc<FrontSettings>,
+    acceptor: Option<TlsAcceptor>,
+    directory: Arc<dyn Directory>,
+    shutdown: CancellationToken,
+    cut: CancellationToken,
+    tracker: TaskTracker,
+    room: Arc<Semaphore>,
+    served: AtomicU64,
+}
+
+impl Door {
+    /// A door that closes with `shutdown`; with `cut` it drops what is still open.
+    pub fn new(
+        settings: &FrontSettings,
+        tls: Option<Arc<ServerConfig>>,
+        directory: Arc<dyn Directory>,
+        (shutdown, cut): (CancellationToken, CancellationToken),
+        tracker: TaskTracker,
+    ) -> Self {
+        let room = (settings.limits.connections as usize).clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            settings: Arc::new(settings.clone()),
+            acceptor: tls.map(TlsAcceptor::from),
+            directory,
+            shutdown,
+            cut,
+            tracker,
+            room: Arc::new(Semaphore::new(room)),
+            served: AtomicU64::new(0),
+        }
+    }
+
+    /// Waits until there is room for one more connection.
+    pub async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.room).acquire_owned().await.ok()
+    }
+
+    /// Waits for the shutdown.
+    pub async fn closing(&self) {
+        self.shutdown.cancelled().await;
+    }
+
+    /// Connections let in so far.
+    pub fn served(&self) -> u64 {
+        self.served.load(Ordering::Relaxed)
+    }
+
+    /// Serves a connection in a task of its own.
+    pub fn admit(
+        self: &Arc<Self>,
+        stream: TcpStream,
+        remote: SocketAddr,
+        tls: bool,
+        permit: OwnedSemaphorePermit,
+    ) {
+        self.served.fetch_add(1, Ordering::Relaxed);
+        let door = Arc::clone(self);
+        self.tracker.spawn(async move {
+            let serving = async {
+                match &door.acceptor {
+                    Some(acceptor) if tls => door.serve_tls(stream, remote, acceptor).await,
+                    _ => door.serve_plain(stream, remote).await,
+                }
+            };
+            let ended = tokio::select! {
+                ended = serving => ended,
+                () = door.cut.cancelled() => Ok(()),
+            };
+            if let Err(error) = ended {
+                tracing::debug!(%remote, error = base::failure::chain(&*error), "connection ended");
+            }
+            drop(permit);
+        });
+    }
+
+    async fn serve_tls(
+        &self,
+        stream: TcpStream,
+        remote: SocketAddr,
+        acceptor: &TlsAcceptor,
+    ) -> Ended {
+        let local = canonical(stream.local_addr()?);
+        let handshake = async {
+            let mut first = [0];
+            stream.peek(&mut first).await?;
+            // TLS begins with a handshake record, 0x16 (RFC 8446 §5.1); HTTP with a method.
+            if first[0].is_ascii_alphabetic() {
+                return Ok(Err(stream));
+            }
+            let socket = Socket::new(stream, self.settings.http2.unsent);
+            let handle = socket.handle();
+            let stream = acceptor.accept(socket).await?;
+            Ok::<_, io::Error>(Ok((stream, handle)))
+        };
+        let shaken = self.before_first_request(handshake).await?;
+        let (stream, handle) = match shaken {
+            Some(Ok(shaken)) => shaken,
+            Some(Err(stream)) => return answer_wrong_port(stream, local).await,
+            None => return Ok(()),
+        };
+        let protocol = match stream.get_ref().1.alpn_protocol() {
+            Some(tls::HTTP2) => Protocol::Http2,
+            _ => Protocol::Http1,
+        };
+        let context = self.context(remote, local, protocol, true, handle);
+        self.serve_http(stream, context).await
+    }
+
+    async fn serve_plain(&self, stream: TcpStream, remote: SocketAddr) -> Ended {
+        let local = canonical(stream.local_addr()?);
+        let socket = Socket::new(stream, self.settings.http2.unsent);
+        let handle = socket.handle();
+        let Some((stream, protocol)) = self.before_first_request(tell_protocol(socket)).await?
+        else {
+            return Ok(());
+        };
+        let context = self.context(remote, local, protocol, false, handle);
+        self.serve_http(stream, context).await
+    }
+
+    /// Bounds what happens before the first request; `None` if the server shuts down meanwhile.
+    async fn before_first_request<T>(
+        &self,
+        begin: impl Future<Output = io::Result<T>>,
+    ) -> io::Result<Option<T>> {
+        tokio::select! {
+            begun = tokio::time::timeout(self.settings.timeouts.handshake, begin) => match begun {
+                Ok(begun) => begun.map(Some),
+                Err(_) => Err(io::ErrorKind::TimedOut.into()),
+            },
+            () = self.shutdown.cancelled() => Ok(None),
+        }
+    }
+
+    fn context(
+        &self,
+        remote: SocketAddr,
+        local: SocketAddr,
+        protocol: Protocol,
+        tls: bool,
+        handle: SocketHandle,
+    ) -> ConnectionContext {
+        let asked = handle.clone();
+        let connection = Connection {
+            remote: canonical(remote),
+            local,
+            protocol,
+            tls,
+            estimate: Arc::new(move || asked.estimate()),
+        };
+        ConnectionContext {
+            connection: Arc::new(connection),
+            directory: Arc::clone(&self.directory),
+            settings: Arc::clone(&self.settings),
+            socket: Some(handle),
+            shutdown: self.shutdown.clone(),
+        }
+    }
+
+    async fn serve_http<IO>(&self, io: IO, context: ConnectionContext) -> Ended
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        match context.connection.protocol {
+            Protocol::Http2 => h2::serve(io, context).await?,
+            Protocol::Http1 => http1::serve(io, context, self.tracker.clone()).await?,
+        }
+        Ok(())
+    }
+}
+
+type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// An IPv4 visitor on an IPv6 socket is an IPv4 visitor.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// Reads until it is clear whether the client begins with the preface of HTTP/2.
+async fn tell_protocol<IO>(mut io: IO) -> io::Result<(Prefixed<IO>, Protocol)>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut prefix = Vec::with_capacity(PREFACE.len());
+    let protocol = loop {
+        let wanted = (PREFACE.len() - prefix.len()) as u64;
+        let count = (&mut io).take(wanted).read_buf(&mut prefix).await?;
+        if prefix == PREFACE {
+            break Protocol::Http2;
+        }
+        if count == 0 || !PREFACE.starts_with(&prefix) {
+            break Protocol::Http1;
+        }
+    };
+    Ok((Prefixed::new(prefix, io), protocol))
+}
+
+/// Tells a client that speaks plain HTTP to the port of HTTPS, in words it understands.
+async fn answer_wrong_port(mut stream: TcpStream, local: SocketAddr) -> Ended {
+    let text = format!(
+        "400 Bad Request: port {} speaks HTTPS; begin the address with https://\n",
+        local.port()
+    );
+    let answer = format!(
+        "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{text}",
+        text.len()
+    );
+    let answered = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await?;
+        // Closing with unread bytes would destroy the answer on its way.
+        let mut sink = tokio::io::sink();
+        tokio::io::copy(&mut (&mut stream).take(64 * 1024), &mut sink).await
+    };
+    match tokio::time::timeout(WRONG_PORT_LINGER, answered).await {
+        Ok(Err(error)) => Err(error.into()),
+        Ok(Ok(_)) | Err(_) => Ok(()),
+    }
+}

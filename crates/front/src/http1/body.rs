@@ -1,0 +1,86 @@
+//! A response's body on its way out, counted.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use base::{Body, BodyError};
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+
+use crate::ending::Ending;
+use crate::guard::Turn;
+
+/// A response's body on its way out. When hyper drops it, the request is over.
+pub struct Sent {
+    body: Body,
+    /// Bytes to come, where that is known: hyper does not ask again after the last one.
+    left: Option<u64>,
+    ending: Option<Ending>,
+    _turn: Turn,
+}
+
+impl Sent {
+    /// A body; `ending` hears of its bytes.
+    pub fn new(body: Body, mut ending: Option<Ending>, turn: Turn) -> Self {
+        let left = body.exact_len();
+        if left == Some(0)
+            && let Some(ending) = &mut ending
+        {
+            ending.complete();
+        }
+        Self {
+            body,
+            left,
+            ending,
+            _turn: turn,
+        }
+    }
+
+    /// No body, and nobody who waits for its end.
+    pub fn nothing(turn: Turn) -> Self {
+        Self::new(Body::Empty, None, turn)
+    }
+
+    fn note(&mut self, count: u64) {
+        self.left = self.left.map(|left| left.saturating_sub(count));
+        if let Some(ending) = &mut self.ending {
+            ending.add_bytes(count);
+            if self.left == Some(0) {
+                ending.complete();
+            }
+        }
+    }
+}
+
+impl HttpBody for Sent {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        match &frame {
+            Some(Ok(frame)) => {
+                let count = frame.data_ref().map_or(0, Bytes::len);
+                self.note(count as u64);
+            }
+            Some(Err(error)) => tracing::debug!(%error, "a response was cut off"),
+            None => {
+                if let Some(ending) = &mut self.ending {
+                    ending.complete();
+                }
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

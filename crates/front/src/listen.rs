@@ -1,0 +1,212 @@
+//! Binds addresses and accepts connections.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpStream;
+
+use crate::connection::Door;
+use crate::front::Address;
+use crate::{FrontError, FrontSettings};
+
+/// Connections the kernel holds until they are accepted; the kernel's own limit may be lower.
+const BACKLOG: i32 = 4096;
+
+/// How long to wait when the process or the system has no file descriptor left.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+
+/// A bound socket.
+pub struct Listener {
+    pub address: Address,
+    socket: TcpListener,
+}
+
+/// Binds every address of the settings, HTTPS first.
+///
+/// # Errors
+/// The first address that cannot be had.
+pub fn bind_all(settings: &FrontSettings) -> Result<Vec<Listener>, FrontError> {
+    let congestion = settings.congestion_control.as_deref();
+    let https = settings.https.iter().map(|address| (true, *address));
+    let http = settings.http.iter().map(|address| (false, *address));
+    let listeners = https
+        .chain(http)
+        .map(|(tls, address)| bind(tls, address, congestion))
+        .collect::<Result<Vec<_>, _>>()?;
+    if listeners.is_empty() {
+        return Err(FrontError::NoAddress);
+    }
+    Ok(listeners)
+}
+
+fn bind(tls: bool, address: SocketAddr, congestion: Option<&str>) -> Result<Listener, FrontError> {
+    let socket = open(address).map_err(|cause| refuse(address, cause))?;
+    set_congestion_control(&socket, congestion)?;
+    let bound = TcpListener::from(socket);
+    let socket = bound.local_addr().map_err(|cause| refuse(address, cause))?;
+    Ok(Listener {
+        address: Address { tls, socket },
+        socket: bound,
+    })
+}
+
+fn open(address: SocketAddr) -> io::Result<Socket> {
+    let every_address = address.is_ipv6() && address.ip().is_unspecified();
+    match listen_on(address) {
+        // A system without IPv6: `[::]` means every address there is.
+        Err(error) if every_address && error.raw_os_error() == Some(libc::EAFNOSUPPORT) => {
+            listen_on(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port()))
+        }
+        other => other,
+    }
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    if address.is_ipv6() {
+        socket.set_only_v6(!address.ip().is_unspecified())?;
+    }
+    // Or the port stays taken for a minute after a restart.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+fn refuse(address: SocketAddr, cause: io::Error) -> FrontError {
+    match cause.kind() {
+        io::ErrorKind::AddrInUse => FrontError::AddressInUse { address },
+        io::ErrorKind::PermissionDenied => FrontError::AddressDenied { address },
+        _ => FrontError::Listen { address, cause },
+    }
+}
+
+/// Accepted sockets inherit it. Without a wish, `bbr`: it fills the link without filling its
+/// queue, and what sits in a queue can no longer be overtaken.
+fn set_congestion_control(socket: &Socket, wish: Option<&str>) -> Result<(), FrontError> {
+    let set = socket.set_tcp_congestion(wish.unwrap_or("bbr").as_bytes());
+    match (set, wish) {
+        (Err(_), Some(name)) => Err(FrontError::CongestionControl { name: name.into() }),
+        _ => Ok(()),
+    }
+}
+
+/// Accepts connections until the shutdown.
+pub async fn accept(listener: Listener, door: Arc<Door>) {
+    let Listener { address, socket } = listener;
+    let socket = match tokio::net::TcpListener::from_std(socket) {
+        Ok(socket) => socket,
+        Err(error) => {
+            tracing::error!(address = %address.socket, %error, "cannot listen");
+            return;
+        }
+    };
+    while let Some(accepted) = next(&socket, &door).await {
+        match accepted {
+            Ok((stream, remote, permit)) => {
+                door.admit(stream, remote, address.tls, permit);
+            }
+            Err(error) if is_exhausted(&error) => {
+                tracing::warn!(address = %address.socket, %error, "cannot accept connections");
+                tokio::time::sleep(EXHAUSTED_PAUSE).await;
+            }
+            // The visitor left while waiting in the queue.
+            Err(error) => tracing::debug!(address = %address.socket, %error, "not accepted"),
+        }
+    }
+}
+
+type Accepted = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
+
+/// The next connection there is room for; `None` after the shutdown.
+async fn next(socket: &tokio::net::TcpListener, door: &Door) -> Option<io::Result<Accepted>> {
+    let accepted = async {
+        let permit = door.room().await?;
+        Some(
+            socket
+                .accept()
+                .await
+                .map(|(stream, remote)| (stream, remote, permit)),
+        )
+    };
+    tokio::select! {
+        biased;
+        () = door.closing() => None,
+        accepted = accepted => accepted,
+    }
+}
+
+fn is_exhausted(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn local() -> FrontSettings {
+        FrontSettings {
+            https: Vec::new(),
+            http: vec!["127.0.0.1:0".parse().unwrap()],
+            ..FrontSettings::default()
+        }
+    }
+
+    #[test]
+    fn port_zero_becomes_a_real_port() {
+        let listeners = bind_all(&local()).unwrap();
+        assert_ne!(listeners[0].address.socket.port(), 0);
+    }
+
+    #[test]
+    fn a_busy_port_is_named() {
+        let first = bind_all(&local()).unwrap();
+        let mut settings = local();
+        settings.http = vec![first[0].address.socket];
+        let error = bind_all(&settings).err().unwrap();
+        assert!(matches!(error, FrontError::AddressInUse { .. }));
+        let text = error.to_string();
+        let expected = format!(
+            "cannot listen on {}: address already in use\nhint: ",
+            settings.http[0]
+        );
+        assert!(text.starts_with(&expected), "{text}");
+    }
+
+    #[test]
+    fn no_address_at_all_is_an_error() {
+        let mut settings = local();
+        settings.http.clear();
+        assert!(matches!(bind_all(&settings), Err(FrontError::NoAddress)));
+    }
+
+    #[test]
+    fn an_unknown_congestion_control_is_named() {
+        let mut settings = local();
+        settings.congestion_control = Some("carrier-pigeon".into());
+        let error = bind_all(&settings).err().unwrap();
+        assert!(error.to_string().contains("`carrier-pigeon`"), "{error}");
+    }
+
+    #[test]
+    fn every_ipv6_address_takes_ipv4_too() {
+        let mut settings = local();
+        settings.http = vec!["[::]:0".parse().unwrap()];
+        let port = bind_all(&settings).unwrap()[0].address.socket.port();
+        let again = bind_all(&settings).unwrap();
+        assert_ne!(again[0].address.socket.port(), port);
+        let ipv4 = (Ipv4Addr::LOCALHOST, again[0].address.socket.port());
+        std::net::TcpStream::connect(ipv4).unwrap();
+    }
+}

@@ -1,0 +1,43 @@
+//! TLS: the server's configuration and its certificates.
+
+mod certificates;
+mod self_signed;
+
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+
+pub use certificates::Certificates;
+
+use crate::FrontError;
+
+/// What ALPN calls HTTP/2 (RFC 9113 §3.1).
+pub const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
+
+/// TLS 1.2 and 1.3, HTTP/2 before HTTP/1.1, sessions resumed by tickets.
+///
+/// # Errors
+/// [`FrontError::Tls`] if the library refuses the settings.
+pub fn server_config(certificates: Arc<Certificates>) -> Result<Arc<ServerConfig>, FrontError> {
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(refused)?
+        .with_no_client_auth()
+        .with_cert_resolver(certificates);
+    config.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
+    config.ticketer = aws_lc_rs::Ticketer::new().map_err(refused)?;
+    Ok(Arc::new(config))
+}
+
+/// The cryptography, named explicitly: nothing is installed for the whole process.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+fn refused(error: rustls::Error) -> FrontError {
+    FrontError::Tls {
+        reason: error.to_string(),
+    }
+}
