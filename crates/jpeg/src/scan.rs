@@ -46,8 +46,7 @@ impl Outline {
     /// `components` components.
     ///
     /// `good` is the first point past a fifth of the file at which the first component has more
-    /// than its DC coefficients, taken only when it lies in the first half; else the last such
-    /// point in the first half; else `length`.
+    /// than its DC coefficients; `length` when there is none.
     pub fn new(scans: &[Scan], components: usize, length: usize) -> Self {
         let mut outline = Self {
             length,
@@ -85,16 +84,6 @@ fn good_offset(scans: &[Scan], length: usize) -> Option<usize> {
     let detailed = scans
         .iter()
         .position(|scan| scan.band_end > 0 && scan.components.contains(&0))?;
-    let candidates = scans[detailed..]
-        .iter()
-        .map(|scan| scan.shown_at)
-        .take_while(|at| *at <= length / 2);
-    let mut good = None;
-    for at in candidates {
-        good = Some(at);
-        if at >= length / 5 {
-            break;
-        }
-    }
-    good
+    let mut points = scans[detailed..].iter().map(|scan| scan.shown_at);
+    points.find(|at| *at >= length / 5)
 }

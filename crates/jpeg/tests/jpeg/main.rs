@@ -1,0 +1,7 @@
+//! The room as its users see it: pixels to file to pixels, and files of all kinds.
+
+mod hostile;
+mod offsets;
+mod oracle;
+mod picture;
+mod round_trip;
