@@ -1,1 +1,24 @@
 //! Composition root: configuration to every room, wired.
+//!
+//! A [`Config`] is read and checked as a whole. [`Rooms`] are what it becomes: the services
+//! (origin, workshop, cache) and a pipeline for each site, found by host. A [`Server`] puts a
+//! front before them; [`Handle::reload`] lets newer rooms take over as a transaction.
+
+mod checks;
+mod config;
+mod error;
+mod local_site;
+mod reference;
+mod rehearsal;
+mod rooms;
+mod server;
+mod sites;
+
+pub use config::Config;
+pub use error::{ConfigError, ServerError};
+pub use local_site::LocalSite;
+pub use reference::reference;
+pub use rehearsal::{Rehearsal, RehearsalError};
+pub use rooms::Rooms;
+pub use server::{Handle, Server, Serving};
+pub use sites::Sites;

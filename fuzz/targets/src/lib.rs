@@ -2,7 +2,11 @@
 //!
 //! A target takes any bytes and returns. It panics only if the parser breaks a promise.
 
+mod connections;
 mod mutate;
+mod pictures;
+mod requests;
+mod settings;
 
 pub use mutate::{fingerprint, mutate};
 
@@ -21,7 +25,33 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: &[Target] = &[];
+pub const TARGETS: &[Target] = &[
+    target("accept", requests::accept, requests::accept_seeds),
+    target("config", settings::config, settings::seeds),
+    target(
+        "front_guard",
+        connections::front_guard,
+        connections::guard_seeds,
+    ),
+    target(
+        "image_options",
+        requests::image_options,
+        requests::options_seeds,
+    ),
+    target("image_probe", pictures::image_probe, pictures::image_seeds),
+    target(
+        "image_render",
+        pictures::image_render,
+        pictures::render_seeds,
+    ),
+    target("jpeg_decode", pictures::jpeg_decode, pictures::jpeg_seeds),
+    target("jpeg_map", pictures::jpeg_map, pictures::jpeg_seeds),
+    target("priority", requests::priority, requests::priority_seeds),
+];
+
+const fn target(name: &'static str, run: fn(&[u8]), seeds: fn() -> Seeds) -> Target {
+    Target { name, run, seeds }
+}
 
 /// Feeds `input` to the target called `name`.
 ///

@@ -1,0 +1,211 @@
+//! What no setting can know alone: settings that contradict each other.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use base::settings::Report;
+use origin::Upstream;
+
+use crate::Config;
+
+/// Reports every contradiction.
+pub fn check(config: &Config, report: &mut Report) {
+    sites(config, report);
+    addresses(config, report);
+    certificates(config, report);
+}
+
+fn sites(config: &Config, report: &mut Report) {
+    if config.site.is_empty() {
+        report.reject("site", "", "at least one `[[site]]`");
+    }
+    let mut owners: HashMap<String, usize> = HashMap::new();
+    let mut catch_all = None;
+    for (place, site) in config.site.iter().enumerate() {
+        if let Err(error) = Upstream::parse(&site.origin) {
+            let key = format!("site[{place}].origin");
+            let expected = format!("the URL of an origin ({error})");
+            report.reject(&key, &site.origin, expected);
+        }
+        for (number, host) in site.hosts.iter().enumerate() {
+            let key = format!("site[{place}].hosts[{number}]");
+            if !is_host(host) {
+                report.reject(
+                    &key,
+                    host,
+                    "a host such as `example.com` or `*.example.com`",
+                );
+            } else if let Some(owner) = owners.insert(host.to_ascii_lowercase(), place) {
+                let expected = format!("a host that no other site has; site {} has it", owner + 1);
+                report.reject(&key, host, expected);
+            }
+        }
+        if site.hosts.is_empty()
+            && let Some(first) = catch_all.replace(place)
+        {
+            let expected = format!("hosts; site {} has all others already", first + 1);
+            report.reject(&format!("site[{place}].hosts"), "no hosts", expected);
+        }
+    }
+}
+
+/// Whether a text is a host name or IP address as a URL has it, with or without `*.` before it.
+fn is_host(text: &str) -> bool {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    if name.starts_with('[') {
+        let inner = name
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        return inner.is_some_and(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok());
+    }
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(label)
+}
+
+fn addresses(config: &Config, report: &mut Report) {
+    let all: Vec<(String, SocketAddr)> =
+        [("https", &config.front.https), ("http", &config.front.http)]
+            .into_iter()
+            .flat_map(|(name, list)| {
+                list.iter()
+                    .enumerate()
+                    .map(move |(place, address)| (format!("front.{name}[{place}]"), *address))
+            })
+            .collect();
+    if all.is_empty() {
+        report.reject(
+            "front.https",
+            "[]",
+            "at least one address in `https` or `http`",
+        );
+    }
+    for (place, (key, address)) in all.iter().enumerate() {
+        let taken = all
+            .iter()
+            .take(place)
+            .find(|(_, other)| collide(*address, *other));
+        if let Some((other, _)) = taken {
+            let expected = format!("an address that `{other}` does not listen on");
+            report.reject(key, address.to_string(), expected);
+        }
+    }
+}
+
+/// Whether two addresses cannot both be listened on: `[::]` takes every address of its port.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let wide = |address: SocketAddr| address.ip().is_unspecified();
+    let same_family = one.is_ipv4() == other.is_ipv4();
+    let takes = |wide_one: SocketAddr, narrow: SocketAddr| {
+        wide(wide_one) && (wide_one.is_ipv6() || narrow.is_ipv4())
+    };
+    one.port() != 0
+        && one.port() == other.port()
+        && (one.ip() == other.ip() && same_family || takes(one, other) || takes(other, one))
+}
+
+fn certificates(config: &Config, report: &mut Report) {
+    for (place, certificate) in config.front.certificate.iter().enumerate() {
+        let files = [
+            ("certificate", &certificate.certificate),
+            ("key", &certificate.key),
+        ];
+        for (name, path) in files {
+            let key = format!("front.certificate[{place}].{name}");
+            if path.as_os_str().is_empty() {
+                report.reject(&key, "nothing", "the path of a PEM file");
+            } else if let Err(error) = std::fs::File::open(path) {
+                report.reject(
+                    &key,
+                    path.display().to_string(),
+                    format!("a readable file ({error})"),
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(source: &str) -> Vec<(usize, String)> {
+        let problems = Config::parse("test.toml", source).map_err(|report| report.problems());
+        let problems = problems.err().unwrap_or_default();
+        problems
+            .into_iter()
+            .map(|problem| (problem.line, problem.key))
+            .collect()
+    }
+
+    fn problem(line: usize, key: &str) -> (usize, String) {
+        (line, key.to_owned())
+    }
+
+    #[test]
+    fn a_good_file_has_no_problem() {
+        let source = "[[site]]\nhosts = ['example.com', '*.example.com', '[::1]', '127.0.0.1']\n\
+                      origin = 'http://127.0.0.1:3000'\n[[site]]\norigin = 'https://example.net'\n";
+        assert_eq!(problems(source), []);
+    }
+
+    #[test]
+    fn sites_that_want_the_same_are_found() {
+        let source = "[[site]]\nhosts = ['example.com']\norigin = 'http://127.0.0.1:1'\n\
+                      [[site]]\nhosts = ['a b', 'Example.com']\norigin = 'nowhere'\n\
+                      [[site]]\norigin = 'http://127.0.0.1:1'\n\
+                      [[site]]\norigin = 'http://127.0.0.1:1'\n";
+        let expected = [
+            problem(5, "site[1].hosts[0]"),
+            problem(5, "site[1].hosts[1]"),
+            problem(6, "site[1].origin"),
+            problem(9, "site[3].hosts"),
+        ];
+        assert_eq!(problems(source), expected);
+    }
+
+    #[test]
+    fn no_site_is_a_problem() {
+        assert_eq!(problems("threads = 2\n"), [problem(0, "site")]);
+    }
+
+    #[test]
+    fn addresses_that_collide_are_found() {
+        let site = "[[site]]\norigin = 'http://127.0.0.1:1'\n";
+        let front = |https: &str, http: &str| {
+            problems(&format!(
+                "[front]\nhttps = [{https}]\nhttp = [{http}]\n{site}"
+            ))
+        };
+        assert_eq!(front("'[::]:443'", "'0.0.0.0:80'"), []);
+        assert_eq!(front("'127.0.0.1:0', '127.0.0.1:0'", ""), []);
+        assert_eq!(front("'127.0.0.1:1'", "'127.0.0.2:1'"), []);
+        assert_eq!(front("'0.0.0.0:1'", "'[::1]:1'"), []);
+        assert_eq!(
+            front("'[::]:1'", "'127.0.0.1:1'"),
+            [problem(3, "front.http[0]")]
+        );
+        assert_eq!(
+            front("'127.0.0.1:1', '0.0.0.0:1'", ""),
+            [problem(2, "front.https[1]")]
+        );
+        assert_eq!(front("", ""), [problem(2, "front.https")]);
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_there_is_found() {
+        let source = "[[front.certificate]]\ncertificate = 'nowhere/at-all.pem'\n\
+                      [[site]]\norigin = 'http://127.0.0.1:1'\n";
+        let expected = [
+            problem(1, "front.certificate[0].key"),
+            problem(2, "front.certificate[0].certificate"),
+        ];
+        assert_eq!(problems(source), expected);
+    }
+}

@@ -1,0 +1,81 @@
+//! The whole configuration file.
+
+use std::path::{Path, PathBuf};
+
+use base::settings::Report;
+use cache::StoreSettings;
+use front::{CertificateSettings, FrontSettings};
+use modules::SiteSettings;
+use origin::{OriginSettings, Upstream};
+use workshop::WorkshopSettings;
+
+use crate::{ConfigError, checks};
+
+base::settings! {
+    /// The whole configuration file.
+    pub struct Config {
+        /// Threads that move bytes; not set: one for each core. Pictures have threads of their
+        /// own, see `workshop`.
+        threads: Option<usize> = None,
+        /// How visitors connect: addresses, certificates, time-outs and limits.
+        front: FrontSettings = FrontSettings::default(),
+        /// Connections to the sites' origins and to other sources of pictures.
+        origin: OriginSettings = OriginSettings::default(),
+        /// The work on pictures: how much at once, and how long.
+        workshop: WorkshopSettings = WorkshopSettings::default(),
+        /// What is kept of responses and pictures.
+        cache: StoreSettings = StoreSettings::default(),
+        /// The sites, each with its hosts and its origin.
+        site: Vec<SiteSettings> = Vec::new(),
+    }
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unreadable`], or [`ConfigError::Wrong`] with every problem at once.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let source = std::fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
+            path: path.to_owned(),
+            cause,
+        })?;
+        Self::parse(&path.display().to_string(), &source).map_err(ConfigError::Wrong)
+    }
+
+    /// Reads a text, called `file` in messages.
+    ///
+    /// # Errors
+    /// The report of everything that is wrong.
+    pub fn parse(file: &str, source: &str) -> Result<Self, Report> {
+        let (config, mut report) = base::settings::read::<Self>(file, source)?;
+        checks::check(&config, &mut report);
+        if report.is_clean() {
+            Ok(config)
+        } else {
+            Err(report)
+        }
+    }
+
+    /// The configuration for one site, whatever host is asked for, in front of `origin`; all else
+    /// has its default.
+    ///
+    /// # Errors
+    /// [`ConfigError::Origin`] if `origin` is no URL of an origin.
+    pub fn for_origin(origin: &str) -> Result<Self, ConfigError> {
+        Upstream::parse(origin).map_err(ConfigError::Origin)?;
+        let site = SiteSettings {
+            origin: origin.to_owned(),
+            ..SiteSettings::default()
+        };
+        Ok(Self {
+            site: vec![site],
+            ..Self::default()
+        })
+    }
+
+    /// Serves with this certificate alone.
+    pub fn set_certificate(&mut self, certificate: PathBuf, key: PathBuf) {
+        self.front.certificate = vec![CertificateSettings { certificate, key }];
+    }
+}

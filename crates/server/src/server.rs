@@ -1,0 +1,151 @@
+//! A running server.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
+
+use front::{Address, Front};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::rooms::Current;
+use crate::{Config, Rooms, ServerError};
+
+/// A running server. Dropping it stops it without waiting.
+pub struct Server {
+    handle: Handle,
+    serving: JoinHandle<front::Drained>,
+}
+
+/// A hand on a running server; cheap to clone.
+#[derive(Clone)]
+pub struct Handle(Arc<Shared>);
+
+struct Shared {
+    front: Front,
+    current: Arc<Current>,
+    config: Mutex<Config>,
+    shutdown: CancellationToken,
+}
+
+impl Server {
+    /// Builds every room, binds the addresses and begins to serve.
+    ///
+    /// # Errors
+    /// The first thing that stands in the way, see [`ServerError`].
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    pub fn start(config: Config) -> Result<Self, ServerError> {
+        let current = Arc::new(Current::new(Rooms::new(&config)?));
+        let front = Front::bind(&config.front, current.clone())?;
+        let shared = Arc::new(Shared {
+            front,
+            current,
+            config: Mutex::new(config),
+            shutdown: CancellationToken::new(),
+        });
+        let serving = tokio::spawn({
+            let shared = shared.clone();
+            async move { shared.front.serve(shared.shutdown.clone()).await }
+        });
+        let handle = Handle(shared);
+        Ok(Self { handle, serving })
+    }
+
+    /// The addresses it serves, with the ports the system chose.
+    pub fn addresses(&self) -> Vec<Serving> {
+        self.handle
+            .0
+            .front
+            .addresses()
+            .iter()
+            .map(|address| Serving(*address))
+            .collect()
+    }
+
+    /// A hand on it.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Asks it to stop: no new connections, and what is in flight is finished.
+    pub fn shutdown(&self) {
+        self.handle.shutdown();
+    }
+
+    /// Waits until it has stopped.
+    pub async fn wait(mut self) {
+        match (&mut self.serving).await {
+            Ok(drained) => tracing::info!(
+                connections = drained.connections,
+                cut_off = drained.cut_off,
+                "stopped"
+            ),
+            Err(error) => tracing::error!(%error, "the front stopped by itself"),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Handle {
+    /// See [`Server::shutdown`].
+    pub fn shutdown(&self) {
+        self.0.shutdown.cancel();
+    }
+
+    /// Lets a newer configuration take over, as a whole: everything is built first, and if
+    /// anything is wrong the old one stays. Certificates are read again. Returns what only a new
+    /// start can change, a sentence each.
+    ///
+    /// # Errors
+    /// What is wrong with the new one.
+    pub fn reload(&self, config: Config) -> Result<Vec<String>, ServerError> {
+        let rooms = self.0.current.load().renewed(&config)?;
+        self.0.front.reload_certificates()?;
+        let mut running = self.0.config.lock().unwrap_or_else(PoisonError::into_inner);
+        let notes = fixed_until_restart(&running, &config);
+        self.0.current.replace(rooms);
+        *running = config;
+        Ok(notes)
+    }
+}
+
+/// What of a newer configuration does not take over while running.
+fn fixed_until_restart(old: &Config, new: &Config) -> Vec<String> {
+    let shown = |config: &Config| {
+        [
+            ("threads", format!("{:?}", config.threads)),
+            ("front", format!("{:?}", config.front)),
+            ("workshop", format!("{:?}", config.workshop)),
+            ("cache", format!("{:?}", config.cache)),
+        ]
+    };
+    shown(old)
+        .into_iter()
+        .zip(shown(new))
+        .filter(|(old, new)| old != new)
+        .map(|((name, _), _)| format!("`{name}` changed; that takes a new start"))
+        .collect()
+}
+
+/// An address that is served. Shown as a URL that reaches it from this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Serving(pub Address);
+
+impl fmt::Display for Serving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Address { tls, socket } = self.0;
+        let scheme = if tls { "https" } else { "http" };
+        if socket.ip().is_unspecified() || socket.ip().is_loopback() {
+            write!(f, "{scheme}://localhost:{}", socket.port())
+        } else {
+            write!(f, "{scheme}://{socket}")
+        }
+    }
+}

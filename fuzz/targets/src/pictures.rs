@@ -1,0 +1,226 @@
+//! Files that claim to be pictures.
+
+use image::{Limits, Outcome, Policy, Signals, Transform};
+use jpeg::{DecodeOptions, EncodeOptions, Subsampling};
+
+use crate::Seeds;
+
+/// Small enough that no input can be slow for its size alone.
+const JPEG_LIMITS: jpeg::Limits = jpeg::Limits {
+    max_bytes: 1 << 17,
+    max_pixels: 1 << 18,
+    max_side: 4096,
+    max_scans: 20,
+};
+
+fn limits() -> Limits {
+    Limits {
+        max_bytes: 1 << 17,
+        max_pixels: 1 << 18,
+        max_side: 4096,
+        max_output_side: 512,
+        max_output_pixels: 1 << 18,
+        max_scans: 20,
+    }
+}
+
+/// Maps the scans of a JPEG: offsets lie in the file and in order.
+pub fn jpeg_map(input: &[u8]) {
+    let Ok(map) = jpeg::map_scans(input, &JPEG_LIMITS) else {
+        return;
+    };
+    assert!(map.length <= input.len() && map.header_end <= map.length);
+    let mut before = 0;
+    for scan in &map.scans {
+        let offsets = [
+            before,
+            scan.start,
+            scan.data,
+            scan.end,
+            scan.shown_at,
+            map.length,
+        ];
+        assert!(offsets.is_sorted(), "{offsets:?}");
+        before = scan.end;
+    }
+    let outline = map.outline();
+    assert!(
+        [
+            outline.header,
+            outline.preview,
+            outline.good,
+            outline.length
+        ]
+        .is_sorted()
+    );
+    assert!(jpeg::scan_previews(input, &map).len() == map.scans.len());
+}
+
+/// Decodes a JPEG, whole or damaged: as many pixels as it says.
+pub fn jpeg_decode(input: &[u8]) {
+    for lenient in [false, true] {
+        let options = DecodeOptions {
+            limits: JPEG_LIMITS,
+            lenient,
+            ..DecodeOptions::default()
+        };
+        let Ok(decoded) = jpeg::decode(input, &options) else {
+            continue;
+        };
+        let area = decoded.width as usize * decoded.height as usize;
+        let bytes = match &decoded.pixels {
+            jpeg::Pixels::Gray8(pixels) => pixels.len(),
+            jpeg::Pixels::Rgb8(pixels) => pixels.len() / 3,
+            jpeg::Pixels::Cmyk8(pixels) => pixels.len() / 4,
+        };
+        assert_eq!(bytes, area);
+    }
+}
+
+/// Reads the header of any picture: what passes is within the limits.
+pub fn image_probe(input: &[u8]) {
+    let limits = limits();
+    if let Ok(probe) = image::probe(input, &limits) {
+        assert!(
+            probe.width.max(probe.height) <= limits.max_side,
+            "{probe:?}"
+        );
+        assert!(probe.pixels() <= limits.max_pixels, "{probe:?}");
+    }
+}
+
+/// Options that take every way through the engine; the first byte of the input picks one.
+const OPTIONS: [&str; 8] = [
+    "width=64",
+    "width=100,height=50,fit=cover,format=auto",
+    "width=40,height=40,fit=pad,background=red,format=webp",
+    "rotate=90,flip=h,format=jpeg,quality=40",
+    "width=80,blur=4,sharpen=1,format=png",
+    "trim=auto,format=jpeg",
+    "format=json",
+    "brightness=1.2,contrast=1.1,gamma=0.9,saturation=0.5,format=webp",
+];
+
+/// Makes a variant of any picture: its file is one, of the size that was said.
+pub fn image_render(input: &[u8]) {
+    let Some((first, source)) = input.split_first() else {
+        return;
+    };
+    let options = OPTIONS[*first as usize % OPTIONS.len()];
+    let Ok(transform) = Transform::parse(options) else {
+        unreachable!("`{options}` is well formed");
+    };
+    let signals = Signals::read(|name| (name == "accept").then_some("image/webp,*/*"));
+    let choice = image::choose(&transform, &signals, &Policy::default());
+    let limits = limits();
+    if let Ok(Outcome::Rendered(made)) = image::render(source, &choice.variant, &limits, &|| false)
+    {
+        let probe = image::probe(&made.bytes, &Limits::default());
+        let said = (made.format, made.width, made.height);
+        assert_eq!(
+            probe.map(|probe| (probe.format, probe.width, probe.height)),
+            Ok(said)
+        );
+        assert_eq!(made.outline.length, made.bytes.len() as u64);
+    }
+}
+
+/// A picture of a few shapes and a gradient, `width`×`height` RGB.
+fn pixels(width: usize, height: usize) -> Vec<u8> {
+    let pixel = |place: usize| {
+        let (x, y) = (place % width, place / width);
+        let disc = (x * 2).abs_diff(width).pow(2) + (y * 2).abs_diff(height).pow(2);
+        let inside = disc < (width * height) / 3;
+        [
+            (x * 255 / width) as u8,
+            (y * 255 / height) as u8,
+            if inside { 200 } else { 30 },
+        ]
+    };
+    (0..width * height).flat_map(pixel).collect()
+}
+
+fn encode(width: usize, height: usize, subsampling: Subsampling, progressive: bool) -> Vec<u8> {
+    let options = EncodeOptions {
+        progressive,
+        baseline_below: 0,
+        ..EncodeOptions::default()
+    };
+    jpeg::rgb_to_planes(&pixels(width, height), width, height, subsampling)
+        .and_then(|planes| jpeg::encode(&planes, &options))
+        .map(|encoded| encoded.bytes)
+        .unwrap_or_default()
+}
+
+fn grey() -> Vec<u8> {
+    let options = EncodeOptions {
+        icc: Some(b"no profile"),
+        ..EncodeOptions::default()
+    };
+    jpeg::gray_to_planes(&pixels(8, 6)[..48], 8, 6)
+        .and_then(|planes| jpeg::encode(&planes, &options))
+        .map(|encoded| encoded.bytes)
+        .unwrap_or_default()
+}
+
+/// JPEG files of every kind we write.
+pub fn jpeg_seeds() -> Seeds {
+    vec![
+        (
+            "progressive-444.jpg",
+            encode(24, 17, Subsampling::Full, true),
+        ),
+        (
+            "progressive-420.jpg",
+            encode(33, 40, Subsampling::Quarter, true),
+        ),
+        (
+            "baseline-420.jpg",
+            encode(16, 16, Subsampling::Quarter, false),
+        ),
+        ("grey.jpg", grey()),
+    ]
+}
+
+/// Files of every format we write.
+pub fn image_seeds() -> Seeds {
+    let mut seeds = jpeg_seeds();
+    let source = encode(33, 40, Subsampling::Full, true);
+    for (name, options) in [
+        ("small.png", "width=12,format=png"),
+        ("small.webp", "width=12,format=webp"),
+    ] {
+        let made = Transform::parse(options).ok().and_then(|transform| {
+            let choice = image::choose(&transform, &Signals::default(), &Policy::default());
+            image::render(&source, &choice.variant, &Limits::default(), &|| false).ok()
+        });
+        if let Some(Outcome::Rendered(made)) = made {
+            seeds.push((name, made.bytes.to_vec()));
+        }
+    }
+    seeds.push(("two-frames.gif", gif()));
+    seeds
+}
+
+/// The same with the byte before that picks options.
+pub fn render_seeds() -> Seeds {
+    let seeds = image_seeds().into_iter().enumerate();
+    seeds
+        .map(|(place, (name, mut bytes))| {
+            bytes.insert(0, place as u8);
+            (name, bytes)
+        })
+        .collect()
+}
+
+/// A GIF89a of two frames of 2×2 pixels, one of them transparent (GIF89a specification,
+/// appendix A; the pixels are written as uncompressed LZW codes).
+fn gif() -> Vec<u8> {
+    let mut bytes = b"GIF89a\x02\0\x02\0\x80\0\0\xff\0\0\0\0\xff".to_vec();
+    for control in [b"\x21\xf9\x04\0\x0a\0\0\0", b"\x21\xf9\x04\x01\x0a\0\x01\0"] {
+        bytes.extend_from_slice(control);
+        bytes.extend_from_slice(b"\x2c\0\0\0\0\x02\0\x02\0\0\x02\x03\x44\x02\x05\0");
+    }
+    bytes.push(b';');
+    bytes
+}
