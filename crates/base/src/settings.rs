@@ -151,11 +151,15 @@ impl fmt::Display for Report {
                 expected,
                 hint,
             } = problem;
-            writeln!(
-                f,
-                "{}:{line}: `{key}`: found `{given}`, expected {expected}",
-                self.file
-            )?;
+            f.write_str(&self.file)?;
+            if line != 0 {
+                write!(f, ":{line}")?;
+            }
+            write!(f, ": `{key}`: ")?;
+            if !given.is_empty() {
+                write!(f, "found `{given}`, ")?;
+            }
+            writeln!(f, "expected {expected}")?;
             if let Some(hint) = hint {
                 writeln!(f, "  hint: {hint}")?;
             }
@@ -702,6 +706,16 @@ mod tests {
         let (_, mut report) = read::<House>("house.toml", "\n\nrooms = 3\n").unwrap();
         report.reject("rooms", "3", "an even number");
         assert_eq!(report.problems()[0].line, 3);
+    }
+
+    #[test]
+    fn a_problem_with_no_place_and_no_value_is_told_without_them() {
+        let mut report = Report::new("house.toml", "");
+        report.reject("floor", "", "at least one floor");
+        assert_eq!(
+            report.to_string(),
+            "house.toml: `floor`: expected at least one floor\n"
+        );
     }
 
     #[test]
