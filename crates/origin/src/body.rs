@@ -26,7 +26,7 @@ impl Progress {
         *self.0.lock()
     }
 
-    fn note(&self) {
+    pub(crate) fn note(&self) {
         *self.0.lock() = Instant::now();
     }
 }

@@ -3,21 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{Body, Duplex};
+use base::{Body, ByteSize, Duplex};
 use http::header::{self, HeaderMap, HeaderValue};
-use http::uri::PathAndQuery;
-use http::{Method, StatusCode, Uri, Version, request};
+use http::{Method, StatusCode, Version, request};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, timeout_at};
 
 use crate::body::{Outgoing, Progress, watch};
-use crate::connect::{Connector, Protocol, Trust};
+use crate::connect::{Connector, Protocol};
 use crate::failure::{Place, before_head};
-use crate::pool::{Key, Lease, Pool, Sender};
+use crate::plan::Plan;
+use crate::pool::{Lease, Pool, Sender};
 use crate::settings::OriginSettings;
-use crate::target::{Target, Upstream};
+use crate::target::Upstream;
 use crate::{OriginError, headers};
 
 /// What came back.
@@ -65,17 +65,6 @@ pub(crate) struct Limits {
     pub(crate) max_source_size: u64,
 }
 
-/// A request that is ready for either version of HTTP.
-pub(crate) struct Plan {
-    pub(crate) key: Key,
-    pub(crate) method: Method,
-    pub(crate) host: HeaderValue,
-    pub(crate) path: PathAndQuery,
-    /// Without `Host` and without hop-by-hop fields.
-    pub(crate) headers: HeaderMap,
-    pub(crate) takes_trailers: bool,
-}
-
 impl Client {
     /// A client with these settings. Opens nothing yet; reads the system's certificates.
     ///
@@ -91,7 +80,7 @@ impl Client {
             limits: Limits {
                 response_timeout: settings.response_timeout,
                 idle_timeout: settings.idle_timeout,
-                max_body: settings.max_body.map_or(u64::MAX, |size| size.bytes()),
+                max_body: settings.max_body.map_or(u64::MAX, ByteSize::bytes),
                 max_redirects: settings.max_redirects,
                 max_source_size: settings.max_source_size.bytes(),
             },
@@ -291,82 +280,35 @@ impl From<OriginError> for SendFailure {
     }
 }
 
-impl Plan {
-    fn for_upstream(
-        upstream: &Upstream,
-        head: request::Parts,
-        body: &Body,
-    ) -> Result<Self, OriginError> {
-        let mut headers = head.headers;
-        let takes_trailers = headers::takes_trailers(&headers);
-        headers::strip_hop_by_hop(&mut headers);
-        headers::mark_pass(&mut headers)?;
-        headers::set_length(&head.method, &mut headers, body);
-        // Bodies are sent at once; whoever waits for leave to send was answered by the front.
-        headers.remove(header::EXPECT);
-        let asked = headers.remove(header::HOST);
-        let path = upstream.path_for(head.uri.path_and_query());
-        Ok(Self {
-            key: Key {
-                target: upstream.target().clone(),
-                trust: Trust::Configured,
-            },
-            method: head.method,
-            host: upstream.host_for(asked.as_ref()),
-            path: path.ok_or(OriginError::Unsendable("its path is not valid"))?,
-            headers,
-            takes_trailers,
-        })
-    }
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
 
-    pub(crate) fn target(&self) -> &Target {
-        &self.key.target
-    }
+    use super::*;
 
-    fn request(&self, body: Outgoing) -> Result<Request<Outgoing>, OriginError> {
-        // The scheme and authority matter to HTTP/2 only; to HTTP/1.1 `shape` leaves the path.
-        let uri = Uri::builder()
-            .scheme(self.target().scheme.name())
-            .authority(self.host.as_bytes())
-            .path_and_query(self.path.clone())
-            .build()
-            .map_err(|_| OriginError::Unsendable("its host is not valid"))?;
-        let mut request = Request::new(body);
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = uri;
-        *request.headers_mut() = self.headers.clone();
-        Ok(request)
-    }
-
-    /// Gives the request the form that this version of HTTP wants.
-    fn shape(&self, request: &mut Request<Outgoing>, protocol: Protocol) {
-        let unframed = !http_body::Body::is_end_stream(request.body())
-            && !request.headers().contains_key(header::CONTENT_LENGTH);
-        match protocol {
-            Protocol::Http1 => {
-                *request.uri_mut() = self.path.clone().into();
-                request
-                    .headers_mut()
-                    .insert(header::HOST, self.host.clone());
-                if unframed {
-                    let chunked = HeaderValue::from_static("chunked");
-                    request
-                        .headers_mut()
-                        .insert(header::TRANSFER_ENCODING, chunked);
-                }
+    #[tokio::test(start_paused = true)]
+    async fn the_wait_for_a_head_begins_again_while_the_request_is_on_its_way() {
+        let settings = OriginSettings {
+            response_timeout: Duration::from_secs(30),
+            ..OriginSettings::default()
+        };
+        let client = Client::new(&settings).unwrap();
+        let progress = Progress::new();
+        let minute = || sleep(Duration::from_secs(60));
+        assert!(client.until_head(&progress, minute()).await.is_none());
+        let uploading = async {
+            for _ in 0..3 {
+                sleep(Duration::from_secs(20)).await;
+                progress.note();
             }
-            Protocol::Http2 if self.takes_trailers => {
-                let trailers = HeaderValue::from_static("trailers");
-                request.headers_mut().insert(header::TE, trailers);
-            }
-            Protocol::Http2 => {}
-        }
-    }
-
-    fn bad_response(&self, problem: &'static str) -> OriginError {
-        OriginError::BadResponse {
-            place: self.target().place(),
-            source: problem.into(),
-        }
+        };
+        let since = Instant::now();
+        let (answered, ()) = tokio::join!(client.until_head(&progress, minute()), uploading);
+        assert!(answered.is_some());
+        let silent = client
+            .until_head(&progress, std::future::pending::<()>())
+            .await;
+        assert!(silent.is_none());
+        assert_eq!(since.elapsed().as_secs(), 90);
     }
 }

@@ -90,6 +90,14 @@ impl Connector {
         })
     }
 
+    /// Whether HTTP/2 is spoken. What is known of the sites' origins is not known of others.
+    pub(crate) fn http2_for(&self, trust: Trust) -> Http2 {
+        match (self.http2, trust) {
+            (Http2::PriorKnowledge, Trust::Visitor) => Http2::Auto,
+            (http2, _) => http2,
+        }
+    }
+
     /// Connects. `only_http1` is for what HTTP/2 cannot do, such as changing the protocol.
     pub(crate) async fn connect(
         &self,
@@ -97,7 +105,10 @@ impl Connector {
         trust: Trust,
         only_http1: bool,
     ) -> Result<Connection, OriginError> {
-        let http2 = if only_http1 { Http2::Off } else { self.http2 };
+        let http2 = match only_http1 {
+            true => Http2::Off,
+            false => self.http2_for(trust),
+        };
         let late = |_| OriginError::ConnectTimeout {
             place: target.place(),
         };

@@ -170,7 +170,9 @@ mod tests {
     }
 
     fn names(headers: &HeaderMap) -> Vec<&str> {
-        headers.keys().map(HeaderName::as_str).collect()
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
     }
 
     #[test]
@@ -206,14 +208,14 @@ mod tests {
         strip_hop_by_hop(&mut map);
         assert_eq!(
             names(&map),
-            ["cookie", "x-forwarded-for", "content-length", "host"]
+            ["content-length", "cookie", "host", "x-forwarded-for"]
         );
     }
 
-    fn upgrade(lines: &[(&'static str, &'static str)], body: Body) -> Option<HeaderValue> {
+    fn upgrade(lines: &[(&'static str, &'static str)], body: &Body) -> Option<HeaderValue> {
         let (mut head, ()) = http::Request::get("/").body(()).unwrap().into_parts();
         head.headers = headers(lines);
-        wanted_upgrade(&head, &body)
+        wanted_upgrade(&head, body)
     }
 
     #[test]
@@ -222,12 +224,12 @@ mod tests {
             ("connection", "keep-alive, Upgrade"),
             ("upgrade", "websocket"),
         ];
-        assert_eq!(upgrade(&asked, Body::Empty).unwrap(), "websocket");
-        assert_eq!(upgrade(&asked, "a body".into()), None);
-        assert_eq!(upgrade(&[("upgrade", "websocket")], Body::Empty), None);
+        assert_eq!(upgrade(&asked, &Body::Empty).unwrap(), "websocket");
+        assert_eq!(upgrade(&asked, &"a body".into()), None);
+        assert_eq!(upgrade(&[("upgrade", "websocket")], &Body::Empty), None);
         for other in ["h2c", "HTTP/2.0", "TLS/1.0", "websocket, h2c", ""] {
             let asked = [("connection", "upgrade"), ("upgrade", other)];
-            assert_eq!(upgrade(&asked, Body::Empty), None, "{other}");
+            assert_eq!(upgrade(&asked, &Body::Empty), None, "{other}");
         }
     }
 

@@ -13,6 +13,7 @@ mod connect;
 mod error;
 mod failure;
 mod headers;
+mod plan;
 mod pool;
 pub mod reference;
 pub mod settings;

@@ -78,7 +78,6 @@ struct Shelf {
 
 pub(crate) struct Pool {
     connector: Connector,
-    http2: Http2,
     max_idle: usize,
     lifetime: Duration,
     max_header_bytes: usize,
@@ -96,7 +95,6 @@ impl Pool {
         let max_header_bytes = settings.max_header_bytes.bytes();
         Self {
             connector,
-            http2: settings.http2,
             max_idle: settings.max_idle,
             lifetime: settings.pool_timeout,
             max_header_bytes: usize::try_from(max_header_bytes).unwrap_or(usize::MAX),
@@ -238,7 +236,7 @@ impl Pool {
     fn shareable(&self, key: &Key) -> Option<(Arc<tokio::sync::Mutex<()>>, u64)> {
         let mut state = self.state.lock();
         let shelf = state.shelves.entry(key.clone()).or_default();
-        let possible = match self.http2 {
+        let possible = match self.connector.http2_for(key.trust) {
             Http2::Off => false,
             Http2::PriorKnowledge => true,
             Http2::Auto => key.target.scheme == Scheme::Https,

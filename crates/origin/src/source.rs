@@ -6,8 +6,9 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Uri};
 
 use crate::allow::{AllowList, target_of};
-use crate::client::{Client, Fetched, Plan};
+use crate::client::{Client, Fetched};
 use crate::connect::Trust;
+use crate::plan::Plan;
 use crate::pool::Key;
 use crate::reference::resolve;
 use crate::{OriginError, headers};

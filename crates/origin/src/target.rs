@@ -161,11 +161,13 @@ impl Upstream {
     /// The name to ask for: the origin's own or the client's, by setting. A client's name that is
     /// no name falls back to the origin's.
     pub(crate) fn host_for(&self, client: Option<&HeaderValue>) -> HeaderValue {
-        match (self.host_header, client) {
-            (HostHeader::Client, Some(host)) if Authority::try_from(host.as_bytes()).is_ok() => {
-                host.clone()
-            }
-            _ => self.authority.clone(),
+        let is_name = |host: &&HeaderValue| {
+            let host = host.as_bytes();
+            !host.contains(&b'@') && Authority::try_from(host).is_ok()
+        };
+        match self.host_header {
+            HostHeader::Client => client.filter(is_name).unwrap_or(&self.authority).clone(),
+            HostHeader::Upstream => self.authority.clone(),
         }
     }
 
@@ -279,7 +281,9 @@ mod tests {
         let upstream = upstream.with_host_header(HostHeader::Client);
         assert_eq!(upstream.host_for(Some(&client)), "www.example.com");
         assert_eq!(upstream.host_for(None), "origin.example:8080");
-        let odd = HeaderValue::from_static("not a host");
-        assert_eq!(upstream.host_for(Some(&odd)), "origin.example:8080");
+        for odd in ["not a host", "user@www.example.com", ""] {
+            let odd = HeaderValue::from_static(odd);
+            assert_eq!(upstream.host_for(Some(&odd)), "origin.example:8080");
+        }
     }
 }
