@@ -1,6 +1,6 @@
 //! From a file to pixels, behind limits.
 
-use crate::{JpegError, Limits, Process, full, map_scans};
+use crate::{Coefficients, JpegError, Limits, Planes, Process, ScanMap, decoder, map_scans};
 
 /// How to decode.
 #[derive(Clone, Copy)]
@@ -72,32 +72,12 @@ pub struct Decoded {
 /// [`JpegError::Malformed`] and [`JpegError::Corrupt`] for damaged ones,
 /// [`JpegError::Cancelled`].
 pub fn decode(bytes: &[u8], options: &DecodeOptions<'_>) -> Result<Decoded, JpegError> {
-    let map = map_scans(bytes, &options.limits)?;
-    if !map.complete && !options.lenient {
-        return Err(JpegError::Truncated {
-            length: bytes.len(),
-        });
-    }
-    if map.process == Process::Other {
-        return Err(JpegError::Unsupported {
-            what: "lossless, hierarchical or arithmetic coding",
-        });
-    }
-    if map.precision != 8 {
-        return Err(JpegError::Unsupported {
-            what: "samples of other than 8 bits",
-        });
-    }
-    if (options.cancel)() {
-        return Err(JpegError::Cancelled);
-    }
-    let pixels = full::pixels(bytes, &map)?;
-    if (options.cancel)() {
-        return Err(JpegError::Cancelled);
-    }
+    let (map, eighths) = prepared(bytes, options)?;
+    let pixels = decoder::pixels(source(bytes, &map, options), eighths)?;
+    let side = |full: u32| (full * eighths as u32).div_ceil(8);
     Ok(Decoded {
-        width: map.width,
-        height: map.height,
+        width: side(map.width),
+        height: side(map.height),
         full_width: map.width,
         full_height: map.height,
         pixels,
@@ -106,4 +86,65 @@ pub fn decode(bytes: &[u8], options: &DecodeOptions<'_>) -> Result<Decoded, Jpeg
         process: map.process,
         truncated: !map.complete,
     })
+}
+
+/// Decodes a file of grey or YCbCr to planes as they are stored, without turning them into
+/// pixels: subsampled colour stays subsampled, or is less so where `min_size` made the picture
+/// smaller.
+///
+/// # Errors
+/// As [`decode`]; [`JpegError::Unsupported`] for RGB and for four components.
+pub fn decode_planes(bytes: &[u8], options: &DecodeOptions<'_>) -> Result<Planes, JpegError> {
+    let (map, eighths) = prepared(bytes, options)?;
+    decoder::planar(&map)?;
+    decoder::planes(source(bytes, &map, options), eighths)
+}
+
+/// Reads the quantised coefficients of a file of grey or YCbCr, for [`write`](crate::write) to
+/// write down in other scans without any loss. `min_size` does not apply.
+///
+/// # Errors
+/// As [`decode_planes`].
+pub fn read_coefficients(
+    bytes: &[u8],
+    options: &DecodeOptions<'_>,
+) -> Result<Coefficients, JpegError> {
+    let (map, _) = prepared(bytes, options)?;
+    decoder::planar(&map)?;
+    decoder::coefficients(source(bytes, &map, options))
+}
+
+fn source<'a>(
+    bytes: &'a [u8],
+    map: &'a ScanMap,
+    options: &DecodeOptions<'a>,
+) -> decoder::Source<'a> {
+    decoder::Source {
+        bytes,
+        map,
+        strict: !options.lenient,
+        cancel: options.cancel,
+    }
+}
+
+/// Maps a file, checks it against the limits, and chooses the size: how many eighths of it.
+fn prepared(bytes: &[u8], options: &DecodeOptions<'_>) -> Result<(ScanMap, usize), JpegError> {
+    let map = map_scans(bytes, &options.limits)?;
+    if !map.complete && !options.lenient {
+        return Err(JpegError::Truncated {
+            length: bytes.len(),
+        });
+    }
+    if (options.cancel)() {
+        return Err(JpegError::Cancelled);
+    }
+    let (width, height) = options.min_size;
+    let enough = |eighths: u32| {
+        (map.width * eighths).div_ceil(8) >= width && (map.height * eighths).div_ceil(8) >= height
+    };
+    let asked = options.min_size != (0, 0);
+    let eighths = [1, 2, 4]
+        .into_iter()
+        .find(|eighths| asked && enough(*eighths));
+    Ok((map, eighths.unwrap_or(8) as usize))
 }

@@ -15,16 +15,17 @@ pub mod writer;
 
 mod bits;
 mod dct;
+mod decoder;
 mod forward;
-mod full;
 mod huffman;
 mod markers;
 mod script;
+mod segments;
 mod tokens;
 mod vectors;
 
 pub use coefficients::{Block, Coefficients, ComponentCoefficients};
-pub use decode::{DecodeOptions, Decoded, Pixels, decode};
+pub use decode::{DecodeOptions, Decoded, Pixels, decode, decode_planes, read_coefficients};
 pub use encode::{EncodeOptions, Encoded, RECORD, Tables, encode};
 pub use error::JpegError;
 pub use map::{Component, Limits, Process, ScanMap, map_scans};

@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use crate::markers::{APP1, APP2, APP14, DRI, EOI, EXIF, ICC, RST0, RST7, SOI, SOS, TEM};
+use crate::markers::{APP0, APP1, APP2, APP14, DRI, EXIF, ICC, SOI, SOS};
+use crate::segments::{Next, Segments, be16, entropy_length, malformed};
 use crate::{JpegError, Outline, Scan};
 
 /// What a file may ask for, checked before anything large is allocated.
@@ -81,6 +82,8 @@ pub struct ScanMap {
     pub complete: bool,
     /// MCUs between restart markers in the last scan; 0 for none.
     pub restart_interval: u16,
+    /// Whether there is a JFIF header, which fixes three components to YCbCr.
+    pub jfif: bool,
     /// The colour transform of an Adobe APP14 segment: 0 none, 1 YCbCr, 2 YCCK.
     pub adobe: Option<u8>,
     /// Where the EXIF data (the TIFF part) lies.
@@ -126,10 +129,11 @@ pub fn map_scans(bytes: &[u8], limits: &Limits) -> Result<ScanMap, JpegError> {
         return Err(JpegError::NotJpeg);
     }
     within("bytes", limits.max_bytes as u64, bytes.len() as u64)?;
+    let segments = Segments { bytes, at: 2 };
     let mut walk = Walk {
         bytes,
         limits,
-        at: 2,
+        segments,
         found: Found::default(),
     };
     let complete = walk.run()?;
@@ -148,7 +152,7 @@ fn within(what: &'static str, limit: u64, found: u64) -> Result<(), JpegError> {
 struct Walk<'a> {
     bytes: &'a [u8],
     limits: &'a Limits,
-    at: usize,
+    segments: Segments<'a>,
     found: Found,
 }
 
@@ -158,6 +162,7 @@ struct Found {
     frame: Option<Frame>,
     scans: Vec<Scan>,
     restart_interval: u16,
+    jfif: bool,
     adobe: Option<u8>,
     exif: Option<Range<usize>>,
     /// Number and place of each part of the profile, and how many there should be.
@@ -175,51 +180,13 @@ struct Frame {
 impl Walk<'_> {
     /// Walks to the end of the picture; tells whether EOI was there.
     fn run(&mut self) -> Result<bool, JpegError> {
-        while let Some(marker) = self.next_marker() {
-            match marker {
-                EOI => return Ok(true),
-                SOI | TEM | RST0..=RST7 => {}
-                _ => {
-                    let Some(segment) = self.segment()? else {
-                        return Ok(false);
-                    };
-                    self.visit(marker, segment)?;
-                }
-            }
-        }
-        Ok(false)
-    }
-
-    /// Steps behind the next marker. Stray bytes before it are skipped, as decoders do.
-    fn next_marker(&mut self) -> Option<u8> {
         loop {
-            let rest = self.bytes.get(self.at..)?;
-            self.at += find_ff(rest)?;
-            while self.bytes.get(self.at) == Some(&0xFF) {
-                self.at += 1;
-            }
-            let marker = *self.bytes.get(self.at)?;
-            self.at += 1;
-            if marker != 0 {
-                return Some(marker);
+            match self.segments.step()? {
+                Next::Segment(marker, content) => self.visit(marker, content)?,
+                Next::End => return Ok(true),
+                Next::Cut => return Ok(false),
             }
         }
-    }
-
-    /// The range of the segment's content, stepping behind it; none if the file ends inside it.
-    fn segment(&mut self) -> Result<Option<Range<usize>>, JpegError> {
-        let Some(length) = be16(self.bytes, self.at) else {
-            return Ok(None);
-        };
-        if length < 2 {
-            return malformed(self.at, "a segment shorter than its own length field");
-        }
-        let content = self.at + 2..self.at + length;
-        if content.end > self.bytes.len() {
-            return Ok(None);
-        }
-        self.at = content.end;
-        Ok(Some(content))
     }
 
     fn visit(&mut self, marker: u8, segment: Range<usize>) -> Result<(), JpegError> {
@@ -232,7 +199,7 @@ impl Walk<'_> {
                 }
                 Ok(())
             }
-            APP1 | APP2 | APP14 => {
+            APP0 | APP1 | APP2 | APP14 => {
                 self.metadata(marker, segment);
                 Ok(())
             }
@@ -343,13 +310,15 @@ impl Walk<'_> {
             high_bit: bits >> 4,
             low_bit: bits & 15,
         });
-        self.at = end;
+        self.segments.at = end;
         Ok(())
     }
 
     fn metadata(&mut self, marker: u8, segment: Range<usize>) {
         let content = &self.bytes[segment.clone()];
-        if marker == APP14 && content.starts_with(b"Adobe") {
+        if marker == APP0 && content.starts_with(b"JFIF\0") {
+            self.found.jfif = true;
+        } else if marker == APP14 && content.starts_with(b"Adobe") {
             self.found.adobe = content.get(11).copied();
         } else if marker == APP1 && content.starts_with(EXIF) && self.found.exif.is_none() {
             self.found.exif = Some(segment.start + EXIF.len()..segment.end);
@@ -362,7 +331,11 @@ impl Walk<'_> {
     }
 
     fn finish(mut self, complete: bool) -> Result<ScanMap, JpegError> {
-        let length = if complete { self.at } else { self.bytes.len() };
+        let length = if complete {
+            self.segments.at
+        } else {
+            self.bytes.len()
+        };
         let (Some(frame), Some(last)) = (self.found.frame, self.found.scans.last_mut()) else {
             if complete {
                 return malformed(length, "an end before any scan");
@@ -381,15 +354,12 @@ impl Walk<'_> {
             length,
             complete,
             restart_interval: self.found.restart_interval,
+            jfif: self.found.jfif,
             adobe: self.found.adobe,
             exif: self.found.exif,
             icc: profile_parts(self.found.icc),
         })
     }
-}
-
-fn malformed<T>(offset: usize, what: &'static str) -> Result<T, JpegError> {
-    Err(JpegError::Malformed { offset, what })
 }
 
 fn component(entry: &[u8]) -> Component {
@@ -415,43 +385,5 @@ fn profile_parts(mut parts: Vec<(u8, u8, Range<usize>)>) -> Vec<Range<usize>> {
         parts.into_iter().map(|part| part.2).collect()
     } else {
         Vec::new()
-    }
-}
-
-/// How many bytes of entropy-coded data lie before the next marker other than a restart.
-fn entropy_length(data: &[u8]) -> usize {
-    let mut at = 0;
-    while let Some(step) = find_ff(&data[at..]) {
-        at += step;
-        match data.get(at + 1) {
-            Some(0 | RST0..=RST7) => at += 2,
-            // A fill byte before a marker, or before another fill byte.
-            Some(0xFF) => at += 1,
-            Some(_) => return at,
-            None => return data.len(),
-        }
-    }
-    data.len()
-}
-
-/// Where the first 0xFF is.
-fn find_ff(data: &[u8]) -> Option<usize> {
-    const STEP: usize = 32;
-    // Whole steps without a branch per byte, which the compiler turns into vector compares.
-    let clear = data
-        .chunks_exact(STEP)
-        .take_while(|step| !step.iter().fold(false, |any, byte| any | (*byte == 0xFF)))
-        .count();
-    let from = clear * STEP;
-    data[from..]
-        .iter()
-        .position(|byte| *byte == 0xFF)
-        .map(|at| from + at)
-}
-
-fn be16(bytes: &[u8], at: usize) -> Option<usize> {
-    match bytes.get(at..at + 2) {
-        Some(&[high, low]) => Some(usize::from(u16::from_be_bytes([high, low]))),
-        _ => None,
     }
 }

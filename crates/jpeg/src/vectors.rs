@@ -7,26 +7,29 @@
 
 use crate::coefficients::Block;
 use crate::dct::Quantiser;
+use crate::decoder::{self, Bad, Carried, Dequantiser, Part, Reader, Run};
 use crate::{Plane, bits, forward, planes, tokens};
 
 /// Declares a function that runs another one in its AVX2 form where the processor allows it.
 macro_rules! dispatched {
-    ($(#[$doc:meta])* $name:ident => $body:path, ($($argument:ident: $kind:ty),*)) => {
+    (
+        $(#[$doc:meta])*
+        $name:ident => $body:path, ($($argument:ident: $kind:ty),*) $(-> $result:ty)?
+    ) => {
         $(#[$doc])*
-        pub(crate) fn $name($($argument: $kind),*) {
+        pub(crate) fn $name($($argument: $kind),*) $(-> $result)? {
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-                fn wide($($argument: $kind),*) {
-                    $body($($argument),*);
+                fn wide($($argument: $kind),*) $(-> $result)? {
+                    $body($($argument),*)
                 }
                 if is_wide() {
                     // SAFETY: `is_wide` has just found every feature that `wide` is compiled for.
-                    unsafe { wide($($argument),*) };
-                    return;
+                    return unsafe { wide($($argument),*) };
                 }
             }
-            $body($($argument),*);
+            $body($($argument),*)
         }
     };
 }
@@ -59,4 +62,25 @@ dispatched!(
     /// See [`bits::emit`].
     emit => bits::emit,
     (tokens: &[u32], codes: &[u32; 2048], out: &mut Vec<u8>)
+);
+dispatched!(
+    /// See [`decoder::decode_row`].
+    decode_row => decoder::decode_row,
+    (run: &mut Run<'_>, reader: &mut Reader<'_>, carried: &mut Carried, place: (usize, usize, usize))
+        -> Result<(), Bad>
+);
+dispatched!(
+    /// See [`decoder::render_row`].
+    render_row => decoder::render_row,
+    (part: &mut Part, dequantiser: &Dequantiser, kept: usize, row: usize)
+);
+dispatched!(
+    /// See [`decoder::halves_row`].
+    halves_row => decoder::halves_row,
+    (near: &[u8], far: &[u8], between: &mut [u16], out: &mut [u8])
+);
+dispatched!(
+    /// See [`decoder::rgb_row`].
+    rgb_row => decoder::rgb_row,
+    (rows: [&[u8]; 3], out: &mut [u8])
 );

@@ -24,14 +24,16 @@ pub struct WriteOptions<'a> {
 
 /// The fewest DC bits left for later. One is as good as free: the lowest bit hardly compresses.
 const FINEST_DC: u8 = 1;
-/// The most DC bits left for later; beyond it the preview shows bands and each refinement costs
-/// a pass.
-const COARSEST_DC: u8 = 4;
+/// The most DC bits left for later; beyond it the preview shows bands.
+const COARSEST_DC: u8 = 5;
+/// The DC bits left for later where nothing fits the budget: a preview of moderate size, since
+/// each bit more costs a pass and some bytes and would gain nothing.
+const HOPELESS_DC: u8 = 3;
 
 /// Writes coefficients as a file. No coefficient is changed: decoding gives the same ones.
 ///
 /// The first scan of a progressive file leaves out as few bits of the DC coefficients as the
-/// budget allows; when even the coarsest does not fit, the coarsest is taken.
+/// budget allows; when even the coarsest does not fit, a middling one is taken.
 ///
 /// # Errors
 /// [`JpegError::InvalidInput`] when the coefficients do not make a picture of 8 bits, or the
@@ -112,14 +114,19 @@ impl<'a> Writer<'a> {
         // belongs to the budget.
         let second = self.draft(progressive(components, FINEST_DC)[1])?;
         let room = budget.saturating_sub(self.out.len() + second.header.len());
-        let mut low = FINEST_DC;
-        let first = loop {
+        let mut fitting = None;
+        for low in FINEST_DC..=COARSEST_DC {
             let draft = self.draft(progressive(components, low)[0])?;
-            if low == COARSEST_DC || draft.header.len() + draft.data.len() <= room {
-                break draft;
+            if draft.header.len() + draft.data.len() <= room {
+                fitting = Some(draft);
+                break;
             }
-            low += 1;
+        }
+        let first = match fitting {
+            Some(draft) => draft,
+            None => self.draft(progressive(components, HOPELESS_DC)[0])?,
         };
+        let low = first.step.low;
         self.append(&first);
         self.append(&second);
         for step in progressive(components, low).into_iter().skip(2) {

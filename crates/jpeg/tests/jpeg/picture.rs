@@ -21,11 +21,10 @@ pub fn natural(width: usize, height: usize, seed: u32) -> Vec<u8> {
     rgb
 }
 
-/// Smoothly interpolated noise, each octave of twice the frequency and less than half the
-/// strength.
+/// Smoothly interpolated noise, each octave of twice the frequency and less strength.
 fn octaves(x: usize, y: usize, seed: u32, count: u32) -> f32 {
     let mut sum = 0.0;
-    let mut strength = 45.0;
+    let mut strength = 60.0;
     for octave in 0..count {
         let cell = 256usize >> octave;
         let (fx, fy) = (
@@ -37,7 +36,7 @@ fn octaves(x: usize, y: usize, seed: u32, count: u32) -> f32 {
         let top = corner(0, 0) + smooth(fx) * (corner(1, 0) - corner(0, 0));
         let bottom = corner(0, 1) + smooth(fx) * (corner(1, 1) - corner(0, 1));
         sum += strength * (top + smooth(fy) * (bottom - top));
-        strength *= 0.55;
+        strength *= 0.75;
     }
     sum
 }

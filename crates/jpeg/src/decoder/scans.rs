@@ -1,0 +1,289 @@
+//! Entropy decoding of scans into coefficients.
+
+use super::codes::{Codes, SKIP};
+use super::reader::{Bad, Reader};
+
+/// The codes that a component uses in the scan at hand.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Chosen<'a> {
+    pub dc: Option<&'a Codes>,
+    pub ac: Option<&'a Codes>,
+    pub skips: Option<&'a [u32; 1 << SKIP]>,
+}
+
+/// What a scan carries from one block to the next; reset at each restart.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Carried {
+    /// The last DC coefficient of each component.
+    pub dc: [i32; 4],
+    /// Blocks still to come that have ended already.
+    pub ended: u32,
+}
+
+/// How a scan codes its blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// Whole blocks.
+    Sequential,
+    /// The upper bits of DC coefficients.
+    DcFirst,
+    /// One more bit of them.
+    DcRefine,
+    /// The upper bits of a band of AC coefficients.
+    AcFirst,
+    /// One more bit of them.
+    AcRefine,
+}
+
+/// The band and bits of a scan.
+#[derive(Clone, Copy)]
+pub(super) struct Band {
+    pub coding: Coding,
+    pub start: usize,
+    pub end: usize,
+    pub low: u32,
+}
+
+impl Band {
+    /// Decodes one block. `block` may be shorter than 64 coefficients in sequential and DC scans:
+    /// what does not fit is skipped.
+    #[inline(always)]
+    pub(super) fn block(
+        self,
+        reader: &mut Reader<'_>,
+        codes: Chosen<'_>,
+        (carried, component): (&mut Carried, usize),
+        block: &mut [i16],
+    ) -> Result<(), Bad> {
+        match self.coding {
+            Coding::Sequential => {
+                let previous = &mut carried.dc[component];
+                sequential(reader, codes, previous, block)
+            }
+            Coding::DcFirst => {
+                reader.refill();
+                let difference = reader.difference(codes.dc.ok_or(Bad)?)?;
+                let previous = &mut carried.dc[component];
+                *previous = previous.wrapping_add(difference);
+                block[0] = (*previous << self.low) as i16;
+                Ok(())
+            }
+            Coding::DcRefine => {
+                block[0] |= (reader.bit() << self.low) as i16;
+                Ok(())
+            }
+            Coding::AcFirst => self.first(reader, codes.ac.ok_or(Bad)?, &mut carried.ended, block),
+            Coding::AcRefine => {
+                self.refine(reader, codes.ac.ok_or(Bad)?, &mut carried.ended, block)
+            }
+        }
+    }
+
+    /// The first scan of a band (T.81 §G.2).
+    #[inline(always)]
+    fn first(
+        self,
+        reader: &mut Reader<'_>,
+        codes: &Codes,
+        ended: &mut u32,
+        block: &mut [i16],
+    ) -> Result<(), Bad> {
+        if *ended > 0 {
+            *ended -= 1;
+            return Ok(());
+        }
+        let block = block.first_chunk_mut::<64>().ok_or(Bad)?;
+        let mut k = self.start;
+        while k <= self.end {
+            reader.refill();
+            let (run, size, value) = reader.symbol(codes)?;
+            if size == 0 {
+                if run < 15 {
+                    *ended = blocks_ended(reader, run) - 1;
+                    return Ok(());
+                }
+                k += 16;
+                continue;
+            }
+            k += run as usize;
+            *block.get_mut(k).ok_or(Bad)? = (value << self.low) as i16;
+            k += 1;
+        }
+        Ok(())
+    }
+
+    /// A scan that adds one bit to each coefficient of a band (T.81 §G.2, Figure G.7).
+    #[inline(always)]
+    fn refine(
+        self,
+        reader: &mut Reader<'_>,
+        codes: &Codes,
+        ended: &mut u32,
+        block: &mut [i16],
+    ) -> Result<(), Bad> {
+        let block = block.first_chunk_mut::<64>().ok_or(Bad)?;
+        let bit = 1i16 << self.low;
+        let mut k = self.start;
+        if *ended == 0 {
+            while k <= self.end {
+                reader.refill();
+                let (run, size, value) = reader.symbol(codes)?;
+                let newcomer = match (run, size) {
+                    (15, 0) => 0,
+                    (_, 0) => {
+                        *ended = blocks_ended(reader, run);
+                        break;
+                    }
+                    (_, 1) => {
+                        if value > 0 {
+                            bit
+                        } else {
+                            -bit
+                        }
+                    }
+                    _ => return Err(Bad),
+                };
+                k = self.correct(reader, block, k, Some(run), bit);
+                if newcomer != 0 {
+                    *block.get_mut(k).ok_or(Bad)? = newcomer;
+                }
+                k += 1;
+            }
+        }
+        if *ended > 0 {
+            self.correct(reader, block, k, None, bit);
+            *ended -= 1;
+        }
+        Ok(())
+    }
+
+    /// Corrects the coefficients that are known from `k` on, over `zeros` others, and gives the
+    /// place of the next other one; without `zeros`, to the end of the band.
+    #[inline(always)]
+    fn correct(
+        self,
+        reader: &mut Reader<'_>,
+        block: &mut [i16; 64],
+        from: usize,
+        zeros: Option<u32>,
+        bit: i16,
+    ) -> usize {
+        let mut left = zeros.unwrap_or(64);
+        for (k, value) in block.iter_mut().enumerate().take(self.end + 1).skip(from) {
+            if *value == 0 {
+                if left == 0 {
+                    return k;
+                }
+                left -= 1;
+            } else if reader.bit() == 1 && *value & bit == 0 {
+                *value = value.wrapping_add(if *value > 0 { bit } else { -bit });
+            }
+        }
+        self.end + 1
+    }
+}
+
+/// How many blocks end with this one, 1–32,767 (T.81 §G.1.2.2).
+#[inline(always)]
+fn blocks_ended(reader: &mut Reader<'_>, size: u32) -> u32 {
+    if size == 0 {
+        1
+    } else {
+        (1 << size) + reader.bits(size)
+    }
+}
+
+/// A block of a sequential scan (T.81 §F.2.2), as far as `block` has room.
+#[inline(always)]
+fn sequential(
+    reader: &mut Reader<'_>,
+    codes: Chosen<'_>,
+    previous: &mut i32,
+    block: &mut [i16],
+) -> Result<(), Bad> {
+    let (Some(dc), Some(ac)) = (codes.dc, codes.ac) else {
+        return Err(Bad);
+    };
+    reader.refill();
+    *previous = previous.wrapping_add(reader.difference(dc)?);
+    block[0] = *previous as i16;
+    let kept = block.len();
+    let mut k = 1;
+    while k < kept {
+        reader.refill();
+        let (run, size, value) = reader.symbol(ac)?;
+        if size == 0 {
+            if run != 15 {
+                return Ok(());
+            }
+            k += 16;
+            continue;
+        }
+        k += run as usize;
+        if let Some(place) = block.get_mut(k) {
+            *place = value as i16;
+        }
+        k += 1;
+    }
+    match codes.skips {
+        Some(skips) => skipped(reader, ac, skips, k),
+        None => stepped_over(reader, ac, k),
+    }
+}
+
+/// Steps over the rest of a block, one symbol after another.
+#[inline(always)]
+fn stepped_over(reader: &mut Reader<'_>, codes: &Codes, mut k: usize) -> Result<(), Bad> {
+    while k < 64 {
+        reader.refill();
+        let (run, size, _) = reader.symbol(codes)?;
+        if size == 0 && run != 15 {
+            return Ok(());
+        }
+        k += run as usize + 1;
+    }
+    if k > 64 { Err(Bad) } else { Ok(()) }
+}
+
+/// How many look-ups of [`SKIP`] bits fit into what a refill makes ready.
+const LOOKS: u32 = 56 / SKIP;
+
+/// Steps over the rest of a block, several symbols at a time where they are short.
+#[inline(always)]
+fn skipped(
+    reader: &mut Reader<'_>,
+    codes: &Codes,
+    skips: &[u32; 1 << SKIP],
+    mut k: usize,
+) -> Result<(), Bad> {
+    while k < 64 {
+        reader.refill();
+        // 56 bits are ready, enough for so many look-ups.
+        let mut looked = 0;
+        while looked < LOOKS {
+            let skip = skips[reader.peek(SKIP) as usize];
+            let (advance, ends) = ((skip >> 8 & 255) as usize, skip >> 16);
+            // Across the end of the block the look-up has seen the next block's DC code as an AC
+            // code: the rest goes symbol by symbol.
+            if skip == 0 || k + advance + ends as usize > 64 {
+                break;
+            }
+            reader.take(skip & 255);
+            k += advance;
+            if ends == 1 || k == 64 {
+                return Ok(());
+            }
+            looked += 1;
+        }
+        if looked == LOOKS {
+            continue;
+        }
+        reader.refill();
+        let (run, size, _) = reader.symbol(codes)?;
+        if size == 0 && run != 15 {
+            return Ok(());
+        }
+        k += run as usize + 1;
+    }
+    if k > 64 { Err(Bad) } else { Ok(()) }
+}
