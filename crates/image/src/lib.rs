@@ -1,1 +1,57 @@
-//! Choose a variant; decode, place, resize, encode (pure).
+//! Pictures: what a file is, which variant of it a client gets, and how that variant is made.
+//!
+//! Three steps, each pure. [`probe`] reads a file's header and refuses what is too large before
+//! anything is allocated. [`choose`] joins what the URL asks ([`Transform`]), what the client says
+//! ([`Signals`]) and what the site wants ([`Policy`]) into one of few [`Variant`]s, and explains
+//! itself. [`render`] makes the variant, or says why the original is the better answer.
+//!
+//! No I/O, no clock, no async; a long job asks a callback whether it is still wanted.
+
+mod accept;
+mod choose;
+mod error;
+mod facts;
+mod format;
+pub mod fuzz;
+mod limits;
+mod outline;
+mod picture;
+mod probe;
+mod render;
+mod settings;
+mod signals;
+mod transform;
+mod variant;
+
+mod census;
+mod colour;
+mod decode;
+mod effects;
+mod encode;
+mod exif;
+mod geometry;
+mod orient;
+mod resize;
+mod saliency;
+mod webp_encode;
+
+#[cfg(test)]
+mod samples;
+
+pub use accept::Accept;
+pub use choose::{Choice, Policy, choose};
+pub use error::ImageError;
+pub use exif::Orientation;
+pub use facts::{Facts, facts};
+pub use format::Format;
+pub use limits::Limits;
+pub use outline::outline_of;
+pub use probe::{Probe, probe};
+pub use render::{MIN_SAVING_PERCENT, Original, Outcome, Rendered, render};
+pub use settings::{LimitSettings, PolicySettings, Prefer};
+pub use signals::Signals;
+pub use transform::{
+    AutoWidth, Colour, Factor, Fit, FormatChoice, Gravity, MAX_DPR, Metadata, OptionError,
+    OptionProblem, QualityChoice, Rotation, Transform, Trim, Width, option_forms,
+};
+pub use variant::{Accepted, Effects, Output, Variant};

@@ -1,0 +1,337 @@
+//! From wishes to a variant: pure, explained, and with few distinct outcomes.
+
+use base::Quality;
+
+use crate::{
+    Accepted, Effects, Factor, Fit, Format, FormatChoice, Gravity, MAX_DPR, Output, PolicySettings,
+    Prefer, Signals, Transform, Trim, Variant, Width,
+};
+
+/// What the site wants: its settings.
+pub type Policy = PolicySettings;
+
+/// Widths that client hints are rounded up to, so that few variants exist.
+const WIDTH_STEPS: [u32; 12] = [
+    160, 320, 480, 640, 768, 960, 1200, 1600, 1920, 2560, 3200, 3840,
+];
+/// Device pixel ratios that client hints are rounded up to.
+const DPR_STEPS: [u32; 4] = [1000, 1500, 2000, 3000];
+
+/// What was chosen and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The variant to serve.
+    pub variant: Variant,
+    /// Why it is this one, a sentence fragment for each decision.
+    pub reasons: Vec<String>,
+    /// The request headers the choice depended on, lower case: what `Vary` must name.
+    pub vary: Vec<&'static str>,
+}
+
+/// Chooses the variant a client gets.
+pub fn choose(transform: &Transform, signals: &Signals, policy: &Policy) -> Choice {
+    let mut choosing = Choosing {
+        transform,
+        signals,
+        policy,
+        reasons: Vec::new(),
+        vary: Vec::new(),
+    };
+    let output = choosing.output();
+    let quality = choosing.quality();
+    let (width, height) = choosing.size();
+    let fit = choosing.fit(width, height);
+    let variant = Variant {
+        width,
+        height,
+        fit,
+        gravity: choosing.gravity(fit),
+        trim: choosing.trim(),
+        flip_horizontal: transform.flip_horizontal,
+        flip_vertical: transform.flip_vertical,
+        rotate: transform.rotate,
+        background: transform.background,
+        effects: effects(transform),
+        output,
+        quality,
+        fast: transform.fast,
+        first_frame: transform.animation == Some(false),
+        metadata: transform.metadata.unwrap_or(policy.metadata),
+    };
+    Choice {
+        variant,
+        reasons: choosing.reasons,
+        vary: choosing.vary,
+    }
+}
+
+struct Choosing<'a> {
+    transform: &'a Transform,
+    signals: &'a Signals,
+    policy: &'a Policy,
+    reasons: Vec<String>,
+    vary: Vec<&'static str>,
+}
+
+impl Choosing<'_> {
+    fn because(&mut self, reason: impl Into<String>) {
+        self.reasons.push(reason.into());
+    }
+
+    fn depends_on(&mut self, headers: &[&'static str]) {
+        for header in headers {
+            if !self.vary.contains(header) {
+                self.vary.push(header);
+            }
+        }
+    }
+
+    fn output(&mut self) -> Output {
+        let output = match self.transform.format {
+            Some(FormatChoice::Auto) => return self.negotiate(self.policy.prefer),
+            None if *self.transform == Transform::default() => {
+                return self.negotiate(self.policy.prefer);
+            }
+            Some(FormatChoice::Avif) => {
+                self.because("format: AVIF is not written, the best other one instead");
+                return self.negotiate(Prefer::Bytes);
+            }
+            None => Output::Source,
+            Some(FormatChoice::WebP) => Output::WebP,
+            Some(FormatChoice::Jpeg) => Output::Jpeg,
+            Some(FormatChoice::BaselineJpeg) => Output::BaselineJpeg,
+            Some(FormatChoice::Png | FormatChoice::PngForce) => Output::Png,
+            Some(FormatChoice::Json) => Output::Facts,
+        };
+        self.because(match output {
+            Output::Source => "format: the source's, as none was asked for".to_owned(),
+            _ => format!(
+                "format: {}, as asked",
+                self.transform.format.map_or("", FormatChoice::word)
+            ),
+        });
+        output
+    }
+
+    fn negotiate(&mut self, prefer: Prefer) -> Output {
+        self.depends_on(&["accept"]);
+        let accepted = accepted(self.signals, self.policy);
+        self.because(match (accepted.webp, self.policy.webp) {
+            (true, _) => "format: by picture, WebP among them as `Accept` names it",
+            (false, true) => "format: by picture, without WebP as `Accept` does not name it",
+            (false, false) => "format: by picture, without WebP as the settings say",
+        });
+        Output::Auto { accepted, prefer }
+    }
+
+    fn quality(&mut self) -> Quality {
+        if let Some(slow) = self.transform.slow_quality {
+            self.depends_on(&["save-data", "rtt", "downlink", "ect"]);
+            if self.signals.is_slow() {
+                let quality = slow.quality();
+                self.because(format!("quality: {quality}, asked for slow connections"));
+                return quality;
+            }
+        }
+        if let Some(asked) = self.transform.quality {
+            let quality = asked.quality();
+            self.because(format!("quality: {quality}, as asked"));
+            return quality;
+        }
+        self.depends_on(&["save-data"]);
+        let (quality, reason) = if self.signals.save_data {
+            (self.policy.save_data_quality, "for `Save-Data`")
+        } else {
+            (self.policy.quality, "from the settings")
+        };
+        self.because(format!("quality: {quality}, {reason}"));
+        quality
+    }
+
+    /// The box in pixels of the result.
+    fn size(&mut self) -> (Option<u32>, Option<u32>) {
+        let dpr = self.dpr();
+        let height = self.transform.height.map(|height| dpr.scale(height));
+        let width = match self.transform.width {
+            Some(Width::Pixels(width)) => Some(dpr.scale(width)),
+            Some(Width::Auto) => Some(dpr.scale(self.auto_width())),
+            None if height.is_none() => self.width_in_place(),
+            None => None,
+        };
+        if dpr != Factor::ONE && (width.is_some() || height.is_some()) {
+            self.because(format!("size: times {} device pixels", dpr.value()));
+        }
+        (width, height)
+    }
+
+    fn dpr(&mut self) -> Factor {
+        let asked = self.transform.dpr.unwrap_or(Factor::ONE);
+        if asked > MAX_DPR {
+            self.because(format!("dpr: {} counts as 3", asked.value()));
+        }
+        asked.min(MAX_DPR)
+    }
+
+    fn auto_width(&mut self) -> u32 {
+        self.depends_on(&[
+            "sec-ch-width",
+            "width",
+            "sec-ch-viewport-width",
+            "viewport-width",
+            "sec-ch-dpr",
+            "dpr",
+            "sec-ch-ua-mobile",
+            "user-agent",
+        ]);
+        let auto = &self.transform.auto_width;
+        let hinted = self.signals.width.or_else(|| {
+            let viewport = self.signals.viewport_width?;
+            Some(snapped_dpr(self.signals.dpr).scale(viewport))
+        });
+        let (width, reason) = match hinted {
+            Some(wanted) => (
+                snap(wanted, &auto.breakpoints).unwrap_or(wanted),
+                "from client hints",
+            ),
+            None if self.signals.mobile => (auto.mobile, "for a mobile device"),
+            None => (auto.desktop, "for a desktop device"),
+        };
+        self.because(format!("width: {width}, {reason}"));
+        width
+    }
+
+    fn width_in_place(&mut self) -> Option<u32> {
+        let hint = if self.policy.width_hints {
+            self.depends_on(&["sec-ch-width", "width"]);
+            self.signals
+                .width
+                .and_then(|width| snap(width, &WIDTH_STEPS))
+        } else {
+            None
+        };
+        let width = match (hint, self.policy.max_width) {
+            (Some(hint), Some(most)) => hint.min(most),
+            (hint, most) => hint.or(most)?,
+        };
+        let source = if Some(width) == hint {
+            "from the width hint"
+        } else {
+            "from the settings"
+        };
+        self.because(format!("width: at most {width}, {source}"));
+        Some(width)
+    }
+
+    /// The fit, reduced to one that differs: with one side or none, several mean the same.
+    fn fit(&mut self, width: Option<u32>, height: Option<u32>) -> Fit {
+        let asked = self.transform.fit.unwrap_or(Fit::ScaleDown);
+        if width.is_some() && height.is_some() {
+            return asked;
+        }
+        if asked == Fit::Cover {
+            self.because("fit: cover needs both width and height");
+        }
+        match asked {
+            _ if width.is_none() && height.is_none() => Fit::ScaleDown,
+            Fit::ScaleDown | Fit::Crop | Fit::AspectCrop => Fit::ScaleDown,
+            Fit::ScaleUp => Fit::ScaleUp,
+            Fit::Contain | Fit::Cover | Fit::Pad | Fit::Squeeze => Fit::Contain,
+        }
+    }
+
+    fn gravity(&mut self, fit: Fit) -> Gravity {
+        if !matches!(fit, Fit::Cover | Fit::Crop | Fit::AspectCrop) {
+            return Gravity::CENTER;
+        }
+        match self.transform.gravity.unwrap_or(Gravity::CENTER) {
+            Gravity::Face => {
+                self.because("gravity: faces are not sought, what stands out stays instead");
+                Gravity::Salient
+            }
+            other => other,
+        }
+    }
+
+    fn trim(&self) -> Option<Trim> {
+        let dpr = self.transform.dpr.unwrap_or(Factor::ONE).min(MAX_DPR);
+        let scale = |length: u32| dpr.scale(length);
+        Some(match self.transform.trim? {
+            Trim::Edges {
+                top: 0,
+                right: 0,
+                bottom: 0,
+                left: 0,
+            } => return None,
+            Trim::Edges {
+                top,
+                right,
+                bottom,
+                left,
+            } => Trim::Edges {
+                top: scale(top),
+                right: scale(right),
+                bottom: scale(bottom),
+                left: scale(left),
+            },
+            Trim::Area {
+                left,
+                top,
+                width,
+                height,
+            } => Trim::Area {
+                left: scale(left),
+                top: scale(top),
+                width: width.map(scale),
+                height: height.map(scale),
+            },
+        })
+    }
+}
+
+/// The class of formats the client may get. JPEG and PNG count when any range covers them, WebP
+/// only when named and not ranked below both.
+fn accepted(signals: &Signals, policy: &Policy) -> Accepted {
+    let accept = &signals.accept;
+    let (jpeg, png) = (accept.weight(Format::Jpeg), accept.weight(Format::Png));
+    let webp = accept.names(Format::WebP) && accept.weight(Format::WebP) >= jpeg.min(png);
+    let accepted = Accepted {
+        jpeg: jpeg > 0,
+        png: png > 0,
+        webp: webp && policy.webp,
+    };
+    if accepted.jpeg || accepted.png || accepted.webp {
+        accepted
+    } else {
+        // A picture is better than 406 (RFC 9110 §12.5.1 leaves the choice).
+        Accepted::COMMON
+    }
+}
+
+fn snapped_dpr(hint: Option<Factor>) -> Factor {
+    let wanted = hint.unwrap_or(Factor::ONE).thousandths();
+    Factor::from_thousandths(snap(wanted, &DPR_STEPS).unwrap_or(wanted))
+}
+
+/// The first step that is large enough, or the last one; `None` without steps.
+fn snap(wanted: u32, steps: &[u32]) -> Option<u32> {
+    let enough = steps.iter().find(|step| **step >= wanted);
+    enough.or(steps.last()).copied()
+}
+
+fn effects(transform: &Transform) -> Effects {
+    // Factors of 1 change nothing; Cloudflare ignores a brightness, contrast or gamma of 0.
+    let changing = |factor: Option<Factor>| {
+        factor.filter(|factor| *factor != Factor::ONE && factor.thousandths() > 0)
+    };
+    Effects {
+        blur: transform.blur,
+        sharpen: transform.sharpen.filter(|factor| factor.thousandths() > 0),
+        brightness: changing(transform.brightness),
+        contrast: changing(transform.contrast),
+        gamma: changing(transform.gamma),
+        saturation: transform.saturation.filter(|factor| *factor != Factor::ONE),
+    }
+}
+
+#[cfg(test)]
+mod tests;

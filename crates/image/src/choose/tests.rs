@@ -1,0 +1,241 @@
+//! What is chosen, case by case.
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::Accept;
+
+const CHROMIUM: &str = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8";
+const OLD_SAFARI: &str = "image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5";
+
+fn signals(accept: &str) -> Signals {
+    Signals {
+        accept: Accept::parse(accept),
+        ..Signals::default()
+    }
+}
+
+fn chosen(options: &str, signals: &Signals) -> Choice {
+    let transform = if options.is_empty() {
+        Transform::default()
+    } else {
+        Transform::parse(options).unwrap()
+    };
+    choose(&transform, signals, &Policy::default())
+}
+
+/// Options, `Accept`, and the key of the variant: a new case is a new line.
+const KEYS: &[(&str, &str, &str)] = &[
+    ("", CHROMIUM, "auto-preview-jpw,q80"),
+    ("", OLD_SAFARI, "auto-preview-jp,q80"),
+    ("", "", "auto-preview-jp,q80"),
+    ("", "image/webp", "auto-preview-w,q80"),
+    ("", "text/html", "auto-preview-jp,q80"),
+    ("", "image/webp;q=0.1,image/*", "auto-preview-jp,q80"),
+    ("", "image/webp;q=0,*/*", "auto-preview-jp,q80"),
+    ("", "image/jpeg;q=0,*/*", "auto-preview-p,q80"),
+    ("width=80", CHROMIUM, "source,q80,w80"),
+    ("width=80,format=auto", CHROMIUM, "auto-preview-jpw,q80,w80"),
+    ("w=80,f=auto,dpr=2", CHROMIUM, "auto-preview-jpw,q80,w160"),
+    ("w=80,h=30,f=jpeg,dpr=9", CHROMIUM, "jpeg,q80,w240,h90"),
+    ("f=avif,w=80", CHROMIUM, "auto-bytes-jpw,q80,w80"),
+    ("f=webp,q=high", OLD_SAFARI, "webp,q90"),
+    ("f=png-force", CHROMIUM, "png,q80"),
+    ("f=json", CHROMIUM, "facts,q80"),
+    ("w=80,fit=cover", CHROMIUM, "source,q80,w80,contain"),
+    ("h=80,fit=crop", CHROMIUM, "source,q80,h80"),
+    (
+        "w=80,h=80,fit=cover,g=left",
+        CHROMIUM,
+        "source,q80,w80,h80,cover,g0x500",
+    ),
+    (
+        "w=80,h=80,fit=cover,g=face",
+        CHROMIUM,
+        "source,q80,w80,h80,cover,gauto",
+    ),
+    (
+        "w=80,h=80,fit=contain,g=left",
+        CHROMIUM,
+        "source,q80,w80,h80,contain",
+    ),
+    ("fit=pad,g=auto", CHROMIUM, "source,q80"),
+    (
+        "brightness=1,contrast=0,gamma=1.0,sharpen=0,rotate=0",
+        CHROMIUM,
+        "source,q80",
+    ),
+    (
+        "saturation=0,blur=2",
+        CHROMIUM,
+        "source,q80,blur2000,saturation0",
+    ),
+    ("trim=0;0;0;0", CHROMIUM, "source,q80"),
+    ("trim=1;2;3;4,dpr=2", CHROMIUM, "source,q80,t2;4;6;8"),
+    ("trim.left=5,trim.width=7", CHROMIUM, "source,q80,a5;0;7;-"),
+    ("flip=hv,rotate=90", CHROMIUM, "source,q80,fh,fv,r90"),
+    ("background=red", CHROMIUM, "source,q80,bgff0000ff"),
+    ("anim=false", CHROMIUM, "source,q80,still"),
+    ("anim=true", CHROMIUM, "source,q80"),
+    (
+        "metadata=keep,compression=fast",
+        CHROMIUM,
+        "source,q80,fast,mkeep",
+    ),
+    ("width=auto", CHROMIUM, "source,q80,w1200"),
+];
+
+#[test]
+fn wishes_lead_to_variants() {
+    for (options, accept, key) in KEYS {
+        let choice = chosen(options, &signals(accept));
+        assert_eq!(choice.variant.key(), *key, "{options} {accept}");
+        assert!(!choice.reasons.is_empty(), "{options}");
+    }
+}
+
+#[test]
+fn quality_follows_data_saving_and_slow_connections() {
+    let saving = Signals {
+        save_data: true,
+        ..Signals::default()
+    };
+    let slow = Signals {
+        rtt: Some(400),
+        ..Signals::default()
+    };
+    let cases = [
+        ("", &saving, 50),
+        ("", &slow, 80),
+        ("q=70", &saving, 70),
+        ("q=70,scq=30", &saving, 30),
+        ("q=70,scq=30", &slow, 30),
+        ("q=70,scq=30", &Signals::default(), 70),
+        ("scq=30", &Signals::default(), 80),
+    ];
+    for (options, signals, quality) in cases {
+        let choice = chosen(options, signals);
+        assert_eq!(choice.variant.quality.value(), quality, "{options}");
+    }
+}
+
+#[test]
+fn vary_names_what_was_looked_at() {
+    let vary = |options| chosen(options, &signals(CHROMIUM)).vary;
+    assert_eq!(vary(""), ["accept", "save-data"]);
+    assert_eq!(vary("f=jpeg,q=70"), [""; 0]);
+    assert_eq!(vary("f=jpeg"), ["save-data"]);
+    assert_eq!(
+        vary("f=jpeg,q=70,scq=30"),
+        ["save-data", "rtt", "downlink", "ect"]
+    );
+    assert!(vary("width=auto").contains(&"sec-ch-width"));
+}
+
+#[test]
+fn automatic_width_takes_hints_to_breakpoints() {
+    let width = |signals: &Signals, options: &str| chosen(options, signals).variant.width;
+    let hint = |width| Signals {
+        width: Some(width),
+        ..Signals::default()
+    };
+    assert_eq!(width(&hint(300), "w=auto"), Some(320));
+    assert_eq!(width(&hint(321), "w=auto"), Some(768));
+    assert_eq!(width(&hint(5000), "w=auto"), Some(1200));
+    assert_eq!(width(&hint(90), "w=auto,wbreakpoints=100;200"), Some(100));
+    let phone = Signals {
+        viewport_width: Some(400),
+        dpr: Some(Factor::from_thousandths(2625)),
+        ..Signals::default()
+    };
+    assert_eq!(width(&phone, "w=auto"), Some(1200));
+    let mobile = Signals {
+        mobile: true,
+        ..Signals::default()
+    };
+    assert_eq!(width(&mobile, "w=auto"), Some(768));
+    assert_eq!(width(&mobile, "w=auto,wmobile=500"), Some(500));
+}
+
+#[test]
+fn in_place_width_is_capped_by_settings_and_hints() {
+    let hinted = Signals {
+        width: Some(500),
+        ..Signals::default()
+    };
+    let width = |policy: &Policy| choose(&Transform::default(), &hinted, policy).variant.width;
+    assert_eq!(width(&Policy::default()), None);
+    let capped = Policy {
+        max_width: Some(1600),
+        ..Policy::default()
+    };
+    assert_eq!(width(&capped), Some(1600));
+    let hints = Policy {
+        width_hints: true,
+        ..capped
+    };
+    assert_eq!(width(&hints), Some(640));
+    let tight = Policy {
+        max_width: Some(300),
+        ..hints
+    };
+    assert_eq!(width(&tight), Some(300));
+}
+
+#[test]
+fn without_webp_in_the_settings_none_is_made() {
+    let policy = Policy {
+        webp: false,
+        ..Policy::default()
+    };
+    let choice = choose(&Transform::default(), &signals(CHROMIUM), &policy);
+    assert_eq!(choice.variant.key(), "auto-preview-jp,q80");
+}
+
+#[test]
+fn keys_tell_variants_apart() {
+    let keys: HashSet<_> = KEYS
+        .iter()
+        .map(|(options, accept, _)| chosen(options, &signals(accept)).variant)
+        .map(|variant| (variant.key(), variant))
+        .collect();
+    let names: HashSet<_> = keys.iter().map(|(key, _)| key).collect();
+    assert_eq!(names.len(), keys.len());
+}
+
+proptest! {
+    /// However clients differ, in-place negotiation gives few variants.
+    #[test]
+    fn few_variants_exist(
+        accept in prop::collection::vec(
+            (prop::sample::select(vec!["image/webp", "image/avif", "image/*", "*/*", "image/png",
+                "image/jpeg"]), 0..=10_u8),
+            0..5,
+        ),
+        width in prop::option::of(1..5000_u32),
+        dpr in prop::option::of(100..5000_u32),
+        save_data: bool,
+    ) {
+        let accept: Vec<String> = accept
+            .into_iter()
+            .map(|(name, tenths)| format!("{name};q={}.{}", tenths / 10, tenths % 10))
+            .collect();
+        let signals = Signals {
+            width,
+            dpr: dpr.map(Factor::from_thousandths),
+            save_data,
+            ..signals(&accept.join(","))
+        };
+        let policy = Policy { width_hints: true, ..Policy::default() };
+        let variant = choose(&Transform::default(), &signals, &policy).variant;
+        prop_assert!(variant.width.is_none_or(|width| WIDTH_STEPS.contains(&width)));
+        let plain = Variant { width: None, ..variant };
+        let classes: Vec<String> = ["j", "p", "w", "jp", "jw", "pw", "jpw"]
+            .into_iter()
+            .flat_map(|class| [80, 50].map(|q| format!("auto-preview-{class},q{q}")))
+            .collect();
+        prop_assert!(classes.contains(&plain.key()), "{}", plain.key());
+    }
+}

@@ -1,0 +1,315 @@
+//! What is done to the pixels of the result: tones, blur, sharpening, background, padding.
+
+use crate::picture::{Channels, Picture};
+use crate::{Colour, Effects, Factor, ImageError};
+
+/// Rows between two questions whether the work is still wanted.
+const ROWS_BETWEEN: usize = 64;
+
+/// Applies effects: tones first, then blur, then sharpening.
+pub(crate) fn apply(
+    picture: Picture,
+    effects: &Effects,
+    cancel: &dyn Fn() -> bool,
+) -> Result<Picture, ImageError> {
+    let mut picture = picture;
+    if let Some(table) = tone_table(effects) {
+        each_colour(&mut picture, |value| *value = table[usize::from(*value)]);
+    }
+    if let Some(factor) = effects.saturation {
+        saturate(&mut picture, factor.value());
+    }
+    if let Some(radius) = effects.blur {
+        picture = blur(picture, radius.value() / 2.0, cancel)?;
+    }
+    if let Some(strength) = effects.sharpen {
+        picture = sharpen(&picture, strength.value(), cancel)?;
+    }
+    Ok(picture)
+}
+
+/// Calls `change` for each value but alpha.
+fn each_colour(picture: &mut Picture, change: impl Fn(&mut u8)) {
+    let depth = picture.channels.count();
+    for pixel in picture.data.chunks_exact_mut(depth) {
+        pixel.iter_mut().take(3).for_each(&change);
+    }
+}
+
+/// Brightness, contrast and gamma in one table; `None` if nothing changes.
+fn tone_table(effects: &Effects) -> Option<[u8; 256]> {
+    let Effects {
+        brightness,
+        contrast,
+        gamma,
+        ..
+    } = effects;
+    if brightness.is_none() && contrast.is_none() && gamma.is_none() {
+        return None;
+    }
+    let factor = |factor: &Option<Factor>| factor.map_or(1.0, Factor::value);
+    let (brightness, contrast, gamma) = (factor(brightness), factor(contrast), factor(gamma));
+    let mut table = [0; 256];
+    for (value, entry) in table.iter_mut().enumerate() {
+        let bright = value as f32 / 255.0 * brightness;
+        let contrasted = ((bright - 0.5) * contrast + 0.5).clamp(0.0, 1.0);
+        *entry = (contrasted.powf(1.0 / gamma) * 255.0).round() as u8;
+    }
+    Some(table)
+}
+
+fn saturate(picture: &mut Picture, factor: f32) {
+    if picture.channels == Channels::Grey {
+        return;
+    }
+    let depth = picture.channels.count();
+    for pixel in picture.data.chunks_exact_mut(depth) {
+        let grey = luma(pixel);
+        for value in pixel.iter_mut().take(3) {
+            let moved = grey + (f32::from(*value) - grey) * factor;
+            *value = moved.round().clamp(0.0, 255.0) as u8;
+        }
+    }
+}
+
+/// Brightness of an RGB pixel (ITU-R BT.601).
+pub(crate) fn luma(pixel: &[u8]) -> f32 {
+    match *pixel {
+        [red, green, blue, ..] => {
+            0.299 * f32::from(red) + 0.587 * f32::from(green) + 0.114 * f32::from(blue)
+        }
+        [grey, ..] => f32::from(grey),
+        [] => 0.0,
+    }
+}
+
+/// A Gaussian blur as three box blurs, which the eye cannot tell from it; the cost does not depend
+/// on the deviation.
+fn blur(
+    picture: Picture,
+    deviation: f32,
+    cancel: &dyn Fn() -> bool,
+) -> Result<Picture, ImageError> {
+    let mut picture = premultiplied(picture);
+    for radius in box_radii(deviation) {
+        if radius > 0 {
+            blur_rows(&mut picture, radius, cancel)?;
+            blur_columns(&mut picture, radius, cancel)?;
+        }
+    }
+    Ok(unpremultiplied(picture))
+}
+
+/// Radii of three boxes whose variances add up to the Gaussian's.
+fn box_radii(deviation: f32) -> [usize; 3] {
+    let variance = 12.0 * deviation * deviation;
+    let ideal = (variance / 3.0 + 1.0).sqrt();
+    let small = (((ideal - 1.0) / 2.0).floor() as usize) * 2 + 1;
+    let width = small as f32;
+    let count = (variance - 3.0 * width * width - 12.0 * width - 9.0) / (-4.0 * width - 4.0);
+    let small_ones = count.round().clamp(0.0, 3.0) as usize;
+    [0, 1, 2].map(|place| {
+        if place < small_ones {
+            small / 2
+        } else {
+            small / 2 + 1
+        }
+    })
+}
+
+fn blur_rows(
+    picture: &mut Picture,
+    radius: usize,
+    cancel: &dyn Fn() -> bool,
+) -> Result<(), ImageError> {
+    let (depth, width) = (picture.channels.count(), picture.width);
+    let length = picture.row_length();
+    let mut source = vec![0; length];
+    for (y, row) in picture.data.chunks_exact_mut(length).enumerate() {
+        if y % ROWS_BETWEEN == 0 && cancel() {
+            return Err(ImageError::Cancelled);
+        }
+        source.copy_from_slice(row);
+        for channel in 0..depth {
+            let at = |x: usize| u32::from(source[x.min(width - 1) * depth + channel]);
+            let mut sum = at(0) * radius as u32 + (0..=radius).map(at).sum::<u32>();
+            for x in 0..width {
+                row[x * depth + channel] = mean(sum, radius);
+                sum += at(x + radius + 1);
+                sum -= at(x.saturating_sub(radius));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn blur_columns(
+    picture: &mut Picture,
+    radius: usize,
+    cancel: &dyn Fn() -> bool,
+) -> Result<(), ImageError> {
+    let (length, height) = (picture.row_length(), picture.height);
+    let source = picture.data.clone();
+    let row = |y: usize| &source[y.min(height - 1) * length..][..length];
+    let mut sums: Vec<u32> = row(0)
+        .iter()
+        .map(|value| u32::from(*value) * radius as u32)
+        .collect();
+    for y in 0..=radius {
+        for (sum, value) in sums.iter_mut().zip(row(y)) {
+            *sum += u32::from(*value);
+        }
+    }
+    for (y, target) in picture.data.chunks_exact_mut(length).enumerate() {
+        if y % ROWS_BETWEEN == 0 && cancel() {
+            return Err(ImageError::Cancelled);
+        }
+        let (entering, leaving) = (row(y + radius + 1), row(y.saturating_sub(radius)));
+        let values = entering.iter().zip(leaving);
+        for ((target, sum), (enter, leave)) in target.iter_mut().zip(&mut sums).zip(values) {
+            *target = mean(*sum, radius);
+            *sum += u32::from(*enter);
+            *sum -= u32::from(*leave);
+        }
+    }
+    Ok(())
+}
+
+fn mean(sum: u32, radius: usize) -> u8 {
+    let count = 2 * radius as u32 + 1;
+    ((sum + count / 2) / count) as u8
+}
+
+fn premultiplied(mut picture: Picture) -> Picture {
+    if picture.channels == Channels::Rgba {
+        for pixel in picture.data.chunks_exact_mut(4) {
+            let alpha = u32::from(pixel[3]);
+            for value in pixel.iter_mut().take(3) {
+                *value = ((u32::from(*value) * alpha + 127) / 255) as u8;
+            }
+        }
+    }
+    picture
+}
+
+fn unpremultiplied(mut picture: Picture) -> Picture {
+    if picture.channels == Channels::Rgba {
+        for pixel in picture.data.chunks_exact_mut(4) {
+            let alpha = u32::from(pixel[3]).max(1);
+            for value in pixel.iter_mut().take(3) {
+                *value = ((u32::from(*value) * 255 + alpha / 2) / alpha).min(255) as u8;
+            }
+        }
+    }
+    picture
+}
+
+/// Adds to each value half its distance from a 3 × 3 binomial blur, times the strength.
+fn sharpen(
+    picture: &Picture,
+    strength: f32,
+    cancel: &dyn Fn() -> bool,
+) -> Result<Picture, ImageError> {
+    let (depth, length) = (picture.channels.count(), picture.row_length());
+    let (width, height) = (picture.width, picture.height);
+    let row = |y: usize| &picture.data[y.min(height - 1) * length..][..length];
+    let mut data = Vec::with_capacity(picture.data.len());
+    let mut sums = vec![0_i32; length];
+    for y in 0..height {
+        if y % ROWS_BETWEEN == 0 && cancel() {
+            return Err(ImageError::Cancelled);
+        }
+        let (above, middle, below) = (row(y.saturating_sub(1)), row(y), row(y + 1));
+        for (place, sum) in sums.iter_mut().enumerate() {
+            let at = |row: &[u8]| i32::from(row[place]);
+            *sum = at(above) + 2 * at(middle) + at(below);
+        }
+        for (place, value) in middle.iter().enumerate() {
+            if depth == 4 && place % 4 == 3 {
+                data.push(*value);
+                continue;
+            }
+            let before = if place < depth { place } else { place - depth };
+            let after = if place + depth < width * depth {
+                place + depth
+            } else {
+                place
+            };
+            let blurred = (sums[before] + 2 * sums[place] + sums[after]) as f32 / 16.0;
+            let value = f32::from(*value);
+            let sharp = value + (value - blurred) * strength * 0.5;
+            data.push(sharp.round().clamp(0.0, 255.0) as u8);
+        }
+    }
+    Ok(Picture {
+        width,
+        height,
+        channels: picture.channels,
+        data,
+    })
+}
+
+/// Lays a picture over a background. An opaque background leaves no alpha.
+pub(crate) fn flatten(picture: Picture, background: Colour) -> Picture {
+    if picture.channels != Channels::Rgba {
+        return picture;
+    }
+    let mut picture = picture;
+    for pixel in picture.data.chunks_exact_mut(4) {
+        over(pixel, background);
+    }
+    picture.without_idle_alpha()
+}
+
+/// A pixel over a background, neither premultiplied (W3C Compositing §5.1, `source-over`).
+fn over(pixel: &mut [u8], background: Colour) {
+    let (front, back) = (u32::from(pixel[3]), u32::from(background.alpha));
+    // Shares of the two in 255 × 255ths.
+    let (front, back) = (front * 255, back * (255 - front));
+    let whole = front + back;
+    if whole == 0 {
+        return;
+    }
+    let under = [background.red, background.green, background.blue];
+    for (value, under) in pixel.iter_mut().zip(under) {
+        let sum = u32::from(*value) * front + u32::from(under) * back;
+        *value = ((sum + whole / 2) / whole) as u8;
+    }
+    pixel[3] = ((whole + 127) / 255) as u8;
+}
+
+/// Places a picture in the middle of a larger canvas.
+pub(crate) fn pad(picture: Picture, width: usize, height: usize, background: Colour) -> Picture {
+    let Colour {
+        red,
+        green,
+        blue,
+        alpha,
+    } = background;
+    let grey = red == green && green == blue && alpha == 255;
+    let picture = match picture.channels {
+        Channels::Grey if grey => picture,
+        _ if alpha < 255 => picture.into_rgba(),
+        _ => picture.into_colour(),
+    };
+    let depth = picture.channels.count();
+    let fill = [red, green, blue, alpha];
+    let mut canvas = Picture {
+        width,
+        height,
+        channels: picture.channels,
+        data: fill[..depth].repeat(width * height),
+    };
+    let (left, top) = (
+        width.saturating_sub(picture.width) / 2,
+        height.saturating_sub(picture.height) / 2,
+    );
+    let rows = canvas.data.chunks_exact_mut(width * depth).skip(top);
+    for (target, row) in rows.zip(picture.rows()) {
+        target[left * depth..][..row.len()].copy_from_slice(row);
+    }
+    canvas
+}
+
+#[cfg(test)]
+mod tests;

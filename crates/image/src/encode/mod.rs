@@ -1,0 +1,152 @@
+//! From pixels to a file, in the format that suits the picture.
+
+mod jpeg;
+mod png;
+mod webp;
+
+use delivery::Outline;
+
+use crate::picture::{Channels, Picture};
+use crate::{Accepted, Format, ImageError, Output, Prefer, Variant, webp_encode};
+
+/// A result under this many bytes appears at once in any format, so the smaller one is taken.
+const SMALL_BYTES: usize = 8 << 10;
+/// The same for a picture with sides under this many pixels.
+const SMALL_SIDE: usize = 100;
+/// A drawing is kept exact as long as that costs at most this much more than a lossy file, in
+/// percent.
+const EXACT_PREMIUM_PERCENT: usize = 150;
+
+/// What is to be made.
+pub(crate) struct Goal<'a> {
+    pub(crate) variant: &'a Variant,
+    /// Kind of the source.
+    pub(crate) source_format: Format,
+    /// Whether the source is a photograph.
+    pub(crate) photograph: bool,
+    /// EXIF data for results that carry any.
+    pub(crate) exif: Option<&'a [u8]>,
+    pub(crate) cancel: &'a dyn Fn() -> bool,
+}
+
+/// A finished file.
+pub(crate) struct Made {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) format: Format,
+    pub(crate) outline: Outline,
+    /// How it came about.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Made {
+    fn because(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+}
+
+/// Encodes a picture.
+pub(crate) fn encode(picture: Picture, goal: &Goal<'_>) -> Result<Made, ImageError> {
+    match goal.variant.output {
+        Output::Auto { accepted, prefer } => auto(picture, goal, accepted, prefer),
+        Output::Jpeg => jpeg::encode(picture, goal, true),
+        Output::BaselineJpeg => jpeg::encode(picture, goal, false),
+        Output::Png => png::encode(&picture, goal),
+        Output::WebP => webp_or_png(picture, goal),
+        Output::Source | Output::Facts => match goal.source_format {
+            Format::Jpeg => jpeg::encode(picture, goal, true),
+            Format::WebP => webp_or_png(picture, goal),
+            Format::Gif => {
+                let made = png::encode(&picture, goal)?;
+                Ok(made.because("PNG, as GIF is not written"))
+            }
+            _ => png::encode(&picture, goal),
+        },
+    }
+}
+
+fn webp_or_png(picture: Picture, goal: &Goal<'_>) -> Result<Made, ImageError> {
+    if picture.width.max(picture.height) > webp_encode::MAX_SIDE {
+        let made = png::encode(&picture, goal)?;
+        return Ok(made.because("PNG, as WebP cannot hold sides this long"));
+    }
+    webp::encode(picture, goal)
+}
+
+/// Finds the format by what the picture is.
+fn auto(
+    picture: Picture,
+    goal: &Goal<'_>,
+    accepted: Accepted,
+    prefer: Prefer,
+) -> Result<Made, ImageError> {
+    let accepted = Accepted {
+        webp: accepted.webp && picture.width.max(picture.height) <= webp_encode::MAX_SIDE,
+        ..accepted
+    };
+    if picture.channels == Channels::Rgba || !goal.photograph {
+        return drawing(picture, goal, accepted);
+    }
+    if accepted.webp && prefer == Prefer::Bytes && !goal.variant.fast {
+        let made = webp::encode(picture, goal)?;
+        return Ok(made.because("WebP, as few bytes are preferred"));
+    }
+    if !accepted.jpeg {
+        return drawing(picture, goal, accepted);
+    }
+    photograph(picture, goal, accepted)
+}
+
+/// A photograph as JPEG, or as WebP when it is so small that a preview is of no use.
+fn photograph(picture: Picture, goal: &Goal<'_>, accepted: Accepted) -> Result<Made, ImageError> {
+    let small_sides = picture.width < SMALL_SIDE && picture.height < SMALL_SIDE;
+    let spare = (accepted.webp && !goal.variant.fast).then(|| picture.clone());
+    let made = jpeg::encode(picture, goal, true)?;
+    if let Some(picture) = spare
+        && (small_sides || made.bytes.len() < SMALL_BYTES)
+    {
+        let webp = webp::encode(picture, goal)?;
+        if webp.bytes.len() < made.bytes.len() {
+            return Ok(webp.because("WebP, as it is too small to need a preview"));
+        }
+    }
+    Ok(made.because("JPEG, as a photograph appears early in it"))
+}
+
+/// A drawing, or anything with alpha.
+fn drawing(picture: Picture, goal: &Goal<'_>, accepted: Accepted) -> Result<Made, ImageError> {
+    let what = if picture.channels == Channels::Rgba {
+        "transparent"
+    } else {
+        "a drawing"
+    };
+    match accepted.for_graphics() {
+        Format::WebP => {
+            let made = webp::encode(picture, goal)?;
+            Ok(made.because(format!("WebP, as it is {what}")))
+        }
+        Format::Jpeg => {
+            let made = jpeg::encode(picture, goal, true)?;
+            Ok(made.because("JPEG, as the client accepts nothing else"))
+        }
+        _ => {
+            let made = png::encode(&picture, goal)?;
+            if picture.channels == Channels::Rgba || !accepted.jpeg {
+                return Ok(made.because(format!("PNG, as it is {what}")));
+            }
+            let lossy = jpeg::encode(picture, goal, true)?;
+            Ok(if exact_is_worth_it(made.bytes.len(), lossy.bytes.len()) {
+                made.because("PNG, as it is a drawing")
+            } else {
+                lossy.because("JPEG, as PNG would be much larger")
+            })
+        }
+    }
+}
+
+fn exact_is_worth_it(exact: usize, lossy: usize) -> bool {
+    exact * 100 <= lossy * EXACT_PREMIUM_PERCENT
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! Entry points for fuzzing: outside bytes in, no panic out.
+
+use crate::{
+    Accept, Format, Limits, PolicySettings, Signals, Transform, choose, outline_of, probe, render,
+};
+
+/// Small enough that one run takes milliseconds.
+const LIMITS: Limits = Limits {
+    max_bytes: 1 << 20,
+    max_pixels: 1 << 18,
+    max_side: 2048,
+    max_output_side: 512,
+    max_output_pixels: 1 << 18,
+    max_scans: 20,
+};
+
+/// Reads options; those that are right give a variant whose key is made.
+pub fn transform(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    match Transform::parse(text) {
+        Ok(transform) => {
+            let choice = choose(&transform, &Signals::default(), &PolicySettings::default());
+            assert!(!choice.variant.key().is_empty());
+        }
+        Err(error) => assert!(!error.problems.is_empty()),
+    }
+}
+
+/// Reads an `Accept` header; every weight is in range.
+pub fn accept(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let accept = Accept::parse(text);
+    for format in Format::ALL {
+        assert!(accept.weight(format) <= 1000);
+        assert!(!accept.names(format) || accept.weight(format) > 0);
+    }
+}
+
+/// Takes the first line as options and the rest as a picture, and renders it under tight limits.
+pub fn picture(data: &[u8]) {
+    let (options, source) = match data.iter().position(|byte| *byte == b'\n') {
+        Some(end) if end < 100 => (&data[..end], &data[end + 1..]),
+        _ => (&b""[..], data),
+    };
+    let options = std::str::from_utf8(options).unwrap_or_default();
+    let transform = Transform::parse(options).unwrap_or_default();
+    let choice = choose(&transform, &Signals::default(), &PolicySettings::default());
+    if let Ok(probe) = probe(source, &LIMITS) {
+        assert!(probe.width <= LIMITS.max_side && probe.pixels() <= LIMITS.max_pixels);
+    }
+    let outline = outline_of(source);
+    assert_eq!(outline.length, source.len() as u64);
+    assert!(outline.preview <= outline.length && outline.good <= outline.length);
+    // Whatever comes of it, it comes without a panic and within the limits.
+    let _ = render(source, &choice.variant, &LIMITS, &|| false);
+}

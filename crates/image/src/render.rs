@@ -1,0 +1,370 @@
+//! Making a variant, or knowing that the original is the better answer.
+
+use bytes::Bytes;
+use delivery::Outline;
+
+use crate::decode::{Decoded, decode};
+use crate::encode::{Goal, Made, encode};
+use crate::geometry::{Layout, Rectangle};
+use crate::outline::jpeg_outline;
+use crate::outline_of;
+use crate::picture::Picture;
+use crate::{
+    Accepted, Colour, Effects, Facts, Format, Gravity, ImageError, Limits, Metadata, Orientation,
+    Output, Probe, Variant, effects, facts, orient, probe, resize, saliency,
+};
+
+/// A picture whose size does not change is re-encoded only if that saves this share of its bytes,
+/// in percent: less is not worth a second loss of quality. A larger baseline JPEG that becomes
+/// progressive needs to save nothing, as its preview is the gain.
+pub const MIN_SAVING_PERCENT: u64 = 8;
+
+/// Baseline JPEGs of at least this many bytes are worth re-encoding for their preview alone.
+const BIG_BASELINE: usize = 30_000;
+
+/// What became of a job.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// A new picture.
+    Rendered(Rendered),
+    /// The original is the better answer, or the only one.
+    Original(Original),
+    /// No picture but facts, for `format=json`.
+    Facts(Facts),
+}
+
+/// A new picture.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    /// The file.
+    pub bytes: Bytes,
+    /// What kind of file it is.
+    pub format: Format,
+    /// Its width in pixels.
+    pub width: u32,
+    /// Its height in pixels.
+    pub height: u32,
+    /// Where in the file what it shows becomes better.
+    pub outline: Outline,
+    /// How it came about, a sentence fragment for each decision.
+    pub notes: Vec<String>,
+}
+
+/// The original serves best.
+#[derive(Clone, Debug)]
+pub struct Original {
+    /// What kind of file it is.
+    pub format: Format,
+    /// Why it is kept, a sentence fragment.
+    pub reason: String,
+    /// Where in the file what it shows becomes better.
+    pub outline: Outline,
+}
+
+/// Makes a variant of a source. `cancel` is asked between and, where possible, within the stages.
+///
+/// Costs the decoding of the source and the encoding of the result; memory is bounded by the
+/// limits' pixels, four bytes each, twice over.
+///
+/// # Errors
+/// As for [`probe`], except that pictures of kinds that are not read are kept as they are;
+/// [`ImageError::Damaged`], [`ImageError::OutputPixels`], [`ImageError::Encode`],
+/// [`ImageError::Cancelled`].
+pub fn render(
+    source: &[u8],
+    variant: &Variant,
+    limits: &Limits,
+    cancel: &dyn Fn() -> bool,
+) -> Result<Outcome, ImageError> {
+    if variant.output == Output::Facts {
+        return facts(source, variant, limits).map(Outcome::Facts);
+    }
+    let probe = match probe(source, limits) {
+        Ok(probe) => probe,
+        Err(ImageError::Unsupported { format }) => {
+            return Ok(keep(
+                source,
+                format,
+                format!("{format} is passed on as it is"),
+            ));
+        }
+        Err(error) => return Err(error),
+    };
+    let job = Job {
+        source,
+        layout: Layout::new(&probe, variant, limits)?,
+        probe,
+        variant,
+        limits,
+        cancel,
+    };
+    job.run()
+}
+
+fn keep(source: &[u8], format: Format, reason: impl Into<String>) -> Outcome {
+    Outcome::Original(Original {
+        format,
+        reason: reason.into(),
+        outline: outline_of(source),
+    })
+}
+
+struct Job<'a> {
+    source: &'a [u8],
+    probe: Probe,
+    layout: Layout,
+    variant: &'a Variant,
+    limits: &'a Limits,
+    cancel: &'a dyn Fn() -> bool,
+}
+
+impl Job<'_> {
+    fn run(&self) -> Result<Outcome, ImageError> {
+        if let Some(reason) = self.reason_to_keep_unread() {
+            return Ok(keep(self.source, self.probe.format, reason));
+        }
+        let decoded = decode(
+            self.source,
+            &self.probe,
+            self.wanted_size(),
+            self.limits,
+            self.cancel,
+        )?;
+        self.go_on()?;
+        let exif = self.exif(&decoded);
+        let goal = Goal {
+            variant: self.variant,
+            source_format: self.probe.format,
+            photograph: decoded.photograph,
+            exif: exif.as_deref(),
+            cancel: self.cancel,
+        };
+        let carries_metadata = decoded.exif.is_some();
+        let picture = self.finish(self.place(decoded.picture)?)?;
+        self.go_on()?;
+        let (width, height) = (picture.width as u32, picture.height as u32);
+        let made = encode(picture, &goal)?;
+        if let Some(reason) = self.reason_to_keep(&made, carries_metadata) {
+            return Ok(keep(self.source, self.probe.format, reason));
+        }
+        Ok(Outcome::Rendered(Rendered {
+            bytes: made.bytes.into(),
+            format: made.format,
+            width,
+            height,
+            outline: made.outline,
+            notes: made.notes,
+        }))
+    }
+
+    fn go_on(&self) -> Result<(), ImageError> {
+        if (self.cancel)() {
+            return Err(ImageError::Cancelled);
+        }
+        Ok(())
+    }
+
+    /// Reasons that need no pixels.
+    fn reason_to_keep_unread(&self) -> Option<String> {
+        let format = self.probe.format;
+        if self.probe.animated && !self.variant.first_frame {
+            return Some(format!("an animated {format} is passed on as it is"));
+        }
+        if !self.only_encodes() {
+            return None;
+        }
+        let (width, height) = self.layout.canvas;
+        if self.limits.check_output(width, height).is_err() {
+            return Some("it is too large to be made again".to_owned());
+        }
+        // WebP is small already; making it again would only lose quality.
+        let webp = format == Format::WebP && self.original_serves();
+        webp.then(|| "it is WebP already".to_owned())
+    }
+
+    /// Whether no pixel would change but by encoding.
+    fn only_encodes(&self) -> bool {
+        self.layout.unchanged
+            && self.variant.background.is_none()
+            && self.variant.effects == Effects::default()
+            && !(self.probe.animated && self.variant.first_frame)
+    }
+
+    /// Whether the client may get a body of the source's format.
+    fn original_serves(&self) -> bool {
+        let format = self.probe.format;
+        match self.variant.output {
+            Output::Auto { accepted, .. } => accepted.allows(format),
+            Output::Source => true,
+            Output::WebP => format == Format::WebP,
+            Output::Jpeg => format == Format::Jpeg,
+            Output::Png => format == Format::Png,
+            Output::BaselineJpeg | Output::Facts => false,
+        }
+    }
+
+    fn reason_to_keep(&self, made: &Made, carries_metadata: bool) -> Option<String> {
+        let strips = carries_metadata && self.variant.metadata == Metadata::None;
+        if !self.only_encodes() || !self.original_serves() || strips {
+            return None;
+        }
+        let (before, after) = (self.source.len() as u64, made.bytes.len() as u64);
+        if after >= before {
+            return Some(format!(
+                "it is smaller than what was made of it ({after} bytes)"
+            ));
+        }
+        let saved = before - after;
+        if saved * 100 >= before * MIN_SAVING_PERCENT || self.gains_a_preview(made) {
+            return None;
+        }
+        Some(format!("making it again would save only {saved} bytes"))
+    }
+
+    fn gains_a_preview(&self, made: &Made) -> bool {
+        let big = self.probe.format == Format::Jpeg && self.source.len() >= BIG_BASELINE;
+        let progressive = made.outline.preview < made.outline.length;
+        big && progressive
+            && jpeg_outline(self.source, self.limits)
+                .is_none_or(|outline| outline.preview == outline.length)
+    }
+
+    /// The least size, as stored, that decoding must give for a good result: twice what is shown,
+    /// so that the resize filter has something to weigh.
+    fn wanted_size(&self) -> Option<(u32, u32)> {
+        let Layout {
+            turned,
+            window,
+            inner,
+            ..
+        } = self.layout;
+        if inner.0 >= window.0 || inner.1 >= window.1 || self.variant.trim.is_some() {
+            return None;
+        }
+        let scale = |whole: u32, inner: u32, window: u32| {
+            let wanted = 2 * u64::from(whole) * u64::from(inner) / u64::from(window.max(1));
+            u32::try_from(wanted).unwrap_or(u32::MAX).max(1)
+        };
+        let width = scale(turned.0, inner.0, window.0);
+        let height = scale(turned.1, inner.1, window.1);
+        let turns = self.probe.orientation.then(self.layout.turn);
+        Some(if turns.swaps_sides() {
+            (height, width)
+        } else {
+            (width, height)
+        })
+    }
+
+    fn exif(&self, decoded: &Decoded) -> Option<Vec<u8>> {
+        let exif = decoded.exif.as_deref()?;
+        match self.variant.metadata {
+            Metadata::Keep => Some(crate::exif::upright(exif.to_vec())),
+            Metadata::Copyright => crate::exif::copyright_only(exif),
+            Metadata::None => None,
+        }
+    }
+
+    /// Trim, turn, crop and resize, in an order that touches few pixels: the part that is shown is
+    /// found in the picture as stored, cut out and resized there, and only the result is turned.
+    fn place(&self, stored: Picture) -> Result<Picture, ImageError> {
+        if self.layout.unchanged && self.probe.orientation == Orientation::UPRIGHT {
+            return Ok(stored);
+        }
+        let turns = self.probe.orientation.then(self.layout.turn);
+        let trimmed = self.trim_as_stored(stored);
+        let (left, top) = self.window_offset(&trimmed, turns);
+        let window = Rectangle {
+            left,
+            top,
+            width: self.layout.window.0,
+            height: self.layout.window.1,
+        };
+        let window = orient::undo(window, self.layout.turned, turns);
+        let full = sides(self.layout.turned, turns);
+        let inner = sides(self.layout.inner, turns);
+        let scaled = resize::part_to_size(trimmed, full, window, inner)?;
+        self.go_on()?;
+        Ok(orient::apply(scaled, turns))
+    }
+
+    fn trim_as_stored(&self, stored: Picture) -> Picture {
+        let upright = self.probe.upright_size();
+        let trim = self.layout.trim;
+        if (trim.width, trim.height) == upright {
+            return stored;
+        }
+        // Trimming reads the picture at full size, see `wanted_size`.
+        let part = orient::undo(trim, upright, self.probe.orientation);
+        stored.part(
+            part.left as usize,
+            part.top as usize,
+            part.width as usize,
+            part.height as usize,
+        )
+    }
+
+    /// Where the window lies in the turned picture.
+    fn window_offset(&self, trimmed: &Picture, turns: Orientation) -> (u32, u32) {
+        let Layout { turned, window, .. } = self.layout;
+        let slack = (turned.0 - window.0, turned.1 - window.1);
+        if slack == (0, 0) {
+            return slack;
+        }
+        match self.variant.gravity {
+            Gravity::Point { x, y } => {
+                let share = |slack: u32, share: u32| {
+                    (u64::from(slack) * u64::from(share.min(1000)) / 1000) as u32
+                };
+                (
+                    share(slack.0, x.thousandths()),
+                    share(slack.1, y.thousandths()),
+                )
+            }
+            Gravity::Salient | Gravity::Face => {
+                saliency::window_offset(trimmed, turns, turned, window)
+            }
+        }
+    }
+
+    /// Effects, background and padding.
+    fn finish(&self, picture: Picture) -> Result<Picture, ImageError> {
+        let picture = effects::apply(picture, &self.variant.effects, self.cancel)?;
+        let flat = match self.variant.background {
+            Some(background) => effects::flatten(picture, background),
+            None => picture,
+        };
+        let (width, height) = self.layout.canvas;
+        let padded = if self.layout.canvas == self.layout.inner {
+            flat
+        } else {
+            let background = self.variant.background.unwrap_or(Colour::WHITE);
+            effects::pad(flat, width as usize, height as usize, background)
+        };
+        Ok(padded.without_idle_alpha())
+    }
+}
+
+/// Width and height as they are before `turns`.
+fn sides((width, height): (u32, u32), turns: Orientation) -> (u32, u32) {
+    if turns.swaps_sides() {
+        (height, width)
+    } else {
+        (width, height)
+    }
+}
+
+impl Accepted {
+    /// The best format for transparent pictures and graphics.
+    pub(crate) const fn for_graphics(self) -> Format {
+        if self.webp {
+            Format::WebP
+        } else if self.png || !self.jpeg {
+            Format::Png
+        } else {
+            Format::Jpeg
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

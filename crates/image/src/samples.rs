@@ -1,0 +1,205 @@
+//! Pictures for tests, made on the spot.
+
+use crate::picture::{Channels, Picture};
+use crate::webp_encode::{self, WebPOptions};
+use crate::{
+    Limits, Outcome, PolicySettings, Rendered, Signals, Transform, Variant, choose, render,
+};
+
+/// Something like a photograph: smooth light, soft shapes, grain.
+pub(crate) fn photograph(width: usize, height: usize) -> Picture {
+    let mut state = 0x2545_F491_u32;
+    let mut data = Vec::with_capacity(width * height * 3);
+    for y in 0..height {
+        for x in 0..width {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            let grain = (state % 17) as f32 - 8.0;
+            let (u, v) = (x as f32 / width as f32, y as f32 / height as f32);
+            let hill = ((u * 9.0).sin() * 0.15 + 0.55 - v).signum() * 30.0;
+            let light = 110.0 + 60.0 * (u * 3.0 + v * 2.0).sin() + hill + grain;
+            for tint in [1.0, 0.9, 0.7 + 0.5 * v] {
+                data.push((light * tint).clamp(0.0, 255.0) as u8);
+            }
+        }
+    }
+    Picture::new(width, height, Channels::Rgb, data).unwrap()
+}
+
+/// Something like a drawing: a few flat colours with sharp edges.
+pub(crate) fn drawing(width: usize, height: usize) -> Picture {
+    let colours = [[255, 255, 255], [200, 30, 40], [20, 90, 160], [0, 0, 0]];
+    let data = (0..height)
+        .flat_map(|y| (0..width).map(move |x| (x, y)))
+        .flat_map(|(x, y)| colours[(x / 13 + (y / 17) * 3) % 4])
+        .collect();
+    Picture::new(width, height, Channels::Rgb, data).unwrap()
+}
+
+/// A drawing that is transparent on its right half.
+pub(crate) fn cut_out(width: usize, height: usize) -> Picture {
+    let mut picture = drawing(width, height).into_rgba();
+    for row in picture.data.chunks_exact_mut(width * 4) {
+        for pixel in row.chunks_exact_mut(4).skip(width / 2) {
+            pixel[3] = 0;
+        }
+    }
+    picture
+}
+
+/// Four quarters: red, green over blue, white.
+pub(crate) fn quarters(width: usize, height: usize) -> Picture {
+    let data = (0..height)
+        .flat_map(|y| (0..width).map(move |x| (x, y)))
+        .flat_map(|(x, y)| match (x < width / 2, y < height / 2) {
+            (true, true) => [255, 0, 0],
+            (false, true) => [0, 255, 0],
+            (true, false) => [0, 0, 255],
+            (false, false) => [255, 255, 255],
+        })
+        .collect();
+    Picture::new(width, height, Channels::Rgb, data).unwrap()
+}
+
+pub(crate) fn png(picture: &Picture) -> Vec<u8> {
+    png_with(picture, |_| {})
+}
+
+/// A PNG whose encoder was adjusted.
+pub(crate) fn png_with(picture: &Picture, adjust: impl FnOnce(&mut png::Info<'static>)) -> Vec<u8> {
+    let mut info = png::Info::with_size(picture.width as u32, picture.height as u32);
+    info.color_type = match picture.channels {
+        Channels::Grey => png::ColorType::Grayscale,
+        Channels::Rgb => png::ColorType::Rgb,
+        Channels::Rgba => png::ColorType::Rgba,
+    };
+    adjust(&mut info);
+    png_of(info, &picture.data)
+}
+
+/// A PNG of raw samples.
+pub(crate) fn png_of(info: png::Info<'static>, samples: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let encoder = png::Encoder::with_info(&mut bytes, info).unwrap();
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(samples).unwrap();
+    writer.finish().unwrap();
+    bytes
+}
+
+pub(crate) fn jpeg(picture: &Picture, quality: u8, progressive: bool) -> Vec<u8> {
+    jpeg_with(picture, quality, progressive, None, None)
+}
+
+pub(crate) fn jpeg_with(
+    picture: &Picture,
+    quality: u8,
+    progressive: bool,
+    icc: Option<&[u8]>,
+    exif: Option<&[u8]>,
+) -> Vec<u8> {
+    let (width, height) = (picture.width, picture.height);
+    let planes = match picture.channels {
+        Channels::Grey => jpeg::gray_to_planes(picture.data.clone(), width, height),
+        _ => jpeg::rgb_to_planes(&picture.data, width, height, jpeg::Subsampling::Full),
+    };
+    let options = jpeg::EncodeOptions {
+        quality,
+        progressive,
+        icc,
+        exif,
+        ..jpeg::EncodeOptions::default()
+    };
+    jpeg::encode(&planes.unwrap(), &options).unwrap().bytes
+}
+
+pub(crate) fn webp(picture: &Picture, lossless: bool) -> Vec<u8> {
+    let options = WebPOptions {
+        quality: 90,
+        lossless,
+        method: 2,
+        sharp_colour: false,
+    };
+    webp_encode::encode(picture, options, &|| false).unwrap()
+}
+
+/// A GIF of black, red, green and transparent places, one frame each.
+pub(crate) fn gif(width: u16, height: u16, frames: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let palette = [0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 0];
+    let mut encoder = gif::Encoder::new(&mut bytes, width, height, &palette).unwrap();
+    for places in frames {
+        let frame = gif::Frame {
+            width,
+            height,
+            transparent: Some(3),
+            buffer: places.clone().into(),
+            ..gif::Frame::default()
+        };
+        encoder.write_frame(&frame).unwrap();
+    }
+    drop(encoder);
+    bytes
+}
+
+/// EXIF data with nothing but an orientation.
+pub(crate) fn exif_orientation(number: u8) -> Vec<u8> {
+    let mut exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
+    exif.extend_from_slice(&[number, 0, 0, 0, 0, 0, 0]);
+    exif
+}
+
+pub(crate) fn variant(options: &str, accept: &'static str) -> Variant {
+    variant_by(options, accept, &PolicySettings::default())
+}
+
+pub(crate) fn variant_by(options: &str, accept: &'static str, policy: &PolicySettings) -> Variant {
+    let transform = if options.is_empty() {
+        Transform::default()
+    } else {
+        Transform::parse(options).unwrap()
+    };
+    let signals = Signals::read(|name| (name == "accept").then_some(accept));
+    choose(&transform, &signals, policy).variant
+}
+
+/// What becomes of a source, with the default settings and limits.
+pub(crate) fn outcome(source: &[u8], options: &str, accept: &'static str) -> Outcome {
+    render(
+        source,
+        &variant(options, accept),
+        &Limits::default(),
+        &|| false,
+    )
+    .unwrap()
+}
+
+/// What is made of a source; that it is kept fails the test.
+pub(crate) fn rendered(source: &[u8], options: &str, accept: &'static str) -> Rendered {
+    match outcome(source, options, accept) {
+        Outcome::Rendered(rendered) => rendered,
+        other => panic!("{options}: {other:?}"),
+    }
+}
+
+/// Pixels of a file, upright or not as stored.
+pub(crate) fn pixels(bytes: &[u8]) -> Picture {
+    let limits = Limits::default();
+    let probe = crate::probe(bytes, &limits).unwrap();
+    crate::decode::decode(bytes, &probe, None, &limits, &|| false)
+        .unwrap()
+        .picture
+}
+
+/// The pixel at a place, as RGBA.
+pub(crate) fn pixel(picture: &Picture, x: usize, y: usize) -> [u8; 4] {
+    let picture = picture.clone().into_rgba();
+    let at = (y * picture.width + x) * 4;
+    picture.data[at..at + 4].try_into().unwrap()
+}
+
+/// Whether two pixels are the same but for what a good lossy file may change.
+pub(crate) fn near(one: [u8; 4], two: [u8; 4]) -> bool {
+    one.iter().zip(two).all(|(one, two)| one.abs_diff(two) < 16)
+}

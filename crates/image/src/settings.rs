@@ -1,0 +1,91 @@
+//! Settings of this room.
+
+use base::{ByteSize, Quality};
+
+use crate::{Limits, Metadata};
+
+base::choices! {
+    /// What matters more when a photograph's format is chosen.
+    pub enum Prefer {
+        /// An early preview: photographs become progressive JPEG, whose first scan shows the whole
+        /// picture. WebP appears only row by row.
+        Preview = "preview",
+        /// Few bytes: photographs become WebP where the client accepts it.
+        Bytes = "bytes",
+    }
+}
+
+base::settings! {
+    /// How variants of pictures are chosen.
+    pub struct PolicySettings {
+        /// Quality of lossy pictures, 1 to 100, where a URL asks for none.
+        quality: Quality = Quality::new(80),
+        /// Quality for clients that send `Save-Data: on`, where a URL asks for none.
+        save_data_quality: Quality = Quality::new(50),
+        /// What matters more when a photograph's format is chosen.
+        prefer: Prefer = Prefer::Preview,
+        /// Whether WebP is made for clients that accept it.
+        webp: bool = true,
+        /// Widest picture made where a URL asks for no size, in pixels; wider sources are made
+        /// smaller. Not set: dimensions stay as they are.
+        max_width: Option<u32> = None,
+        /// Whether the `Sec-CH-Width` client hint may make a picture smaller where a URL asks for
+        /// no size. Pages whose layout depends on a picture's own dimensions change their look.
+        width_hints: bool = false,
+        /// What becomes of EXIF data in JPEG results, where a URL does not say.
+        metadata: Metadata = Metadata::Copyright,
+    }
+}
+
+base::settings! {
+    /// What may be read and made. Checked from headers, before anything is allocated.
+    pub struct LimitSettings {
+        /// Largest source file.
+        max_bytes: ByteSize = ByteSize::mib(100),
+        /// Largest source area, in pixels.
+        max_pixels: u64 = 100_000_000,
+        /// Longest side of a source, in pixels.
+        max_side: u32 = 32_768,
+        /// Longest side of a result, in pixels.
+        max_output_side: u32 = 12_000,
+        /// Largest area of a result, in pixels.
+        max_output_pixels: u64 = 50_000_000,
+        /// Most scans of a progressive JPEG source; each one costs a pass over the picture.
+        max_scans: usize = 100,
+    }
+}
+
+impl From<&LimitSettings> for Limits {
+    fn from(settings: &LimitSettings) -> Self {
+        Self {
+            max_bytes: settings.max_bytes.bytes(),
+            max_pixels: settings.max_pixels,
+            max_side: settings.max_side,
+            max_output_side: settings.max_output_side,
+            max_output_pixels: settings.max_output_pixels,
+            max_scans: settings.max_scans,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LimitSettings, PolicySettings};
+    use crate::Limits;
+    use base::settings::Settings;
+
+    #[test]
+    fn the_settings_default_to_the_limits_default() {
+        assert_eq!(Limits::from(&LimitSettings::default()), Limits::default());
+    }
+
+    #[test]
+    fn every_setting_is_documented() {
+        let all = PolicySettings::describe()
+            .into_iter()
+            .chain(LimitSettings::describe());
+        for setting in all {
+            assert!(setting.doc.ends_with('.'), "{}", setting.name);
+        }
+    }
+}

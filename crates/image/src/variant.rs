@@ -1,0 +1,274 @@
+//! One concrete rendering of a source: everything that decides its bytes, and nothing else.
+
+use std::fmt::Write;
+
+use base::Quality;
+
+use crate::{Colour, Factor, Fit, Format, Gravity, Metadata, Prefer, Rotation, Trim};
+
+/// One rendering of a source. Equal variants of one source have equal bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Variant {
+    /// Width of the box, in pixels of the result.
+    pub width: Option<u32>,
+    /// Height of the box, in pixels of the result.
+    pub height: Option<u32>,
+    /// How the picture fits into the box.
+    pub fit: Fit,
+    /// What stays when something is cut off.
+    pub gravity: Gravity,
+    /// Cut off first, in source pixels.
+    pub trim: Option<Trim>,
+    /// Mirror left and right.
+    pub flip_horizontal: bool,
+    /// Mirror top and bottom.
+    pub flip_vertical: bool,
+    /// Then turn.
+    pub rotate: Rotation,
+    /// Under transparent parts and around a padded picture.
+    pub background: Option<Colour>,
+    /// What is done to the pixels last.
+    pub effects: Effects,
+    /// The format, or the rule to find it.
+    pub output: Output,
+    /// Quality where the format is lossy.
+    pub quality: Quality,
+    /// Whether speed counts more than bytes.
+    pub fast: bool,
+    /// Whether an animation is reduced to its first frame. If not, an animation is kept as it is.
+    pub first_frame: bool,
+    /// What becomes of EXIF data.
+    pub metadata: Metadata,
+}
+
+/// What is done to the pixels after their geometry. Absent changes nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Effects {
+    /// Radius of the blur, in pixels of the result.
+    pub blur: Option<Factor>,
+    /// Strength of sharpening.
+    pub sharpen: Option<Factor>,
+    /// Factor of brightness.
+    pub brightness: Option<Factor>,
+    /// Factor of contrast.
+    pub contrast: Option<Factor>,
+    /// Factor of exposure.
+    pub gamma: Option<Factor>,
+    /// Factor of saturation.
+    pub saturation: Option<Factor>,
+}
+
+/// The formats a client may get, of those that are written: one of a few classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Accepted {
+    /// JPEG.
+    pub jpeg: bool,
+    /// PNG.
+    pub png: bool,
+    /// WebP.
+    pub webp: bool,
+}
+
+impl Accepted {
+    /// What every client is taken to know.
+    pub const COMMON: Self = Self {
+        jpeg: true,
+        png: true,
+        webp: false,
+    };
+
+    /// Whether a body of this format may be sent. Formats that are not written are passed on to
+    /// anyone: the page asked for them.
+    pub const fn allows(self, format: Format) -> bool {
+        match format {
+            Format::Jpeg => self.jpeg,
+            Format::Png => self.png,
+            Format::WebP => self.webp,
+            _ => true,
+        }
+    }
+}
+
+/// The format of the result, or the rule to find it once the picture is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Output {
+    /// The best for this picture among those accepted.
+    Auto {
+        /// What the client may get.
+        accepted: Accepted,
+        /// What matters more for photographs.
+        prefer: Prefer,
+    },
+    /// The source's own format; PNG for a GIF, which is not written.
+    Source,
+    /// WebP.
+    WebP,
+    /// Progressive JPEG.
+    Jpeg,
+    /// Baseline JPEG.
+    BaselineJpeg,
+    /// PNG.
+    Png,
+    /// No picture but facts about it.
+    Facts,
+}
+
+impl Variant {
+    /// Whether the pixels stay as they are for every source: only the encoding may change.
+    pub fn keeps_pixels(&self) -> bool {
+        self.width.is_none()
+            && self.height.is_none()
+            && self.trim.is_none()
+            && !self.flip_horizontal
+            && !self.flip_vertical
+            && self.rotate == Rotation::None
+            && self.background.is_none()
+            && self.effects == Effects::default()
+            && !self.first_frame
+    }
+
+    /// The variant in short canonical text, for cache keys: equal for equal variants only.
+    pub fn key(&self) -> String {
+        let mut key = Key(String::with_capacity(48));
+        key.output(self.output);
+        key.number("q", Some(u32::from(self.quality.value())));
+        key.number("w", self.width);
+        key.number("h", self.height);
+        if self.fit != Fit::ScaleDown {
+            key.part(self.fit.word());
+        }
+        key.gravity(self.gravity);
+        key.trim(self.trim);
+        key.flag("fh", self.flip_horizontal);
+        key.flag("fv", self.flip_vertical);
+        if self.rotate != Rotation::None {
+            key.part(&format!("r{}", self.rotate.word()));
+        }
+        if let Some(Colour {
+            red,
+            green,
+            blue,
+            alpha,
+        }) = self.background
+        {
+            key.part(&format!("bg{red:02x}{green:02x}{blue:02x}{alpha:02x}"));
+        }
+        key.effects(&self.effects);
+        key.flag("fast", self.fast);
+        key.flag("still", self.first_frame);
+        if self.metadata != Metadata::Copyright {
+            key.part(&format!("m{}", self.metadata.word()));
+        }
+        key.0
+    }
+}
+
+/// A key in the making.
+struct Key(String);
+
+impl Key {
+    fn part(&mut self, text: &str) {
+        if !self.0.is_empty() {
+            self.0.push(',');
+        }
+        self.0.push_str(text);
+    }
+
+    fn number(&mut self, name: &str, value: Option<u32>) {
+        if let Some(value) = value {
+            self.part(&format!("{name}{value}"));
+        }
+    }
+
+    fn flag(&mut self, name: &str, value: bool) {
+        if value {
+            self.part(name);
+        }
+    }
+
+    fn output(&mut self, output: Output) {
+        let mut text = match output {
+            Output::Auto { prefer, .. } => format!("auto-{}-", prefer.word()),
+            Output::Source => "source".to_owned(),
+            Output::WebP => "webp".to_owned(),
+            Output::Jpeg => "jpeg".to_owned(),
+            Output::BaselineJpeg => "baseline-jpeg".to_owned(),
+            Output::Png => "png".to_owned(),
+            Output::Facts => "facts".to_owned(),
+        };
+        if let Output::Auto { accepted, .. } = output {
+            for (letter, allowed) in [
+                ('j', accepted.jpeg),
+                ('p', accepted.png),
+                ('w', accepted.webp),
+            ] {
+                if allowed {
+                    text.push(letter);
+                }
+            }
+        }
+        self.part(&text);
+    }
+
+    fn gravity(&mut self, gravity: Gravity) {
+        match gravity {
+            Gravity::CENTER => {}
+            Gravity::Point { x, y } => {
+                self.part(&format!("g{}x{}", x.thousandths(), y.thousandths()));
+            }
+            Gravity::Salient => self.part("gauto"),
+            Gravity::Face => self.part("gface"),
+        }
+    }
+
+    fn trim(&mut self, trim: Option<Trim>) {
+        let text = match trim {
+            None => return,
+            Some(Trim::Edges {
+                top,
+                right,
+                bottom,
+                left,
+            }) => format!("t{top};{right};{bottom};{left}"),
+            Some(Trim::Area {
+                left,
+                top,
+                width,
+                height,
+            }) => {
+                let mut text = format!("a{left};{top}");
+                for side in [width, height] {
+                    // Writing to a string cannot fail.
+                    let _ = match side {
+                        Some(side) => write!(text, ";{side}"),
+                        None => write!(text, ";-"),
+                    };
+                }
+                text
+            }
+        };
+        self.part(&text);
+    }
+
+    fn effects(&mut self, effects: &Effects) {
+        let Effects {
+            blur,
+            sharpen,
+            brightness,
+            contrast,
+            gamma,
+            saturation,
+        } = effects;
+        let named = [
+            ("blur", blur),
+            ("sharpen", sharpen),
+            ("brightness", brightness),
+            ("contrast", contrast),
+            ("gamma", gamma),
+            ("saturation", saturation),
+        ];
+        for (name, factor) in named {
+            self.number(name, factor.map(Factor::thousandths));
+        }
+    }
+}
