@@ -130,30 +130,32 @@ impl Client {
         let progress = Progress::new();
         let request = plan.request(Outgoing::new(body, progress.clone()))?;
         let lease = self.pool.acquire(&plan.key).await?;
-        let reused = lease.reused;
+        let (reused, protocol) = (lease.reused, lease.sender.protocol());
         let failure = match self.send(plan, lease, request, &progress).await {
             Ok(response) => return Ok(self.receive(plan, response, reused, max_body)),
             Err(failure) => failure,
         };
         let again = match failure.unsent {
-            Some(request) => Some(request),
+            Some(request) => Some(request.into_body()),
             None if replayable && matches!(failure.error, OriginError::Closed { .. }) => {
-                Some(plan.request(Outgoing::new(Body::Empty, progress.clone()))?)
+                Some(Outgoing::new(Body::Empty, progress.clone()))
             }
             None => None,
         };
-        let Some(again) = again.filter(|_| reused) else {
+        let Some(body) = again.filter(|_| reused) else {
             return Err(failure.error);
         };
-        tracing::debug!(place = %plan.key.target.place(), "a kept connection was closed");
-        let lease = self.pool.open(&plan.key).await?;
-        let response = self.send(plan, lease, again, &progress).await;
-        Ok(self.receive(
-            plan,
-            response.map_err(|failure| failure.error)?,
-            false,
-            max_body,
-        ))
+        tracing::debug!(place = %plan.target().place(), "a kept connection was closed");
+        let lease = match protocol {
+            // The other kept ones are likely to be as stale.
+            Protocol::Http1 => self.pool.open(&plan.key).await?,
+            // All who shared it need the same new one.
+            Protocol::Http2 => self.pool.acquire(&plan.key).await?,
+        };
+        let reused = lease.reused;
+        let sent = self.send(plan, lease, plan.request(body)?, &progress).await;
+        let response = sent.map_err(|failure| failure.error)?;
+        Ok(self.receive(plan, response, reused, max_body))
     }
 
     async fn send(
@@ -166,14 +168,18 @@ impl Client {
         plan.shape(&mut request, lease.sender.protocol());
         let sent = self.until_head(progress, lease.sender.send(request)).await;
         let Some(sent) = sent else {
-            self.pool.retire(&plan.key);
+            self.pool.retire(&plan.key, lease.id);
             return Err(SendFailure::from(OriginError::ResponseTimeout {
-                place: plan.key.target.place(),
+                place: plan.target().place(),
             }));
         };
-        let response = sent.map_err(|mut error| SendFailure {
-            unsent: error.take_message(),
-            error: before_head(&Place(&plan.key.target), error.into_error()),
+        let response = sent.map_err(|mut error| {
+            let unsent = error.take_message();
+            let error = before_head(&Place(plan.target()), error.into_error());
+            if matches!(error, OriginError::Closed { .. }) {
+                self.pool.retire(&plan.key, lease.id);
+            }
+            SendFailure { error, unsent }
         })?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Err(plan.bad_response("it changes the protocol unasked").into());
@@ -239,12 +245,12 @@ impl Client {
         plan.shape(&mut request, Protocol::Http1);
         headers::set_upgrade(request.headers_mut(), protocol.clone());
         let mut sender: Sender = self.pool.open_for_upgrade(&plan.key).await?;
-        let place = Place(&plan.key.target);
+        let place = Place(plan.target());
         let mut response = self
             .until_head(&progress, sender.send(request))
             .await
             .ok_or_else(|| OriginError::ResponseTimeout {
-                place: plan.key.target.place(),
+                place: plan.target().place(),
             })?
             .map_err(|error| before_head(&place, error.into_error()))?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {

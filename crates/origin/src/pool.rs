@@ -61,13 +61,21 @@ pub(crate) struct Lease {
     pub(crate) sender: Sender,
     /// Whether others used it before: then its peer may have closed it meanwhile.
     pub(crate) reused: bool,
+    /// Names a shared connection; 0 for others.
+    pub(crate) id: u64,
+}
+
+struct Shared {
+    id: u64,
+    sender: http2::SendRequest<Outgoing>,
+    used: Instant,
 }
 
 /// What is kept for one key.
 #[derive(Default)]
 struct Shelf {
     idle: Vec<(http1::SendRequest<Outgoing>, Instant)>,
-    shared: Option<(http2::SendRequest<Outgoing>, Instant)>,
+    shared: Option<Shared>,
     /// What the last connection spoke.
     speaks: Option<Protocol>,
     /// Held while a connection is opened that others may share.
@@ -88,6 +96,7 @@ pub(crate) struct Pool {
 struct State {
     shelves: HashMap<Key, Shelf>,
     sweeping: bool,
+    last_id: u64,
 }
 
 impl Pool {
@@ -125,26 +134,27 @@ impl Pool {
     /// A new connection, whatever is kept.
     pub(crate) async fn open(self: &Arc<Self>, key: &Key) -> Result<Lease, OriginError> {
         let opened = self.connect(key).await;
-        let mut state = self.state.lock();
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        self.ensure_sweeping(state);
         let shelf = state.shelves.entry(key.clone()).or_default();
-        match opened {
-            Ok(sender) => {
-                shelf.speaks = Some(sender.protocol());
-                if let Sender::Http2(sender) = &sender {
-                    shelf.shared = Some((sender.clone(), Instant::now()));
-                }
-                self.ensure_sweeping(&mut state);
-                Ok(Lease {
-                    sender,
-                    reused: false,
-                })
-            }
-            Err(error) => {
-                shelf.failures += 1;
-                self.ensure_sweeping(&mut state);
-                Err(error)
-            }
+        let sender = opened.inspect_err(|_| shelf.failures += 1)?;
+        shelf.speaks = Some(sender.protocol());
+        let mut id = 0;
+        if let Sender::Http2(sender) = &sender {
+            state.last_id += 1;
+            id = state.last_id;
+            shelf.shared = Some(Shared {
+                id,
+                sender: sender.clone(),
+                used: Instant::now(),
+            });
         }
+        Ok(Lease {
+            sender,
+            reused: false,
+            id,
+        })
     }
 
     async fn connect(&self, key: &Key) -> Result<Sender, OriginError> {
@@ -209,22 +219,21 @@ impl Pool {
         let mut state = self.state.lock();
         let shelf = state.shelves.get_mut(key)?;
         let now = Instant::now();
-        if let Some((sender, used)) = &mut shelf.shared {
-            if sender.is_closed() {
-                shelf.shared = None;
-            } else {
-                *used = now;
-                return Some(Lease {
-                    sender: Sender::Http2(sender.clone()),
-                    reused: true,
-                });
-            }
+        shelf.shared.take_if(|shared| shared.sender.is_closed());
+        if let Some(shared) = &mut shelf.shared {
+            shared.used = now;
+            return Some(Lease {
+                sender: Sender::Http2(shared.sender.clone()),
+                reused: true,
+                id: shared.id,
+            });
         }
         while let Some((sender, since)) = shelf.idle.pop() {
             if sender.is_ready() && now.duration_since(since) < self.lifetime {
                 return Some(Lease {
                     sender: Sender::Http1(sender),
                     reused: true,
+                    id: 0,
                 });
             }
         }
@@ -273,10 +282,11 @@ impl Pool {
         self.ensure_sweeping(&mut state);
     }
 
-    /// Stops sharing a connection on which a request waited in vain; those still on it go on.
-    pub(crate) fn retire(&self, key: &Key) {
+    /// Stops sharing the connection of this name, on which a request failed; those still on it go
+    /// on.
+    pub(crate) fn retire(&self, key: &Key, id: u64) {
         if let Some(shelf) = self.state.lock().shelves.get_mut(key) {
-            shelf.shared = None;
+            shelf.shared.take_if(|shared| shared.id == id);
         }
     }
 
@@ -298,7 +308,7 @@ impl Pool {
                 .retain(|(sender, since)| sender.is_ready() && fresh(since));
             shelf
                 .shared
-                .take_if(|(sender, used)| sender.is_closed() || !fresh(used));
+                .take_if(|shared| shared.sender.is_closed() || !fresh(&shared.used));
             // A shelf that somebody is about to fill is in use.
             let awaited = Arc::strong_count(&shelf.opening) > 1;
             !shelf.idle.is_empty() || shelf.shared.is_some() || awaited

@@ -151,3 +151,41 @@ async fn a_connection_that_ended_is_replaced() {
     }
     assert!(origin.connections() > 1);
 }
+
+#[tokio::test]
+async fn those_who_lose_a_shared_connection_share_the_next() {
+    // The first connection takes ten requests and breaks without an answer.
+    let origin = Origin::raw(|stream, number| async move {
+        let seen = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+        let count = std::sync::Arc::clone(&seen);
+        let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+            let count = std::sync::Arc::clone(&count);
+            async move {
+                if number == 0 && request.uri().path() == "/lost" {
+                    count.add_permits(1);
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, std::convert::Infallible>(describe(request).await)
+            }
+        });
+        let io = hyper_util::rt::TokioIo::new(stream);
+        let executor = hyper_util::rt::TokioExecutor::new();
+        let builder = hyper::server::conn::http2::Builder::new(executor);
+        tokio::select! {
+            _ = builder.serve_connection(io, service) => {}
+            _ = seen.acquire_many(10) => {}
+        }
+    })
+    .await;
+    let (client, upstream) = (http2(), origin.upstream());
+    let first = client
+        .fetch(&upstream, get("/"), Body::Empty)
+        .await
+        .unwrap();
+    first.text().await;
+    let all = (0..10).map(|_| client.fetch(&upstream, get("/lost"), Body::Empty));
+    for fetched in futures_util::future::join_all(all).await {
+        assert!(fetched.unwrap().text().await.contains("/lost"));
+    }
+    assert_eq!(origin.connections(), 2);
+}
