@@ -89,8 +89,9 @@ pub struct Stats {
     pub evictions: u64,
 }
 
-/// A moment before something was fetched; what was purged since is not kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A moment before something was fetched; what was purged since is not kept. The default is before
+/// everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark(u64);
 
 /// Keeps what is asked for often, within a number of bytes.

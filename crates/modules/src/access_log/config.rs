@@ -1,0 +1,26 @@
+//! Settings of the access log.
+
+base::choices! {
+    /// The form of a line.
+    pub enum Form {
+        /// A JSON object.
+        Json = "json",
+        /// Words, for reading.
+        Text = "text",
+    }
+}
+
+base::settings! {
+    /// A line for each request. Written by a thread of its own: a slow disk or terminal drops
+    /// lines, and says how many, but never delays a request.
+    pub struct AccessLogSettings {
+        /// Whether lines are written.
+        enabled: bool = true,
+        /// Where to: `stdout`, `stderr`, or the path of a file, which is appended to.
+        target: String = "stdout".into(),
+        /// The form of a line.
+        form: Form = Form::Text,
+        /// Lines that may wait to be written; one more is dropped and counted.
+        queue: usize = 8192,
+    }
+}

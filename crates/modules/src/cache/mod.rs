@@ -1,0 +1,421 @@
+//! Answers from what is kept, keeps what may be kept, and asks the origin whether what is kept is
+//! still right.
+
+mod config;
+mod refresh;
+mod tee;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use ::cache::policy::{self, CacheStatus, Control, Forward, Freshness, Received, Rules};
+use ::cache::{Key, Lookup, Mark, Store};
+use http::header::{
+    IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+use parking_lot::Mutex;
+use pipeline::{Exchange, Module, Phase, Reply, Response, Step, Verdict};
+use workshop::{Flights, Joined, Lead};
+
+pub use config::CacheSettings;
+
+use crate::facts::{Facts, Source, now};
+use crate::kept::{Entry, Found, Kept, Place, find, varying_fields};
+use crate::origin::Fetcher;
+use tee::Tee;
+
+/// Flights of source fetches: everyone who follows looks into the store when the lead has landed.
+pub type SourceFlights = Flights<Key, ()>;
+
+/// The headers of a request that ask for less than the whole response.
+pub(crate) const CONDITIONS: [HeaderName; 6] = [
+    IF_NONE_MATCH,
+    IF_MODIFIED_SINCE,
+    IF_MATCH,
+    IF_UNMODIFIED_SINCE,
+    RANGE,
+    IF_RANGE,
+];
+
+/// The module.
+pub struct CacheModule {
+    settings: CacheSettings,
+    rules: Rules,
+    store: Arc<Store<Entry>>,
+    flights: Arc<SourceFlights>,
+    fetcher: Arc<Fetcher>,
+}
+
+/// What the way back needs to know of the way in.
+struct Plan {
+    key: Key,
+    mark: Mark,
+    asked: SystemTime,
+    stale: Option<Stale>,
+    lead: Option<Lead<()>>,
+}
+
+/// Something kept that the origin is asked about.
+struct Stale {
+    entry: Arc<Entry>,
+    /// What the client asked, before the request became a question about the entry.
+    conditions: HeaderMap,
+}
+
+impl CacheModule {
+    /// A cache over this store, which asks through this fetcher.
+    pub fn new(
+        settings: CacheSettings,
+        store: Arc<Store<Entry>>,
+        flights: Arc<SourceFlights>,
+        fetcher: Arc<Fetcher>,
+    ) -> Self {
+        Self {
+            rules: settings.rules(),
+            settings,
+            store,
+            flights,
+            fetcher,
+        }
+    }
+
+    fn look_up(&self, exchange: &mut Exchange) -> Looked {
+        let source = exchange.slots.get::<Source>();
+        let (foreign, collapse) = source.map_or((false, false), |s| (s.foreign, s.collapse));
+        let primary = Source::primary(Source::uri(exchange), foreign);
+        let lookup = Lookup {
+            primary: &primary,
+            variant: "",
+        };
+        let control = Control::of(&exchange.headers);
+        let reload = self.settings.obey_reload
+            && (control.no_cache || control.max_age.is_some_and(|age| age.is_zero()));
+        let forward = match find(&self.store, &lookup, &exchange.headers) {
+            Found::Entry(entry) => match self.use_entry(exchange, &entry, reload) {
+                Use::Answer(response) => return Looked::Answer(response),
+                Use::Ask => return Looked::Ask(lookup.to_key(), Some(entry), Forward::Stale),
+                Use::Skip => Forward::Stale,
+            },
+            Found::Nothing => Forward::UriMiss,
+            Found::NotForThese => Forward::VaryMiss,
+        };
+        exchange
+            .trace
+            .explain(|| format!("{}: {primary}", forward.token()));
+        if control.only_if_cached {
+            let text = "nothing is kept for this request\n";
+            return Looked::Answer(Response::text(StatusCode::GATEWAY_TIMEOUT, text));
+        }
+        Facts::of(exchange).cache = CacheStatus::forwarded(forward);
+        // A part cannot be kept, and a body for HEAD does not come.
+        if exchange.method != Method::GET || exchange.headers.contains_key(RANGE) {
+            return Looked::Pass;
+        }
+        if collapse {
+            Looked::Join(lookup.to_key(), forward)
+        } else {
+            Looked::Ask(lookup.to_key(), None, forward)
+        }
+    }
+
+    fn use_entry(&self, exchange: &mut Exchange, entry: &Arc<Entry>, reload: bool) -> Use {
+        let Entry::Response(kept) = &**entry else {
+            return Use::Skip;
+        };
+        let now = now();
+        let head = exchange.method == Method::HEAD;
+        let ttl = kept.freshness.ttl(now);
+        let covers = !reload && kept.freshness.may_cover_refresh(now);
+        if covers && !kept.freshness.is_fresh(now) {
+            self.refresh_behind(exchange, entry);
+        }
+        if !reload && kept.freshness.is_fresh(now) || covers {
+            exchange
+                .trace
+                .explain(|| format!("kept, fresh for another {ttl} s"));
+            Facts::of(exchange).cache = CacheStatus::hit(ttl);
+            return Use::Answer(kept.answer(&exchange.headers, head, now));
+        }
+        exchange
+            .trace
+            .explain(|| format!("kept, stale for {} s", -ttl));
+        if !head && policy::has_validator(&kept.headers) {
+            Use::Ask
+        } else {
+            Use::Skip
+        }
+    }
+
+    /// Turns the request into a question about what is kept, or into one whose answer is kept.
+    fn ask(
+        &self,
+        exchange: &mut Exchange,
+        key: Key,
+        stale: Option<Arc<Entry>>,
+        forward: Forward,
+        lead: Option<Lead<()>>,
+    ) {
+        Facts::of(exchange).cache = CacheStatus::forwarded(forward);
+        let stale = stale.map(|entry| {
+            let conditions = take_conditions(&mut exchange.headers);
+            if let Entry::Response(kept) = &*entry {
+                policy::add_validators(&mut exchange.headers, &kept.headers);
+            }
+            Stale { entry, conditions }
+        });
+        let plan = Plan {
+            mark: self.store.mark(&key.primary),
+            asked: now(),
+            key,
+            stale,
+            lead,
+        };
+        exchange
+            .slots
+            .insert(Slot(Arc::new(Mutex::new(Some(plan)))));
+    }
+
+    /// Waits for an equal request, then looks again; whoever waited in vain goes on alone.
+    async fn join(&self, exchange: &mut Exchange, key: Key, forward: Forward) -> Verdict {
+        match self.flights.join(key.clone()) {
+            Joined::Lead(lead) => self.ask(exchange, key, None, forward, Some(lead)),
+            Joined::Follow(follow) => {
+                exchange.trace.note("waited for an equal request");
+                let waited = tokio::time::timeout(self.settings.collapse_wait, follow.wait()).await;
+                let found = waited
+                    .ok()
+                    .map(|_| find(&self.store, &key.as_lookup(), &exchange.headers));
+                if let Some(Found::Entry(entry)) = found
+                    && let Use::Answer(response) = self.use_entry(exchange, &entry, false)
+                {
+                    Facts::of(exchange).cache.collapsed = true;
+                    return Verdict::respond(response);
+                }
+                self.ask(exchange, key, None, forward, None);
+            }
+        }
+        Verdict::Continue
+    }
+
+    fn receive(
+        &self,
+        exchange: &mut Exchange,
+        plan: Plan,
+        mut response: Box<Response>,
+    ) -> Box<Response> {
+        let now = now();
+        if let Some(stale) = &plan.stale
+            && let Entry::Response(kept) = &*stale.entry
+        {
+            if response.status == StatusCode::NOT_MODIFIED {
+                return self.confirm(exchange, &plan, kept, &stale.conditions, &response.headers);
+            }
+            if response.status.is_server_error() && kept.freshness.may_cover_error(now) {
+                exchange
+                    .trace
+                    .note("the origin failed, what is kept covers it");
+                let status = &mut Facts::of(exchange).cache;
+                *status = CacheStatus {
+                    forward_status: Some(response.status.as_u16()),
+                    detail: "stale-if-error",
+                    ..CacheStatus::hit(kept.freshness.ttl(now))
+                };
+                return Box::new(kept.answer(&stale.conditions, false, now));
+            }
+        }
+        match self.judge(exchange, &plan, response.status, &response.headers) {
+            Ok(freshness) => response.body = self.keep(exchange, plan, freshness, &mut response),
+            Err(refusal) => {
+                exchange.trace.explain(|| format!("not kept: {refusal}"));
+                if plan.stale.is_some() && !response.status.is_server_error() {
+                    self.store.remove(&plan.key.as_lookup());
+                }
+            }
+        }
+        response
+    }
+
+    fn judge(
+        &self,
+        exchange: &Exchange,
+        plan: &Plan,
+        status: StatusCode,
+        headers: &HeaderMap,
+    ) -> Result<Freshness, policy::Refusal> {
+        let received = Received {
+            method: &exchange.method,
+            request: &exchange.headers,
+            status,
+            headers,
+            asked: plan.asked,
+            received: now(),
+        };
+        policy::judge(&received, &self.rules)
+    }
+
+    /// The origin says that what is kept is still right (RFC 9111 §4.3.4).
+    fn confirm(
+        &self,
+        exchange: &mut Exchange,
+        plan: &Plan,
+        kept: &Kept,
+        asked: &HeaderMap,
+        headers: &HeaderMap,
+    ) -> Box<Response> {
+        let now = now();
+        let mut updated = kept.headers.clone();
+        policy::update_stored(&mut updated, headers);
+        let judged = self.judge(exchange, plan, kept.status, &updated);
+        let keep = judged.is_ok();
+        let freshness = judged.unwrap_or(kept.freshness);
+        let mut fresh = Kept::new(kept.status, updated, kept.body.clone(), freshness);
+        fresh.outline.clone_from(&kept.outline);
+        let answer = fresh.answer(asked, false, now);
+        let stored = keep && {
+            let fields = varying_fields(&fresh.headers, &[]);
+            let place = Place::new(plan.mark, plan.key.clone(), fields, &exchange.headers);
+            place.keep(&self.store, Arc::new(Entry::Response(fresh)))
+        };
+        if !keep {
+            self.store.remove(&plan.key.as_lookup());
+        }
+        let status = &mut Facts::of(exchange).cache;
+        status.forward_status = Some(304);
+        status.ttl = keep.then(|| freshness.ttl(now));
+        status.stored = stored;
+        Box::new(answer)
+    }
+
+    fn keep(
+        &self,
+        exchange: &mut Exchange,
+        plan: Plan,
+        freshness: Freshness,
+        response: &mut Response,
+    ) -> base::Body {
+        exchange
+            .trace
+            .explain(|| format!("kept, fresh for {} s", freshness.lifetime.as_secs()));
+        let limit = self.store.max_entry();
+        let body = std::mem::take(&mut response.body);
+        let fits = body.exact_len().is_none_or(|length| length <= limit);
+        let status = &mut Facts::of(exchange).cache;
+        status.stored = fits;
+        status.ttl = Some(freshness.ttl(freshness.received));
+        let fields = varying_fields(&response.headers, &[]);
+        let place = Place::new(plan.mark, plan.key, fields, &exchange.headers);
+        let (store, status, headers) = (
+            self.store.clone(),
+            response.status,
+            response.headers.clone(),
+        );
+        let lead = plan.lead;
+        Tee::wrap(
+            body,
+            limit,
+            Box::new(move |body| {
+                let kept = Kept::new(status, headers, body, freshness);
+                place.keep(&store, Arc::new(Entry::Response(kept)));
+                if let Some(lead) = lead {
+                    lead.land(());
+                }
+            }),
+        )
+    }
+
+    /// An unsafe request changed what the URL stands for (RFC 9111 §4.4).
+    fn invalidate(&self, exchange: &mut Exchange, response: &Response) {
+        let status = response.status;
+        if !exchange.method.is_safe() && (status.is_success() || status.is_redirection()) {
+            let dropped = self.store.purge(&Source::primary(&exchange.uri, false));
+            exchange
+                .trace
+                .explain(|| format!("dropped {dropped} things kept for this URL"));
+        }
+    }
+}
+
+impl Module for CacheModule {
+    fn id(&self) -> &'static str {
+        "cache"
+    }
+
+    fn phase(&self) -> Phase {
+        Phase::Cache
+    }
+
+    fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
+        if !matches!(exchange.method, Method::GET | Method::HEAD) {
+            Facts::of(exchange).cache = CacheStatus::forwarded(Forward::Method);
+            return Step::next();
+        }
+        if exchange.headers.contains_key(http::header::UPGRADE) {
+            Facts::of(exchange).cache = CacheStatus::forwarded(Forward::Bypass);
+            return Step::next();
+        }
+        match self.look_up(exchange) {
+            Looked::Answer(response) => Step::respond(response),
+            Looked::Pass => Step::next(),
+            Looked::Ask(key, stale, forward) => {
+                self.ask(exchange, key, stale, forward, None);
+                Step::next()
+            }
+            Looked::Join(key, forward) => Step::later(self.join(exchange, key, forward)),
+        }
+    }
+
+    fn response<'a>(&'a self, exchange: &'a mut Exchange, response: Box<Response>) -> Reply<'a> {
+        let plan = exchange
+            .slots
+            .remove::<Slot>()
+            .and_then(|slot| slot.0.lock().take());
+        match plan {
+            Some(plan) => Reply::pass(self.receive(exchange, plan, response)),
+            None => {
+                self.invalidate(exchange, &response);
+                Reply::pass(response)
+            }
+        }
+    }
+}
+
+/// What a look-up leads to.
+enum Looked {
+    /// An answer.
+    Answer(Response),
+    /// The request goes on and its answer is not kept.
+    Pass,
+    /// The request goes on and its answer is kept.
+    Ask(Key, Option<Arc<Entry>>, Forward),
+    /// The same, unless an equal request is already on its way.
+    Join(Key, Forward),
+}
+
+/// What something kept is good for.
+enum Use {
+    /// It answers.
+    Answer(Response),
+    /// The origin is asked whether it is still right.
+    Ask,
+    /// Nothing.
+    Skip,
+}
+
+/// Extensions must be cloneable; a plan is for one only, so the first who opens the box has it.
+#[derive(Clone)]
+struct Slot(Arc<Mutex<Option<Plan>>>);
+
+/// Takes away what asks for less than the whole response.
+pub(crate) fn take_conditions(headers: &mut HeaderMap) -> HeaderMap {
+    let mut taken = HeaderMap::new();
+    for name in CONDITIONS {
+        for value in headers.get_all(&name) {
+            taken.append(name.clone(), value.clone());
+        }
+        headers.remove(&name);
+    }
+    taken
+}

@@ -1,0 +1,263 @@
+use http::{Method, StatusCode};
+
+use crate::harness::{Page, Site, begin_all, photo};
+
+fn text(body: &'static str) -> Page {
+    Page::new("text/plain", body)
+}
+
+#[tokio::test]
+async fn a_fresh_response_is_kept_and_ages() {
+    let site = Site::new().await;
+    site.origin.page("/a", text("hello").with("age", "30"));
+    let first = site.get("/a").send().await;
+    assert!(
+        first
+            .cache()
+            .starts_with("firstlight; fwd=uri-miss; ttl=570; stored"),
+        "{first:?}"
+    );
+    let second = site.get("/a").send().await;
+    assert_eq!(second.body, "hello");
+    assert!(
+        second.cache().starts_with("firstlight; hit; ttl=5"),
+        "{second:?}"
+    );
+    assert!(second.header("age").parse::<u64>().unwrap() >= 30);
+    assert_eq!(site.origin.seen().len(), 1);
+    let other = site.get("/a?b").send().await;
+    assert!(
+        other.cache().contains("uri-miss"),
+        "the query is part of the key"
+    );
+}
+
+#[tokio::test]
+async fn what_may_not_be_kept_is_fetched_each_time() {
+    let site = Site::new().await;
+    site.origin.page(
+        "/private",
+        text("x").with("cache-control", "private, max-age=60"),
+    );
+    site.origin
+        .page("/cookie", text("x").with("set-cookie", "a=b"));
+    site.origin.page("/any", text("x").with("vary", "*"));
+    site.origin.page(
+        "/silent",
+        text("x").with("cache-control", "").with("etag", ""),
+    );
+    for path in ["/private", "/cookie", "/any", "/silent"] {
+        let before = site.origin.seen().len();
+        site.get(path).send().await;
+        site.get(path).send().await;
+        assert_eq!(site.origin.seen().len(), before + 2, "{path}");
+    }
+    assert_eq!(site.services.store.stats().entries, 0);
+}
+
+#[tokio::test]
+async fn a_stale_response_is_validated_and_updated() {
+    let site = Site::new().await;
+    let page = || {
+        text("hello")
+            .with("cache-control", "")
+            .with("etag", "\"v1\"")
+    };
+    site.origin.page("/a", page());
+    site.get("/a").send().await;
+    site.origin.page("/a", page().with("x-new", "1"));
+    let second = site.get("/a").send().await;
+    assert_eq!(
+        (second.status, &second.body[..]),
+        (StatusCode::OK, &b"hello"[..])
+    );
+    assert!(
+        second.cache().contains("fwd=stale; fwd-status=304"),
+        "{second:?}"
+    );
+    assert_eq!(second.header("x-new"), "1");
+    assert_eq!(site.origin.seen()[1].headers["if-none-match"], "\"v1\"");
+    let has = site
+        .get("/a")
+        .with("if-none-match", "W/\"v1\"")
+        .send()
+        .await;
+    assert_eq!(has.status, StatusCode::NOT_MODIFIED);
+    site.origin.page("/a", text("changed"));
+    assert_eq!(site.get("/a").send().await.body, "changed");
+    assert!(site.get("/a").send().await.cache().contains("; hit"));
+}
+
+#[tokio::test]
+async fn what_is_kept_covers_an_origin_that_fails() {
+    let site = Site::new().await;
+    let stale = "max-age=0, stale-if-error=600";
+    site.origin
+        .page("/a", text("hello").with("cache-control", stale));
+    site.origin.page(
+        "/b",
+        text("hello").with("cache-control", "max-age=0, must-revalidate"),
+    );
+    for path in ["/a", "/b"] {
+        site.get(path).send().await;
+    }
+    for path in ["/a", "/b"] {
+        site.origin
+            .page(path, text("broken").status(503).with("etag", ""));
+    }
+    let covered = site.get("/a").send().await;
+    assert_eq!(
+        (covered.status, &covered.body[..]),
+        (StatusCode::OK, &b"hello"[..])
+    );
+    assert!(covered.cache().contains("fwd-status=503"), "{covered:?}");
+    assert_eq!(
+        site.get("/b").send().await.status,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+}
+
+#[tokio::test]
+async fn a_stale_response_answers_while_a_new_one_is_fetched() {
+    let site = Site::new().await;
+    let page = text("old").with("cache-control", "max-age=0, stale-while-revalidate=600");
+    site.origin.page("/a", page);
+    site.get("/a").send().await;
+    site.origin.page("/a", text("new"));
+    site.origin.close_gate();
+    let stale = site.get("/a").send().await;
+    assert_eq!(stale.body, "old");
+    assert!(stale.cache().contains("; hit; ttl="), "{stale:?}");
+    assert_eq!(site.get("/a").send().await.body, "old");
+    site.origin.open_gate();
+    while site.get("/a").send().await.body != "new" {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(site.origin.seen().len(), 2, "one refresh is enough");
+}
+
+#[tokio::test]
+async fn responses_that_vary_are_kept_apart() {
+    let site = Site::new().await;
+    site.origin
+        .page("/a", text("x").with("vary", "Accept-Language"));
+    let ask = |language: &'static str| site.get("/a").with("accept-language", language).send();
+    ask("de").await;
+    assert!(ask("de").await.cache().contains("; hit"));
+    assert!(ask("en").await.cache().contains("vary-miss"));
+    assert!(ask("en").await.cache().contains("; hit"));
+    assert_eq!(
+        site.services
+            .purge(&"https://example.com/a".parse().unwrap()),
+        3
+    );
+}
+
+#[tokio::test]
+async fn a_part_comes_from_a_whole_that_is_kept() {
+    let site = Site::new().await;
+    site.origin.page("/a", text("0123456789"));
+    let first = site.get("/a").with("range", "bytes=0-1").send().await;
+    assert_eq!(
+        first.status,
+        StatusCode::OK,
+        "the origin knows no ranges, and nothing is kept"
+    );
+    assert_eq!(site.services.store.stats().entries, 0);
+    site.get("/a").send().await;
+    let part = site.get("/a").with("range", "bytes=-3").send().await;
+    assert_eq!(
+        (part.status, &part.body[..]),
+        (StatusCode::PARTIAL_CONTENT, &b"789"[..])
+    );
+    let outside = site.get("/a").with("range", "bytes=10-").send().await;
+    assert_eq!(outside.status, StatusCode::RANGE_NOT_SATISFIABLE);
+    assert_eq!(outside.header("content-range"), "bytes */10");
+    let other = site
+        .get("/a")
+        .with("range", "bytes=0-0")
+        .with("if-range", "\"x\"")
+        .send()
+        .await;
+    assert_eq!((other.status, other.body.len()), (StatusCode::OK, 10));
+}
+
+#[tokio::test]
+async fn head_is_answered_from_what_is_kept() {
+    let site = Site::new().await;
+    site.origin.page("/a", text("hello"));
+    site.get("/a").send().await;
+    let head = site.ask(Method::HEAD, "/a").send().await;
+    assert!(head.cache().contains("; hit") && head.body.is_empty());
+    assert_eq!(head.header("content-length"), "5");
+}
+
+#[tokio::test]
+async fn an_unsafe_request_drops_what_is_kept() {
+    let site = Site::new().await;
+    site.origin.page("/a", text("hello"));
+    site.get("/a").send().await;
+    let post = site.ask(Method::POST, "/a").body("change").send().await;
+    assert!(post.cache().contains("fwd=method"), "{post:?}");
+    assert!(site.get("/a").send().await.cache().contains("uri-miss"));
+    assert_eq!(site.origin.seen().len(), 3);
+}
+
+#[tokio::test]
+async fn only_if_cached_never_asks() {
+    let site = Site::new().await;
+    let answer = site
+        .get("/a")
+        .with("cache-control", "only-if-cached")
+        .send()
+        .await;
+    assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
+    assert!(site.origin.seen().is_empty());
+}
+
+#[tokio::test]
+async fn reloads_are_obeyed_only_where_the_site_says_so() {
+    for (settings, expected) in [("", 1), ("[cache]\nobey_reload = true\n", 2)] {
+        let site = Site::with(settings).await;
+        site.origin.page("/a", text("hello"));
+        site.get("/a").send().await;
+        site.get("/a")
+            .with("cache-control", "no-cache")
+            .send()
+            .await;
+        assert_eq!(site.origin.seen().len(), expected, "{settings}");
+    }
+}
+
+#[tokio::test]
+async fn two_pictures_of_one_source_are_one_fetch() {
+    let site = Site::new().await;
+    site.origin
+        .page("/photo.jpg", Page::new("image/jpeg", photo(320, 240)));
+    site.origin.close_gate();
+    let mut asking: Vec<_> = [
+        "/cdn-cgi/image/w=10/photo.jpg",
+        "/cdn-cgi/image/w=20/photo.jpg",
+    ]
+    .into_iter()
+    .map(|path| Box::pin(site.get(path).send()))
+    .collect();
+    begin_all(&mut asking).await;
+    site.origin.open_gate();
+    let mut both = asking.into_iter();
+    let (one, other) = (both.next().unwrap(), both.next().unwrap());
+    let (one, other) = tokio::join!(one, other);
+    assert_eq!((one.size().0, other.size().0), (10, 20));
+    assert_eq!(site.origin.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_not_kept() {
+    use base::Body;
+    let site = Site::new().await;
+    let page = text("x").streaming(|| Body::stream(crate::tests::Broken::after("some")));
+    site.origin.page("/a", page);
+    let (_, body) = site.get("/a").begin().await;
+    assert!(body.collect(100).await.is_err());
+    assert_eq!(site.services.store.stats().entries, 0);
+}

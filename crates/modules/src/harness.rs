@@ -1,0 +1,420 @@
+//! A whole site in one process: an origin on a port of its own, the pipeline, and pictures.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::cache::{Store, StoreSettings};
+use ::origin::{Client, OriginSettings};
+use base::settings::{Report, read};
+use base::{Body, ByteSize};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use pipeline::{Connection, Exchange, NetworkEstimate, Outcome, Pipeline, Protocol};
+use tokio::sync::Semaphore;
+use workshop::{Workshop, WorkshopSettings};
+
+use crate::{Services, SiteSettings};
+
+/// What an origin answers.
+pub struct Page {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: Box<dyn Fn() -> Body + Send + Sync>,
+}
+
+impl Page {
+    /// A page of these bytes, fresh for ten minutes, with a strong tag.
+    pub fn new(content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        let tag = format!("\"{}-{}\"", body.len(), body.first().unwrap_or(&0));
+        Self {
+            status: 200,
+            headers: vec![
+                ("content-type", content_type.into()),
+                ("cache-control", "max-age=600".into()),
+                ("etag", tag),
+            ],
+            body: Box::new(move || body.clone().into()),
+        }
+    }
+
+    pub fn status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// With this header; an empty value takes it away.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        let value = value.into();
+        self.headers.retain(|(known, _)| *known != name);
+        if !value.is_empty() {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    /// With a body that is made anew for each request.
+    pub fn streaming(mut self, body: impl Fn() -> Body + Send + Sync + 'static) -> Self {
+        self.body = Box::new(body);
+        self
+    }
+
+    fn answer(&self, asked: &HeaderMap) -> http::Response<Body> {
+        let header = |name| self.headers.iter().find(|(known, _)| *known == name);
+        let has = asked.get("if-none-match").map(HeaderValue::as_bytes);
+        let same = header("etag").is_some_and(|(_, tag)| has == Some(tag.as_bytes()));
+        let status = if same { 304 } else { self.status };
+        let mut response = http::Response::builder().status(status);
+        for (name, value) in &self.headers {
+            response = response.header(*name, value);
+        }
+        let body = if same { Body::Empty } else { (self.body)() };
+        response.body(body).unwrap()
+    }
+}
+
+/// What an origin was asked.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub method: Method,
+    pub path: String,
+    pub headers: HeaderMap,
+}
+
+/// An origin: pages by path.
+pub struct Origin {
+    pub address: SocketAddr,
+    pages: Arc<Mutex<HashMap<&'static str, Arc<Page>>>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    /// Each answer takes one; closed gates hold answers back.
+    gate: Arc<Semaphore>,
+}
+
+impl Origin {
+    async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = Self {
+            address: listener.local_addr().unwrap(),
+            pages: Arc::default(),
+            seen: Arc::default(),
+            gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
+        };
+        let (pages, seen, gate) = (
+            origin.pages.clone(),
+            origin.seen.clone(),
+            origin.gate.clone(),
+        );
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (pages, seen, gate) = (pages.clone(), seen.clone(), gate.clone());
+                let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+                    let (pages, seen, gate) = (pages.clone(), seen.clone(), gate.clone());
+                    async move {
+                        let asked = Seen {
+                            method: request.method().clone(),
+                            path: request.uri().to_string(),
+                            headers: request.headers().clone(),
+                        };
+                        let page = pages.lock().get(request.uri().path()).cloned();
+                        seen.lock().push(asked);
+                        gate.acquire().await.unwrap().forget();
+                        Ok::<_, Infallible>(match page {
+                            Some(page) => page.answer(request.headers()),
+                            None => http::Response::builder()
+                                .status(404)
+                                .body(Body::from("no such page"))
+                                .unwrap(),
+                        })
+                    }
+                });
+                let connection = hyper::server::conn::http1::Builder::new();
+                tokio::spawn(connection.serve_connection(TokioIo::new(stream), service));
+            }
+        });
+        origin
+    }
+
+    pub fn page(&self, path: &'static str, page: Page) {
+        self.pages.lock().insert(path, Arc::new(page));
+    }
+
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().clone()
+    }
+
+    /// Holds answers back until the gate opens.
+    pub fn close_gate(&self) {
+        self.gate.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    pub fn open_gate(&self) {
+        self.gate.add_permits(Semaphore::MAX_PERMITS);
+    }
+}
+
+/// A site with its origin.
+pub struct Site {
+    pub origin: Origin,
+    pub services: Services,
+    pub pipeline: Pipeline,
+    pub settings: SiteSettings,
+}
+
+impl Site {
+    pub async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// A site with these settings beside its origin; `ORIGIN` stands for the origin's address.
+    pub async fn with(settings: &str) -> Self {
+        let origin = Origin::start().await;
+        let address = origin.address.to_string();
+        let text = format!(
+            "origin = 'http://{address}'\n[access_log]\nenabled = false\n{}",
+            settings.replace("ORIGIN", &address)
+        );
+        let (settings, mut report) = read::<SiteSettings>("site.toml", &text).unwrap();
+        let services = services();
+        let pipeline = crate::build(&settings, &services, "", &mut report);
+        let pipeline = pipeline.unwrap_or_else(|| panic!("{report}"));
+        Self {
+            origin,
+            services,
+            pipeline,
+            settings,
+        }
+    }
+
+    pub fn get(&self, path: &str) -> Ask<'_> {
+        self.ask(Method::GET, path)
+    }
+
+    pub fn ask(&self, method: Method, path: &str) -> Ask<'_> {
+        let uri: http::Uri = format!("https://example.com{path}").parse().unwrap();
+        let (mut head, ()) = http::Request::new(()).into_parts();
+        head.method = method;
+        head.uri = uri;
+        Ask {
+            pipeline: &self.pipeline,
+            head,
+            body: Body::Empty,
+        }
+    }
+}
+
+pub fn services() -> Services {
+    let origin = OriginSettings {
+        source_networks: vec![::origin::Network::parse("127.0.0.0/8").unwrap()],
+        response_timeout: Duration::from_secs(20),
+        ..OriginSettings::default()
+    };
+    let store = StoreSettings {
+        memory: ByteSize::mib(64),
+        max_entry: ByteSize::mib(8),
+        max_variants: 16,
+    };
+    let workshop = WorkshopSettings {
+        threads: 2,
+        deadline: Duration::from_secs(60),
+        ..WorkshopSettings::default()
+    };
+    Services::new(
+        Store::new(&store),
+        Client::new(&origin).unwrap(),
+        Workshop::new(&workshop).unwrap(),
+    )
+}
+
+/// A request.
+pub struct Ask<'a> {
+    pipeline: &'a Pipeline,
+    head: http::request::Parts,
+    body: Body,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    pub has_outline: bool,
+    pub notes: Vec<String>,
+}
+
+impl Ask<'_> {
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+        let value = HeaderValue::from_str(value).unwrap();
+        self.head
+            .headers
+            .append(HeaderName::from_static(name), value);
+        self
+    }
+
+    pub fn body(mut self, body: impl Into<Body>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    pub fn exchange(self) -> Exchange {
+        let address: SocketAddr = "192.0.2.7:4711".parse().unwrap();
+        let connection = Connection {
+            remote: address,
+            local: address,
+            protocol: Protocol::Http2,
+            tls: true,
+            estimate: Arc::new(NetworkEstimate::default),
+        };
+        let mut exchange = Exchange::new(self.head, self.body, Arc::new(connection));
+        exchange.trace.set_detailed(true);
+        exchange
+    }
+
+    /// Sends it and reads the whole body.
+    pub async fn send(self) -> Answer {
+        let (answer, body) = self.begin().await;
+        let body = body.collect(1 << 30).await.unwrap();
+        Answer { body, ..answer }
+    }
+
+    /// Sends it and reads nothing of the body.
+    pub async fn begin(self) -> (Answer, Body) {
+        let pipeline = self.pipeline;
+        let mut exchange = self.exchange();
+        let response = pipeline.run(&mut exchange).await;
+        let outcome = Outcome {
+            status: response.status,
+            body_bytes: 0,
+            complete: true,
+            duration: Duration::ZERO,
+        };
+        pipeline.ended(&exchange, &outcome);
+        let notes = exchange.trace.events().iter();
+        let notes = notes.flat_map(|event| event.notes.iter().map(ToString::to_string));
+        let answer = Answer {
+            status: response.status,
+            has_outline: response.outline.is_some(),
+            body: Bytes::new(),
+            notes: notes.collect(),
+            headers: response.headers,
+        };
+        (answer, response.body)
+    }
+}
+
+impl Answer {
+    /// A header as text; empty if it is absent.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub fn cache(&self) -> &str {
+        self.header("cache-status")
+    }
+
+    pub fn image(&self) -> &str {
+        self.header("firstlight-image")
+    }
+
+    pub fn is_progressive(&self) -> bool {
+        let map = jpeg::map_scans(&self.body, &jpeg::Limits::default()).unwrap();
+        map.scans.len() > 1
+    }
+
+    pub fn size(&self) -> (u32, u32) {
+        let probe = ::image::probe(&self.body, &::image::Limits::default()).unwrap();
+        (probe.width, probe.height)
+    }
+}
+
+/// An access log's neighbour: nothing is wrong with these settings.
+pub fn report() -> Report {
+    Report::new("site.toml", "")
+}
+
+/// A baseline JPEG of something with edges and texture.
+pub fn photo(width: usize, height: usize) -> Vec<u8> {
+    let mut state = 1u32;
+    let rgb: Vec<u8> = (0..width * height)
+        .flat_map(|place| {
+            let (x, y) = (place % width, place / width);
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let noise = (state >> 28) as u8;
+            let edge = if (x / 37 + y / 53) % 2 == 0 { 90 } else { 0 };
+            let red = (x * 120 / width) as u8 + edge + noise;
+            let green = (y * 120 / height) as u8 + edge + noise;
+            [red, green, edge / 2 + noise + 20]
+        })
+        .collect();
+    let planes = jpeg::rgb_to_planes(&rgb, width, height, jpeg::Subsampling::Quarter).unwrap();
+    let options = jpeg::EncodeOptions {
+        quality: 92,
+        progressive: false,
+        ..Default::default()
+    };
+    jpeg::encode(&planes, &options).unwrap().bytes
+}
+
+/// A PNG of flat colours.
+pub fn drawing(width: u32, height: u32) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_compression(png::Compression::NoCompression);
+    let rgb: Vec<u8> = (0..width * height)
+        .flat_map(|place| {
+            if (place / 40) % 2 == 0 {
+                [200, 30, 40]
+            } else {
+                [250, 250, 250]
+            }
+        })
+        .collect();
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(&rgb).unwrap();
+    writer.finish().unwrap();
+    file
+}
+
+/// A PNG of a hundred bytes that says it is 65,535 pixels on each side.
+pub fn bomb() -> Vec<u8> {
+    let mut file = drawing(1, 1);
+    file[16..24].copy_from_slice(&[0, 0, 0xFF, 0xFF, 0, 0, 0xFF, 0xFF]);
+    let sum = crc(&file[12..29]);
+    file[29..33].copy_from_slice(&sum.to_be_bytes());
+    file
+}
+
+fn crc(bytes: &[u8]) -> u32 {
+    let mut sum = !0u32;
+    for byte in bytes {
+        sum ^= u32::from(*byte);
+        for _ in 0..8 {
+            sum = if sum & 1 == 1 {
+                0xEDB8_8320 ^ (sum >> 1)
+            } else {
+                sum >> 1
+            };
+        }
+    }
+    !sum
+}
+
+/// Polls each future once, so that all have begun before any goes on.
+pub async fn begin_all<F: Future>(futures: &mut [std::pin::Pin<Box<F>>]) {
+    for future in futures {
+        std::future::poll_fn(|context| {
+            assert!(future.as_mut().poll(context).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+    }
+}

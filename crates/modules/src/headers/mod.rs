@@ -1,0 +1,128 @@
+//! The headers of the finished response: the request's id, what the cache did, what took how long,
+//! and what the site wants there.
+
+mod config;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use base::settings::Report;
+use bytes::BytesMut;
+use http::{HeaderName, HeaderValue};
+use pipeline::{Exchange, Module, Phase, Reply, Response};
+
+pub use config::HeadersSettings;
+
+use crate::facts::Facts;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+
+/// The module.
+pub struct HeadersModule {
+    settings: HeadersSettings,
+    add: Vec<(HeaderName, HeaderValue)>,
+    set: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl HeadersModule {
+    /// A module with these settings; lines that are no headers are reported.
+    pub fn new(settings: &HeadersSettings, place: &str, report: &mut Report) -> Self {
+        Self {
+            add: read(&settings.add, &format!("{place}.add"), report),
+            set: read(&settings.set, &format!("{place}.set"), report),
+            settings: settings.clone(),
+        }
+    }
+
+    fn finish(&self, exchange: &mut Exchange, response: &mut Response) {
+        let headers = &mut response.headers;
+        for name in &self.settings.remove {
+            headers.remove(name);
+        }
+        for (name, value) in &self.set {
+            headers.insert(name.clone(), value.clone());
+        }
+        for (name, value) in &self.add {
+            headers.append(name.clone(), value.clone());
+        }
+        if self.settings.request_id {
+            let mut digits = [0; 16];
+            let id = HeaderValue::from_str(exchange.id.encode(&mut digits));
+            headers.extend(id.map(|id| (REQUEST_ID, id)));
+        }
+        let took = exchange.started.elapsed();
+        let facts = Facts::of(exchange);
+        if self.settings.cache_status && facts.cache != Default::default() {
+            headers.append(CACHE_STATUS, facts.cache.to_header());
+        }
+        if self.settings.server_timing {
+            headers.extend(timing(facts, took).map(|value| (SERVER_TIMING, value)));
+        }
+    }
+}
+
+impl Module for HeadersModule {
+    fn id(&self) -> &'static str {
+        "headers"
+    }
+
+    fn phase(&self) -> Phase {
+        Phase::Finish
+    }
+
+    fn response<'a>(
+        &'a self,
+        exchange: &'a mut Exchange,
+        mut response: Box<Response>,
+    ) -> Reply<'a> {
+        self.finish(exchange, &mut response);
+        Reply::pass(response)
+    }
+}
+
+/// `Server-Timing`: `cache;desc=hit, edge;dur=0.1, origin;dur=25.4, image;dur=41.0`, milliseconds.
+/// `edge` is everything up to here.
+fn timing(facts: &Facts, took: Duration) -> Option<HeaderValue> {
+    let mut text = BytesMut::with_capacity(96);
+    let word = facts.cache.word();
+    if word != "-" {
+        write!(text, "cache;desc={word}, ").ok()?;
+    }
+    push(&mut text, "edge", took)?;
+    for (name, time) in [("origin", facts.origin_time), ("image", facts.image_time)] {
+        if let Some(time) = time {
+            text.write_str(", ").ok()?;
+            push(&mut text, name, time)?;
+        }
+    }
+    HeaderValue::from_maybe_shared(text.freeze()).ok()
+}
+
+/// Tenths of a millisecond, in whole numbers: formatting a float costs more than a cached answer
+/// should.
+fn push(text: &mut BytesMut, name: &str, time: Duration) -> Option<()> {
+    let tenths = time.as_micros() / 100;
+    write!(text, "{name};dur={}.{}", tenths / 10, tenths % 10).ok()
+}
+
+fn read(lines: &[String], place: &str, report: &mut Report) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = Vec::with_capacity(lines.len());
+    for (number, line) in lines.iter().enumerate() {
+        let parsed = line.split_once(':').and_then(|(name, value)| {
+            Some((name.trim().parse().ok()?, value.trim().parse().ok()?))
+        });
+        match parsed {
+            Some(header) => headers.push(header),
+            None => report.reject(
+                &format!("{place}[{number}]"),
+                line,
+                "a header such as `\"Name: value\"`",
+            ),
+        }
+    }
+    headers
+}

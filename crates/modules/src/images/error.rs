@@ -1,0 +1,100 @@
+//! What can be wrong with a request for a picture.
+
+use std::borrow::Cow;
+
+use ::image::{ImageError, OptionError};
+use base::{Failure, Fault};
+use http::StatusCode;
+
+/// Why a request for a picture gets no picture.
+#[derive(Debug, thiserror::Error)]
+pub enum ImagesError {
+    /// The client's fault: options that cannot be read.
+    #[error(transparent)]
+    Options(#[from] OptionError),
+    /// The client's fault: no source, or one that is no address.
+    #[error("the source `{given}` is not acceptable: {problem}")]
+    Source {
+        /// The source as written.
+        given: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The client's fault: the source is itself such a URL.
+    #[error("a picture's source cannot be another `/cdn-cgi/` address")]
+    Nested,
+    /// The client's fault: the source is on no list.
+    #[error("the source is not among the allowed ones")]
+    NotAllowed,
+    /// The source is no picture.
+    #[error("the source is not a picture")]
+    NotAPicture,
+    /// Our fault: the work ended without a result.
+    #[error("making the picture failed")]
+    Lost,
+}
+
+impl ImagesError {
+    /// Cloudflare's number for it, sent in `Cf-Resized: err=…`.
+    pub fn cf_code(&self) -> u16 {
+        match self {
+            Self::Options(_) | Self::NotAllowed => 9401,
+            Self::Source { .. } => 9406,
+            Self::Nested => 9403,
+            Self::NotAPicture => ImageError::NotAPicture.cf_code(),
+            Self::Lost => 9523,
+        }
+    }
+}
+
+impl Failure for ImagesError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::NotAPicture => Fault::Origin,
+            Self::Lost => Fault::Server,
+            _ => Fault::Client,
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Options(_) | Self::Source { .. } => StatusCode::BAD_REQUEST,
+            Self::Nested => StatusCode::LOOP_DETECTED,
+            Self::NotAllowed => StatusCode::FORBIDDEN,
+            Self::NotAPicture => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Lost => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Options(_) => "images.options",
+            Self::Source { .. } => "images.source",
+            Self::Nested => "images.nested",
+            Self::NotAllowed => "images.not-allowed",
+            Self::NotAPicture => "images.not-a-picture",
+            Self::Lost => "images.lost",
+        }
+    }
+
+    fn public_message(&self) -> Cow<'static, str> {
+        Cow::Owned(self.to_string())
+    }
+}
+
+/// The number for an origin's answer that is no picture but an error, or for an origin that does
+/// not answer.
+pub fn cf_code_of_status(status: StatusCode) -> u16 {
+    match status.as_u16() {
+        404 | 410 => 9404,
+        403 => 9401,
+        413 => 9402,
+        508 => 9403,
+        504 => 9504,
+        502 => 9505,
+        500.. => 9509,
+        400.. => 9408,
+        300.. => 9421,
+        _ => 9420,
+    }
+}

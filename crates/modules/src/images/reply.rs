@@ -1,0 +1,204 @@
+//! The headers of pictures, and of what is sent in their place.
+
+use ::image::{Facts, Rendered};
+use bytes::Bytes;
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use pipeline::Response;
+
+use crate::kept::{set_text, varying_fields};
+
+/// Says what was done to a picture, or why nothing was.
+pub const FIRSTLIGHT_IMAGE: HeaderName = HeaderName::from_static("firstlight-image");
+/// The same in Cloudflare's words, for failures of `/cdn-cgi/image/`.
+pub const CF_RESIZED: HeaderName = HeaderName::from_static("cf-resized");
+
+/// Headers that describe the source's bytes, not the picture's.
+const OF_THE_BYTES: [&str; 9] = [
+    "content-length",
+    "content-encoding",
+    "etag",
+    "content-md5",
+    "digest",
+    "content-digest",
+    "repr-digest",
+    "accept-ranges",
+    "age",
+];
+
+/// The headers of a source that also hold for what is made from it.
+pub fn inherited(source: &HeaderMap, vary: &[&'static str]) -> HeaderMap {
+    let mut headers = source.clone();
+    set_vary(&mut headers, source, vary);
+    headers
+}
+
+/// Names what the choice depended on, besides what the source's own depended on.
+fn set_vary(headers: &mut HeaderMap, source: &HeaderMap, vary: &[&'static str]) {
+    let own = varying_fields(source, &[ACCEPT, ACCEPT_ENCODING]);
+    let mut names: Vec<&str> = own.iter().map(HeaderName::as_str).collect();
+    names.extend(
+        vary.iter()
+            .filter(|name| !own.iter().any(|field| field == **name)),
+    );
+    if names.is_empty() {
+        headers.remove(VARY);
+    } else {
+        set_text(headers, VARY, &names.join(", "));
+    }
+}
+
+/// The headers of a new picture.
+pub fn of_picture(mut headers: HeaderMap, made: &Rendered, source_bytes: usize) -> HeaderMap {
+    let content_type = HeaderValue::from_static(made.format.content_type());
+    of_made(&mut headers, &made.bytes, content_type);
+    let said = format!(
+        "{}; width={}; height={}; bytes={}/{source_bytes}",
+        made.format.word(),
+        made.width,
+        made.height,
+        made.bytes.len(),
+    );
+    set_text(&mut headers, FIRSTLIGHT_IMAGE, &said);
+    headers
+}
+
+/// The headers of facts about a picture, and the facts.
+pub fn of_facts(mut headers: HeaderMap, facts: &Facts) -> (HeaderMap, Bytes) {
+    let body = Bytes::from(facts.to_json());
+    of_made(
+        &mut headers,
+        &body,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(FIRSTLIGHT_IMAGE, HeaderValue::from_static("json"));
+    (headers, body)
+}
+
+fn of_made(headers: &mut HeaderMap, body: &[u8], content_type: HeaderValue) {
+    for name in OF_THE_BYTES {
+        headers.remove(name);
+    }
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let mut tag = String::with_capacity(18);
+    tag.push('"');
+    tag.push_str(&format!("{:016x}", fingerprint(body)));
+    tag.push('"');
+    set_text(headers, ETAG, &tag);
+}
+
+/// Marks the original where a picture was wanted.
+pub fn mark_original(headers: &mut HeaderMap, reason: &str, code: Option<u16>) {
+    let reason: String = reason
+        .chars()
+        .map(|c| {
+            if c.is_ascii_graphic() || c == ' ' {
+                c
+            } else {
+                '?'
+            }
+        })
+        .map(|c| if matches!(c, '"' | '\\') { '\'' } else { c })
+        .take(160)
+        .collect();
+    set_text(
+        headers,
+        FIRSTLIGHT_IMAGE,
+        &format!("original; reason=\"{reason}\""),
+    );
+    if let Some(code) = code {
+        set_text(headers, CF_RESIZED, &format!("err={code}"));
+    }
+}
+
+/// What another site's file may not do on this one.
+pub fn confine(headers: &mut HeaderMap) {
+    let nothing = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(nothing));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+/// Sends the client to the source itself.
+pub fn redirect(source: &Uri, code: u16) -> Response {
+    let mut response = Response::text(StatusCode::FOUND, "the picture cannot be made\n");
+    let path = source.path_and_query().map_or("/", |whole| whole.as_str());
+    set_text(&mut response.headers, LOCATION, path);
+    let headers = &mut response.headers;
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    mark_original(headers, "redirected to the source", Some(code));
+    response
+}
+
+/// What a source says of its identity, to know it again.
+pub fn identity(source: &HeaderMap) -> HeaderMap {
+    let mut identity = HeaderMap::new();
+    for name in [ETAG, LAST_MODIFIED, CONTENT_LENGTH, CONTENT_ENCODING] {
+        if let Some(value) = source.get(&name) {
+            identity.insert(name, value.clone());
+        }
+    }
+    identity
+}
+
+/// A strong tag for these bytes: equal bytes have equal tags on every machine. Not for adversaries.
+fn fingerprint(bytes: &[u8]) -> u64 {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut state = FACTOR ^ bytes.len() as u64;
+    let mut chunks = bytes.chunks_exact(8);
+    for chunk in &mut chunks {
+        let word = chunk.try_into().map_or(0, u64::from_le_bytes);
+        state = (state ^ word).wrapping_mul(FACTOR).rotate_left(29);
+    }
+    for byte in chunks.remainder() {
+        state = (state ^ u64::from(*byte))
+            .wrapping_mul(FACTOR)
+            .rotate_left(29);
+    }
+    state ^= state >> 32;
+    state = state.wrapping_mul(0xd6e8_feb8_6659_fd93);
+    state ^ state >> 32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_tells_bytes_apart() {
+        let mut seen = std::collections::HashSet::new();
+        let bytes: Vec<u8> = (0..200u8).collect();
+        for length in 0..200 {
+            assert!(seen.insert(fingerprint(&bytes[..length])));
+        }
+        for place in 0..200 {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1;
+            assert!(seen.insert(fingerprint(&changed)));
+        }
+        assert_eq!(fingerprint(b""), fingerprint(&[]));
+    }
+
+    #[test]
+    fn a_reason_stays_inside_its_quotes() {
+        let mut headers = HeaderMap::new();
+        mark_original(&mut headers, "a \"b\\\n\u{e9}", Some(9516));
+        assert_eq!(headers[FIRSTLIGHT_IMAGE], "original; reason=\"a 'b'??\"");
+        assert_eq!(headers[CF_RESIZED], "err=9516");
+    }
+
+    #[test]
+    fn vary_names_what_both_depended_on() {
+        let mut source = HeaderMap::new();
+        source.insert(VARY, HeaderValue::from_static("Origin, Accept-Encoding"));
+        let headers = inherited(&source, &["accept", "save-data"]);
+        assert_eq!(headers[VARY], "origin, accept, save-data");
+        let headers = inherited(&HeaderMap::new(), &[]);
+        assert!(!headers.contains_key(VARY));
+    }
+}

@@ -1,0 +1,219 @@
+//! Which requests are for pictures, and for which ones.
+
+use ::image::Transform;
+use http::header::{ACCEPT, UPGRADE};
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue, Method, Uri};
+use pipeline::Exchange;
+
+use super::error::ImagesError;
+
+const PREFIX: &str = "/cdn-cgi/image/";
+const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+/// Names of files that are read. Others may still be pictures; these are asked for uncompressed.
+const EXTENSIONS: [&str; 6] = ["jpg", "jpeg", "jfif", "png", "webp", "gif"];
+
+/// A request for a picture.
+#[derive(Debug)]
+pub enum Wanted {
+    /// Perhaps: at its own URL.
+    InPlace {
+        /// Whether the name says that it is a picture of a kind that is read.
+        by_name: bool,
+    },
+    /// By a URL that says what is to be done.
+    Url(Box<Asked>),
+}
+
+/// What a URL asks for.
+#[derive(Debug)]
+pub struct Asked {
+    /// What is to be done.
+    pub transform: Transform,
+    /// The source, in absolute form.
+    pub source: Uri,
+    /// Whether the source is another site's.
+    pub foreign: bool,
+}
+
+/// Whether a request is, or may be, for a picture at its own URL.
+pub fn in_place(exchange: &Exchange) -> Option<Wanted> {
+    if !is_read(exchange) {
+        return None;
+    }
+    let extension = extension(exchange.uri.path());
+    let is = |known: &str| extension.is_some_and(|ours| ours.eq_ignore_ascii_case(known));
+    let by_name = EXTENSIONS.into_iter().any(is);
+    let by_header = || {
+        let header = |name: HeaderName| exchange.headers.get(name).map(HeaderValue::as_bytes);
+        header(FETCH_DEST) == Some(b"image")
+            || header(ACCEPT).is_some_and(|accept| accept.starts_with(b"image/"))
+    };
+    // An SVG keeps its compression on the way.
+    (by_name || !is("svg") && by_header()).then_some(Wanted::InPlace { by_name })
+}
+
+/// Whether a request's URL says what is to be done to which picture.
+pub fn is_url(exchange: &Exchange) -> bool {
+    exchange.uri.path().starts_with(PREFIX) && is_read(exchange)
+}
+
+/// Reads such a URL. The source is a path on the site or an absolute address, plain or
+/// percent-encoded.
+///
+/// # Errors
+/// [`ImagesError::Options`], [`ImagesError::Source`], [`ImagesError::Nested`].
+pub fn read_url(exchange: &Exchange) -> Result<Wanted, ImagesError> {
+    let whole = exchange.path_and_query();
+    let rest = whole.strip_prefix(PREFIX).unwrap_or_default();
+    let (options, source) = rest.split_once('/').unwrap_or((rest, ""));
+    let transform = Transform::parse(options)?;
+    let (source, foreign) =
+        source_uri(source, &exchange.uri).map_err(|problem| ImagesError::Source {
+            given: source.chars().take(80).collect(),
+            problem,
+        })?;
+    if !foreign && source.path().starts_with("/cdn-cgi/") {
+        return Err(ImagesError::Nested);
+    }
+    Ok(Wanted::Url(Box::new(Asked {
+        transform,
+        source,
+        foreign,
+    })))
+}
+
+fn is_read(exchange: &Exchange) -> bool {
+    matches!(exchange.method, Method::GET | Method::HEAD) && !exchange.headers.contains_key(UPGRADE)
+}
+
+fn extension(path: &str) -> Option<&str> {
+    let name = path.rsplit('/').next()?;
+    name.rsplit_once('.').map(|(_, extension)| extension)
+}
+
+/// The source in absolute form, and whether it is another site's.
+fn source_uri(text: &str, site: &Uri) -> Result<(Uri, bool), &'static str> {
+    if text.is_empty() {
+        return Err("there is none after the options");
+    }
+    let decoded;
+    let text = if begins(text, "http%3a") || begins(text, "https%3a") {
+        decoded = percent_decode(text).ok_or("its percent-encoding is broken")?;
+        decoded.as_str()
+    } else {
+        text
+    };
+    match address(text) {
+        Some(address) => {
+            let uri: Uri = address.parse().map_err(|_| "it is not a valid address")?;
+            let same = uri.authority() == site.authority() && uri.scheme() == site.scheme();
+            Ok((uri, !same))
+        }
+        None => {
+            let path = format!("/{}", text.strip_prefix('/').unwrap_or(text));
+            let path: PathAndQuery = path.parse().map_err(|_| "it is not a valid path")?;
+            let mut parts = site.clone().into_parts();
+            parts.path_and_query = Some(path);
+            let uri = Uri::from_parts(parts).map_err(|_| "it is not a valid path")?;
+            Ok((uri, false))
+        }
+    }
+}
+
+/// An absolute address, if the text begins like one. Proxies on the way may have made one slash of
+/// two.
+fn address(text: &str) -> Option<String> {
+    ["http", "https"].into_iter().find_map(|scheme| {
+        if !begins(text, scheme) {
+            return None;
+        }
+        let rest = text[scheme.len()..].strip_prefix(":/")?;
+        let rest = rest.strip_prefix('/').unwrap_or(rest);
+        let rest = rest.split('#').next().unwrap_or_default();
+        Some(format!("{scheme}://{rest}"))
+    })
+}
+
+fn begins(text: &str, start: &str) -> bool {
+    text.get(..start.len())
+        .is_some_and(|begin| begin.eq_ignore_ascii_case(start))
+}
+
+/// Decodes every `%XX` once; `None` if one is broken or the result is no text.
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        if *first == b'%' {
+            let digits = std::str::from_utf8(after.get(..2)?).ok()?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+            rest = &after[2..];
+        } else {
+            bytes.push(*first);
+            rest = after;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// For fuzzing: any bytes as what follows the options.
+#[doc(hidden)]
+pub fn fuzz_source(bytes: &[u8]) {
+    let site = Uri::from_static("https://example.com/");
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = source_uri(text, &site);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(text: &str) -> Result<(String, bool), &'static str> {
+        let site = Uri::from_static("https://example.com/x");
+        source_uri(text, &site).map(|(uri, foreign)| (uri.to_string(), foreign))
+    }
+
+    #[test]
+    fn sources_are_read_in_every_form() {
+        for (text, uri, foreign) in [
+            ("a/b.jpg?v=1", "https://example.com/a/b.jpg?v=1", false),
+            ("/a.jpg", "https://example.com/a.jpg", false),
+            (
+                "https://example.com/a.jpg",
+                "https://example.com/a.jpg",
+                false,
+            ),
+            ("http://example.com/a.jpg", "http://example.com/a.jpg", true),
+            (
+                "https:/other.example/a.jpg",
+                "https://other.example/a.jpg",
+                true,
+            ),
+            (
+                "HTTPS://other.example/a.jpg#x",
+                "https://other.example/a.jpg",
+                true,
+            ),
+            (
+                "https%3A%2F%2Fother.example%2Fa.jpg%3Fv%3D1",
+                "https://other.example/a.jpg?v=1",
+                true,
+            ),
+            ("httpx/a.jpg", "https://example.com/httpx/a.jpg", false),
+        ] {
+            assert_eq!(source(text), Ok((uri.to_owned(), foreign)), "{text}");
+        }
+        for wrong in [
+            "",
+            "https%3",
+            "https%3A%2G",
+            "https://",
+            "https:// /",
+            "https%3A%FF",
+        ] {
+            assert!(source(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! What the store keeps, and how a kept response answers a request.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use ::cache::policy::{self, Freshness, Part, Vary};
+use ::cache::{Key, Lookup, Store, Weigh};
+use base::Body;
+use bytes::Bytes;
+use delivery::Outline;
+use http::header::{
+    ACCEPT_RANGES, AGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use pipeline::Response;
+
+/// A response that is kept whole.
+#[derive(Debug)]
+pub struct Kept {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers as they are sent, with `Content-Length` and `Date`, without `Age`.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+    /// The structure of its body, where it is known.
+    pub outline: Option<Arc<Outline>>,
+    /// How long it may be used.
+    pub freshness: Freshness,
+    /// For something made from a source: what the source said of its identity.
+    pub source: Option<HeaderMap>,
+}
+
+impl Kept {
+    /// A response to keep: headers are completed so that they can be sent as they are.
+    pub fn new(
+        status: StatusCode,
+        mut headers: HeaderMap,
+        body: Bytes,
+        freshness: Freshness,
+    ) -> Self {
+        policy::strip_connection_headers(&mut headers);
+        headers.remove(AGE);
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len() as u64));
+        if !headers.contains_key(DATE) {
+            let date = httpdate::fmt_http_date(freshness.received);
+            headers.extend(HeaderValue::try_from(date).map(|date| (DATE, date)));
+        }
+        Self {
+            status,
+            headers,
+            body,
+            outline: None,
+            freshness,
+            source: None,
+        }
+    }
+
+    /// Answers a request with these headers: whole, a part of it, or that the client has it.
+    pub fn answer(&self, asked: &HeaderMap, head: bool, now: SystemTime) -> Response {
+        let age = HeaderValue::from(self.freshness.age(now).as_secs());
+        let ok = self.status == StatusCode::OK;
+        let mut response = if ok && policy::not_modified(asked, &self.headers) {
+            not_modified(self.headers.clone())
+        } else {
+            match policy::part(asked, &self.headers, self.body.len() as u64) {
+                Part::Bytes(range) if ok => self.partial(range),
+                Part::Outside if ok => self.outside(),
+                _ => self.whole(),
+            }
+        };
+        response.headers.insert(AGE, age);
+        if head {
+            response.body = Body::Empty;
+        }
+        response
+    }
+
+    fn whole(&self) -> Response {
+        Response {
+            status: self.status,
+            headers: self.headers.clone(),
+            body: self.body.clone().into(),
+            outline: self.outline.clone(),
+            upgrade: None,
+        }
+    }
+
+    fn partial(&self, range: std::ops::Range<u64>) -> Response {
+        let length = self.body.len();
+        let (start, end) = (range.start as usize, (range.end as usize).min(length));
+        let body = self.body.slice(start.min(end)..end);
+        let mut response = Response::new(StatusCode::PARTIAL_CONTENT, body);
+        response.headers = self.headers.clone();
+        let span = format!("bytes {start}-{}/{length}", end.saturating_sub(1));
+        set_text(&mut response.headers, CONTENT_RANGE, &span);
+        let length = HeaderValue::from(end.saturating_sub(start) as u64);
+        response.headers.insert(CONTENT_LENGTH, length);
+        response
+    }
+
+    fn outside(&self) -> Response {
+        let mut response = Response::text(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "the range lies outside\n",
+        );
+        let span = format!("bytes */{}", self.body.len());
+        set_text(&mut response.headers, CONTENT_RANGE, &span);
+        response
+    }
+}
+
+/// The 304 that goes with these headers of a 200 (RFC 9110 §15.4.5).
+pub fn not_modified(mut headers: HeaderMap) -> Response {
+    for name in [
+        CONTENT_LENGTH,
+        CONTENT_TYPE,
+        CONTENT_ENCODING,
+        ACCEPT_RANGES,
+    ] {
+        headers.remove(name);
+    }
+    let mut response = Response::new(StatusCode::NOT_MODIFIED, Body::Empty);
+    response.headers = headers;
+    response
+}
+
+/// Sets a header to a text; a text that cannot be one leaves the header out.
+pub fn set_text(headers: &mut HeaderMap, name: HeaderName, text: &str) {
+    match HeaderValue::try_from(text) {
+        Ok(value) => {
+            headers.insert(name, value);
+        }
+        Err(_) => {
+            headers.remove(name);
+        }
+    }
+}
+
+/// One thing in the store.
+#[derive(Debug)]
+pub enum Entry {
+    /// A response.
+    Response(Kept),
+    /// What is asked for depends on these request headers: look under the secondary key.
+    Varies(Vec<HeaderName>),
+    /// The picture cannot be made from its source; the source is the answer.
+    Refused(Refused),
+}
+
+/// A picture that cannot be made.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// Why, in few words.
+    pub reason: Arc<str>,
+    /// Cloudflare's number for it.
+    pub code: u16,
+    /// How long that holds: as long as the source is fresh.
+    pub freshness: Freshness,
+}
+
+impl Weigh for Entry {
+    fn weight(&self) -> u64 {
+        let size = match self {
+            Self::Response(kept) => {
+                let scans = kept
+                    .outline
+                    .as_ref()
+                    .map_or(0, |outline| outline.scans.len());
+                let source = kept.source.as_ref().map_or(0, header_bytes);
+                kept.body.len() + header_bytes(&kept.headers) + source + scans * 16
+            }
+            Self::Varies(fields) => fields.len() * size_of::<HeaderName>(),
+            Self::Refused(refused) => refused.reason.len(),
+        };
+        (size + size_of::<Self>()) as u64
+    }
+}
+
+/// Roughly what a header map takes.
+fn header_bytes(headers: &HeaderMap) -> usize {
+    const SLOT: usize = 104;
+    headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + SLOT)
+        .sum()
+}
+
+/// What a look-up came to.
+pub enum Found {
+    /// This.
+    Entry(Arc<Entry>),
+    /// Nothing for the URL.
+    Nothing,
+    /// Something for the URL, but not for these request headers.
+    NotForThese,
+}
+
+/// Finds what is kept for a request, following what it varies on.
+pub fn find(store: &Store<Entry>, key: &Lookup<'_>, request: &HeaderMap) -> Found {
+    let Some(entry) = store.find(key) else {
+        return Found::Nothing;
+    };
+    let Entry::Varies(fields) = &*entry else {
+        return Found::Entry(entry);
+    };
+    let variant = secondary(key.variant, fields, request);
+    let key = Lookup {
+        primary: key.primary,
+        variant: &variant,
+    };
+    store.find(&key).map_or(Found::NotForThese, Found::Entry)
+}
+
+/// Where an entry goes: under its key, or, if its response varies on headers of the request, under
+/// a secondary key that the key leads to.
+#[derive(Debug)]
+pub struct Place {
+    mark: ::cache::Mark,
+    key: Key,
+    signpost: Option<(Key, Vec<HeaderName>)>,
+}
+
+impl Place {
+    /// The place for the answer to a request with these headers. `mark` is from before the
+    /// request was sent.
+    pub fn new(
+        mark: ::cache::Mark,
+        key: Key,
+        fields: Vec<HeaderName>,
+        request: &HeaderMap,
+    ) -> Self {
+        if fields.is_empty() {
+            return Self {
+                mark,
+                key,
+                signpost: None,
+            };
+        }
+        let variant = secondary(&key.variant, &fields, request);
+        Self {
+            mark,
+            key: Key {
+                primary: key.primary.clone(),
+                variant: variant.into(),
+            },
+            signpost: Some((key, fields)),
+        }
+    }
+
+    /// Whether the answer is for every request with this key.
+    pub fn is_for_all(&self) -> bool {
+        self.signpost.is_none()
+    }
+
+    /// Keeps an entry there. Returns whether it was kept.
+    pub fn keep(self, store: &Store<Entry>, entry: Arc<Entry>) -> bool {
+        if let Some((key, fields)) = self.signpost {
+            let signpost = Arc::new(Entry::Varies(fields));
+            if !store.insert_unless_purged(self.mark, key, signpost) {
+                return false;
+            }
+        }
+        store.insert_unless_purged(self.mark, self.key, entry)
+    }
+}
+
+/// What a response varies on, without what `ignored` says; `Vary: *` is nothing that can be kept
+/// and comes out empty.
+pub fn varying_fields(headers: &HeaderMap, ignored: &[HeaderName]) -> Vec<HeaderName> {
+    match Vary::of(headers) {
+        Vary::Fields(mut fields) => {
+            fields.retain(|field| !ignored.contains(field));
+            fields
+        }
+        Vary::Nothing | Vary::Any => Vec::new(),
+    }
+}
+
+fn secondary(variant: &str, fields: &[HeaderName], request: &HeaderMap) -> String {
+    format!("{variant}\u{1f}{}", Vary::secondary_key(fields, request))
+}

@@ -1,0 +1,154 @@
+//! The order. This list is what runs, read from top to bottom; the response goes back from bottom
+//! to top, except for the modules of the last phases, which see it finished.
+
+use std::sync::Arc;
+
+use ::cache::Store;
+use ::origin::{AllowList, Client};
+use base::settings::Report;
+use pipeline::{Module, Pipeline};
+use workshop::Workshop;
+
+use crate::access_log::AccessLogModule;
+use crate::cache::{CacheModule, SourceFlights};
+use crate::headers::HeadersModule;
+use crate::images::{ImagesModule, PictureFlights};
+use crate::kept::Entry;
+use crate::origin::{Fetcher, OriginModule};
+use crate::settings::SiteSettings;
+use crate::site::SiteModule;
+
+/// What modules use and do not own. It outlives a configuration: what is kept stays kept when a
+/// new one takes over. Cloning is free.
+#[derive(Clone)]
+pub struct Services {
+    /// What is kept: responses and pictures of all sites.
+    pub store: Arc<Store<Entry>>,
+    /// Opens outward connections.
+    pub client: Arc<Client>,
+    /// Makes pictures.
+    pub workshop: Workshop,
+    /// Pictures in the making.
+    pub pictures: Arc<PictureFlights>,
+    /// Sources being fetched.
+    pub sources: Arc<SourceFlights>,
+}
+
+impl Services {
+    /// Services around a store, a client and a workshop.
+    pub fn new(store: Store<Entry>, client: Client, workshop: Workshop) -> Self {
+        Self {
+            store: Arc::new(store),
+            client: Arc::new(client),
+            workshop,
+            pictures: Arc::default(),
+            sources: Arc::default(),
+        }
+    }
+
+    /// Drops everything that is kept for a URL, whoever brought it in: the response, and every
+    /// picture made of it. Returns how many things that were.
+    pub fn purge(&self, url: &http::Uri) -> usize {
+        [false, true]
+            .into_iter()
+            .map(|foreign| {
+                self.store
+                    .purge(&crate::facts::Source::primary(url, foreign))
+            })
+            .sum()
+    }
+}
+
+/// The names of all modules in the order they run.
+pub const ORDER: [&str; 6] = ["site", "images", "cache", "origin", "headers", "access_log"];
+
+/// Builds the pipeline of a site. `place` is the path of its table in the configuration, for
+/// messages. `None` if something was reported.
+pub fn build(
+    settings: &SiteSettings,
+    services: &Services,
+    place: &str,
+    report: &mut Report,
+) -> Option<Pipeline> {
+    settings.check(place, report);
+    let headers = HeadersModule::new(&settings.headers, &format!("{place}.headers"), report);
+    let upstream = settings
+        .origin
+        .clone()?
+        .with_host_header(settings.host_header);
+    let fetcher = Arc::new(Fetcher::new(
+        services.client.clone(),
+        upstream,
+        AllowList::new(settings.images.sources.clone()),
+        settings.trusted_proxies.clone(),
+    ));
+    let log = open_log(settings, place, report);
+    if !report.is_clean() {
+        return None;
+    }
+    let modules: [Option<Box<dyn Module>>; ORDER.len()] = [
+        // First: everything else relies on a host that is one.
+        Some(Box::new(SiteModule::new(&settings.name()))),
+        // Before the cache: which variant of a picture a client gets is part of what is looked up;
+        // and on the way back after it, so that sources are kept as they came.
+        settings
+            .images
+            .enabled
+            .then(|| images(settings, services, &fetcher)),
+        // Before the origin is asked, of course.
+        settings
+            .cache
+            .enabled
+            .then(|| cache(settings, services, &fetcher)),
+        // Answers whatever has no answer yet.
+        Some(Box::new(OriginModule::new(fetcher))),
+        // After all else: says what was done, and has the last word on headers.
+        settings
+            .headers
+            .enabled
+            .then(|| Box::new(headers) as Box<dyn Module>),
+        // Last: what it logs has happened.
+        log.map(|log| Box::new(log) as Box<dyn Module>),
+    ];
+    match Pipeline::new(modules.into_iter().flatten().collect()) {
+        Ok(pipeline) => Some(pipeline),
+        Err(module) => {
+            // The tests build every combination, so this is for whoever is adding a module.
+            report.reject(place, module, "modules in the order of their phases");
+            None
+        }
+    }
+}
+
+fn images(settings: &SiteSettings, services: &Services, fetcher: &Arc<Fetcher>) -> Box<dyn Module> {
+    Box::new(ImagesModule::new(
+        &settings.images,
+        settings.cache.rules(),
+        services.store.clone(),
+        services.pictures.clone(),
+        services.workshop.clone(),
+        fetcher.clone(),
+    ))
+}
+
+fn cache(settings: &SiteSettings, services: &Services, fetcher: &Arc<Fetcher>) -> Box<dyn Module> {
+    Box::new(CacheModule::new(
+        settings.cache.clone(),
+        services.store.clone(),
+        services.sources.clone(),
+        fetcher.clone(),
+    ))
+}
+
+fn open_log(settings: &SiteSettings, place: &str, report: &mut Report) -> Option<AccessLogModule> {
+    let log = &settings.access_log;
+    if !log.enabled || log.target.is_empty() {
+        return None;
+    }
+    AccessLogModule::open(log)
+        .inspect_err(|error| {
+            let form = format!("a file that can be written to ({error})");
+            report.reject(&format!("{place}.access_log.target"), &*log.target, form);
+        })
+        .ok()
+}

@@ -1,0 +1,181 @@
+//! Asks the origin. Whatever goes wrong there becomes an answer here.
+
+mod forwarding;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use ::origin::{AllowList, Client, Fetched, Network, OriginError, Upstream};
+use base::Body;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, header};
+use pipeline::{Exchange, Module, Phase, Response, Step, Verdict};
+
+use crate::facts::{Facts, Source};
+use crate::failure;
+
+/// Sends requests to a site's origin, and to the sources that its visitors may name.
+pub struct Fetcher {
+    client: Arc<Client>,
+    upstream: Upstream,
+    allowed: AllowList,
+    trusted: Vec<Network>,
+}
+
+/// A request as it leaves.
+pub struct Outward {
+    /// The head; its target is the source's.
+    pub head: Parts,
+    /// Whether the target is another site's.
+    pub foreign: bool,
+}
+
+impl Fetcher {
+    /// A fetcher for one site.
+    pub fn new(
+        client: Arc<Client>,
+        upstream: Upstream,
+        allowed: AllowList,
+        trusted: Vec<Network>,
+    ) -> Self {
+        Self {
+            client,
+            upstream,
+            allowed,
+            trusted,
+        }
+    }
+
+    /// The origin.
+    pub fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
+    /// The other sites that may be asked.
+    pub fn allowed(&self) -> &AllowList {
+        &self.allowed
+    }
+
+    /// The request as it leaves. The exchange keeps its headers for those who still read them.
+    pub fn outward(&self, exchange: &Exchange) -> Outward {
+        let (mut head, ()) = http::Request::new(()).into_parts();
+        head.method = exchange.method.clone();
+        head.uri = Source::uri(exchange).clone();
+        head.version = exchange.version;
+        head.headers = exchange.headers.clone();
+        let foreign = exchange
+            .slots
+            .get::<Source>()
+            .is_some_and(|source| source.foreign);
+        if !foreign {
+            let connection = &exchange.connection;
+            forwarding::tell(&mut head.headers, &exchange.uri, connection, &self.trusted);
+        }
+        Outward { head, foreign }
+    }
+
+    /// Sends it.
+    ///
+    /// # Errors
+    /// What [`Client::fetch`] and [`Client::fetch_source`] say.
+    pub async fn send(&self, outward: Outward, body: Body) -> Result<Fetched, OriginError> {
+        let Outward { head, foreign } = outward;
+        if foreign {
+            let client = &self.client;
+            let fetched = client.fetch_source(&head.uri, &self.allowed, &head.headers);
+            fetched.await.map(without_foreign_words)
+        } else {
+            self.client.fetch(&self.upstream, head, body).await
+        }
+    }
+}
+
+/// What another site may say of its file; its cookies and policies are not this site's.
+const FOREIGN: [HeaderName; 10] = [
+    header::AGE,
+    header::CACHE_CONTROL,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::DATE,
+    header::ETAG,
+    header::EXPIRES,
+    header::LAST_MODIFIED,
+    header::VARY,
+];
+
+fn without_foreign_words(mut fetched: Fetched) -> Fetched {
+    let mut headers = HeaderMap::new();
+    for name in FOREIGN {
+        for value in fetched.headers.get_all(&name) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    fetched.headers = headers;
+    fetched
+}
+
+/// The module.
+pub struct OriginModule {
+    fetcher: Arc<Fetcher>,
+}
+
+impl OriginModule {
+    /// Asks through this fetcher.
+    pub fn new(fetcher: Arc<Fetcher>) -> Self {
+        Self { fetcher }
+    }
+
+    async fn ask(&self, exchange: &mut Exchange) -> Verdict {
+        let outward = self.fetcher.outward(exchange);
+        exchange.trace.explain(|| {
+            if outward.foreign {
+                format!("asks {}", outward.head.uri)
+            } else {
+                format!("asks {}", self.fetcher.upstream)
+            }
+        });
+        let body = std::mem::take(&mut exchange.body);
+        let since = Instant::now();
+        let fetched = self.fetcher.send(outward, body).await;
+        Facts::of(exchange).origin_time = Some(since.elapsed());
+        Verdict::respond(match fetched {
+            Ok(fetched) => {
+                exchange.trace.explain(|| {
+                    let way = if fetched.reused { "kept" } else { "new" };
+                    format!(
+                        "{} by {:?} over a {way} connection",
+                        fetched.status, fetched.version
+                    )
+                });
+                Response {
+                    status: fetched.status,
+                    headers: fetched.headers,
+                    body: fetched.body,
+                    outline: None,
+                    upgrade: fetched.upgrade,
+                }
+            }
+            Err(error) => {
+                exchange.trace.explain(|| error.to_string());
+                failure::respond(exchange, &error)
+            }
+        })
+    }
+}
+
+impl Module for OriginModule {
+    fn id(&self) -> &'static str {
+        "origin"
+    }
+
+    fn phase(&self) -> Phase {
+        Phase::Fetch
+    }
+
+    fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
+        Step::later(self.ask(exchange))
+    }
+}

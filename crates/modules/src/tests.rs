@@ -1,0 +1,159 @@
+//! Tests over the list of modules, and what several of them share.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use base::settings::{Report, Setting, Settings, read};
+use bytes::Bytes;
+use http_body::Frame;
+use pipeline::{Module, Phase};
+
+use crate::harness::services;
+use crate::list::ORDER;
+use crate::{SiteSettings, build};
+
+/// A body that ends with an error.
+pub struct Broken(Option<&'static str>);
+
+impl Broken {
+    pub fn after(text: &'static str) -> Self {
+        Self(Some(text))
+    }
+}
+
+impl http_body::Body for Broken {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        Poll::Ready(Some(match self.0.take() {
+            Some(text) => Ok(Frame::data(Bytes::from_static(text.as_bytes()))),
+            None => Err(std::io::Error::other("broken off")),
+        }))
+    }
+}
+
+fn settings(text: &str) -> (SiteSettings, Report) {
+    let text = format!("origin = 'http://127.0.0.1:1'\naccess_log.target = 'stderr'\n{text}");
+    read("site.toml", &text).unwrap()
+}
+
+fn ids(modules: &[Box<dyn Module>]) -> Vec<&'static str> {
+    modules.iter().map(|module| module.id()).collect()
+}
+
+#[tokio::test]
+async fn the_list_runs_as_it_is_written() {
+    let (settings, mut report) = settings("");
+    let pipeline = build(&settings, &services(), "", &mut report).unwrap();
+    assert_eq!(ids(pipeline.modules()), ORDER);
+    let phases: Vec<Phase> = pipeline
+        .modules()
+        .iter()
+        .map(|module| module.phase())
+        .collect();
+    assert!(phases.is_sorted(), "{phases:?}");
+}
+
+#[tokio::test]
+async fn every_module_that_has_a_switch_can_be_off() {
+    let optional = ["images", "cache", "headers", "access_log"];
+    for off in 0..1 << optional.len() {
+        let gone = |id: &str| {
+            optional
+                .iter()
+                .position(|name| *name == id)
+                .is_some_and(|n| off >> n & 1 == 1)
+        };
+        let text: String = optional
+            .iter()
+            .filter(|id| gone(id))
+            .map(|id| format!("{id}.enabled = false\n"))
+            .collect();
+        let (settings, mut report) = settings(&text);
+        let pipeline = build(&settings, &services(), "", &mut report).unwrap();
+        let expected: Vec<_> = ORDER.into_iter().filter(|id| !gone(id)).collect();
+        assert_eq!(ids(pipeline.modules()), expected);
+    }
+}
+
+#[test]
+fn a_module_is_a_directory_of_its_name() {
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut directories: Vec<String> = std::fs::read_dir(source)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.file_type().unwrap().is_dir())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    directories.sort();
+    let mut names = ORDER.map(str::to_owned).to_vec();
+    names.sort();
+    assert_eq!(directories, names);
+}
+
+#[test]
+fn every_setting_is_documented_and_every_group_is_a_module() {
+    let described = SiteSettings::describe();
+    check(&described);
+    for group in described.iter().filter(|setting| !setting.inner.is_empty()) {
+        assert!(ORDER.contains(&group.name), "{}", group.name);
+    }
+}
+
+fn check(settings: &[Setting]) {
+    for setting in settings {
+        assert!(
+            setting.doc.len() > 5 && setting.doc.ends_with('.'),
+            "{}",
+            setting.name
+        );
+        check(&setting.inner);
+    }
+}
+
+#[tokio::test]
+async fn everything_wrong_is_reported_at_once_with_its_line() {
+    let text = "hosts = ['Example.com', 'good.example', 'a b']\n[images]\nsources = ['https://*']\n\
+                [images.policy]\nmax_width = 0\n[headers]\nset = ['nonsense']\n\
+                [access_log]\ntarget = '/no/such/directory/log'\n";
+    let (settings, mut report) = match read::<SiteSettings>("site.toml", text) {
+        Ok(read) => read,
+        Err(report) => {
+            // A pattern that cannot be read stops at reading.
+            assert!(report.to_string().contains("images.sources[0]"), "{report}");
+            let text = text.replace("'https://*'", "");
+            read::<SiteSettings>("site.toml", &text).unwrap()
+        }
+    };
+    assert!(build(&settings, &services(), "", &mut report).is_none());
+    let lines: Vec<_> = report
+        .problems()
+        .iter()
+        .map(|problem| problem.line)
+        .collect();
+    let keys: Vec<_> = report
+        .problems()
+        .into_iter()
+        .map(|problem| problem.key)
+        .collect();
+    for key in [
+        "hosts[0]",
+        "hosts[2]",
+        "origin",
+        "max_width",
+        "headers.set[0]",
+    ] {
+        assert!(
+            keys.iter().any(|found| found.ends_with(key)),
+            "{key}: {keys:?}"
+        );
+    }
+    assert!(
+        lines.iter().filter(|line| **line > 0).count() >= 3,
+        "{report}"
+    );
+}
