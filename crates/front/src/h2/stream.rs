@@ -1,0 +1,174 @@
+//! One stream of a connection, from its request to its last byte on the wire.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use base::BodyError;
+use bytes::Bytes;
+use delivery::{Kind, Outline, Plan, Priority};
+use h2::server::SendResponse;
+use h2::{Reason, SendStream};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method};
+use pipeline::Response;
+
+use super::signals::priority_header;
+use super::source::Source;
+use super::wakes::{StreamWake, Wakes};
+use crate::ending::Ending;
+
+/// A pipeline at work on a request.
+pub type Answer = Pin<Box<dyn Future<Output = (Box<Ending>, Box<Response>)> + Send>>;
+
+/// One stream of a connection.
+pub struct Stream {
+    pub id: u32,
+    /// What the client says of it; `None` if it says nothing.
+    pub said: Option<Priority>,
+    /// Whether the request came through a proxy.
+    pub shared: bool,
+    pub method: Method,
+    pub state: State,
+    wake: Option<(Arc<StreamWake>, Waker)>,
+}
+
+/// What a stream waits for.
+pub enum State {
+    /// Its answer.
+    Answer {
+        answer: Answer,
+        respond: SendResponse<Bytes>,
+    },
+    /// Its turn to send, and then its last byte to leave.
+    Turn(Box<Sending>),
+}
+
+/// A response on its way out.
+pub struct Sending {
+    pub send: SendStream<Bytes>,
+    pub source: Source,
+    /// Dropped when the stream is over, which tells the log.
+    pub ending: Option<Box<Ending>>,
+    pub wish: Wish,
+    /// Bytes handed to the connection that have not left.
+    pub waiting: u64,
+    /// Whether the client's window is used up.
+    pub blocked: bool,
+    /// Whether the end was handed to the connection.
+    pub finished: bool,
+}
+
+/// What a response brings along for its plan.
+pub struct Wish {
+    kind: Kind,
+    outline: Option<Arc<Outline>>,
+    /// The origin's plan, in Cloudflare's words.
+    exact: Option<Plan>,
+    /// The response's own `Priority` header.
+    priority: Option<HeaderValue>,
+}
+
+impl Wish {
+    /// Reads the response's headers, and strips those that are not for the client.
+    pub fn of(response: &mut Response) -> Self {
+        let headers = &mut response.headers;
+        let exact = headers.remove("cf-priority");
+        let change = headers.remove("cf-priority-change");
+        let text = |value: &Option<HeaderValue>| -> Option<String> {
+            value.as_ref()?.to_str().ok().map(str::to_owned)
+        };
+        Self {
+            kind: kind_of(headers),
+            outline: response.outline.take(),
+            exact: text(&exact).and_then(|exact| Plan::parse_cf(&exact, text(&change).as_deref())),
+            priority: priority_header(headers).and_then(|_| headers.get("priority").cloned()),
+        }
+    }
+
+    /// The plan for a response to a client that said `said`.
+    pub fn plan(&self, said: Option<Priority>, shared: bool) -> Plan {
+        if let Some(plan) = &self.exact {
+            return plan.clone();
+        }
+        if shared {
+            return Plan::fair();
+        }
+        let mut priority = said.unwrap_or_else(|| Priority::assumed(self.kind));
+        if let Some(own) = &self.priority {
+            priority = priority.merge(own.as_bytes());
+        }
+        Plan::new(self.kind, self.outline.as_deref(), priority)
+    }
+}
+
+fn kind_of(headers: &HeaderMap) -> Kind {
+    let value = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    Kind::from_content_type(value.unwrap_or_default())
+}
+
+impl Stream {
+    /// A stream whose request was understood.
+    pub fn new(id: u32, method: Method, state: State) -> Self {
+        Self {
+            id,
+            said: None,
+            shared: false,
+            method,
+            state,
+            wake: None,
+        }
+    }
+
+    /// The stream's own waker, made when it is first needed.
+    pub fn waker(&mut self, wakes: &Arc<Wakes>) -> Waker {
+        let (_, waker) = self.wake.get_or_insert_with(|| {
+            let wake = StreamWake::new(wakes, self.id);
+            (Arc::clone(&wake), Waker::from(wake))
+        });
+        waker.clone()
+    }
+
+    /// The stream is about to be looked at.
+    pub fn look(&self) {
+        if let Some((wake, _)) = &self.wake {
+            wake.look();
+        }
+    }
+
+    /// Whether the client gave the stream up, or the connection is lost. Asking arms the wake-up.
+    pub fn is_given_up(&mut self, context: &mut Context<'_>) -> bool {
+        match &mut self.state {
+            State::Answer { respond, .. } => respond.poll_reset(context).is_ready(),
+            State::Turn(sending) => sending.send.poll_reset(context).is_ready(),
+        }
+    }
+}
+
+impl Sending {
+    /// Whether every byte has left.
+    pub fn is_done(&self) -> bool {
+        self.finished && self.waiting == 0
+    }
+
+    /// Tells the connection that the body is over, if it is, every byte was handed over and the
+    /// end was not.
+    pub fn finish(&mut self) -> Result<(), h2::Error> {
+        if self.finished || !self.source.is_spent() {
+            return Ok(());
+        }
+        self.finished = true;
+        match self.source.take_trailers() {
+            Some(trailers) => self.send.send_trailers(trailers),
+            None => self.send.send_data(Bytes::new(), true),
+        }
+    }
+
+    /// Gives the response up in mid-body, and tells the client.
+    pub fn break_off(&mut self, error: &BodyError) {
+        tracing::debug!(error = base::failure::chain(error), "a response broke off");
+        self.send.send_reset(Reason::INTERNAL_ERROR);
+    }
+}

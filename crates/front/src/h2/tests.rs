@@ -1,0 +1,5 @@
+mod client;
+mod exchange;
+mod order;
+mod site;
+mod tls;

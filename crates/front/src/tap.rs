@@ -1,0 +1,248 @@
+//! Listens in on an HTTP/2 connection, between TLS and the HTTP/2 library.
+//!
+//! Inbound it hears what the library drops: the priorities of RFC 7540 and PRIORITY_UPDATE
+//! (RFC 9218 §7.1). Outbound it counts the bytes of bodies that have really left, and keeps a unit
+//! of a plan in one TLS record.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use smallvec::SmallVec;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+mod frames;
+mod inbound;
+
+use frames::{DATA, Frames, HEAD, Step};
+pub use inbound::{Inbound, Said, Signal};
+
+/// Most plaintext of a TLS record (RFC 8446 §5.1).
+const RECORD: usize = 16_384;
+
+/// Most signals kept until somebody asks for them; more are dropped.
+const MAX_SIGNALS: usize = 1024;
+
+/// A connection that is listened in on.
+#[derive(Debug)]
+pub struct Tapped<IO> {
+    io: IO,
+    inbound: Inbound,
+    outbound: Frames,
+    /// Body bytes the layer below has taken but perhaps not passed on.
+    taken: SmallVec<[(u32, usize); 4]>,
+    tap: Arc<Tap>,
+}
+
+/// What was heard.
+#[derive(Debug, Default)]
+pub struct Tap(Mutex<Heard>);
+
+#[derive(Debug, Default)]
+struct Heard {
+    signals: Vec<Signal>,
+    /// Body bytes that have left, by stream, in order.
+    written: Vec<(u32, usize)>,
+    /// Stream and length of the DATA frames that belong in one record.
+    units: SmallVec<[(u32, usize); 4]>,
+}
+
+impl<IO> Tapped<IO> {
+    /// Wraps a server's side of a connection of which no byte was read or written yet.
+    pub fn new(io: IO) -> (Self, Arc<Tap>) {
+        let tap = Arc::new(Tap::default());
+        let tapped = Self {
+            io,
+            inbound: Inbound::default(),
+            outbound: Frames::default(),
+            taken: SmallVec::new(),
+            tap: Arc::clone(&tap),
+        };
+        (tapped, tap)
+    }
+}
+
+impl Tap {
+    /// Moves the signals heard since the last call to the end of `signals`.
+    pub fn take_signals(&self, signals: &mut Vec<Signal>) {
+        signals.append(&mut self.heard().signals);
+    }
+
+    /// Moves the body bytes that have left since the last call to the end of `written`.
+    pub fn take_written(&self, written: &mut Vec<(u32, usize)>) {
+        written.append(&mut self.heard().written);
+    }
+
+    /// Asks that the DATA frame of this length, which the library will write next for the stream,
+    /// leave in one record.
+    pub fn expect_unit(&self, stream: u32, length: usize) {
+        self.heard().units.push((stream, length));
+    }
+
+    /// Takes back what was expected of a stream that is no more.
+    pub fn forget(&self, stream: u32) {
+        self.heard().units.retain(|unit| unit.0 != stream);
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> Tapped<IO> {
+    /// Empties the layer below; only what has passed it counts as written.
+    fn poll_empty(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.io).poll_flush(context))?;
+        if !self.taken.is_empty() {
+            self.tap.heard().written.extend(self.taken.drain(..));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes at most as much as keeps the next unit in one record.
+    fn poll_write_slices(
+        &mut self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if !self.taken.is_empty() {
+            ready!(self.poll_empty(context))?;
+        }
+        let cut = self.cut(slices);
+        let written = match cut {
+            Some(limit) => {
+                let mut kept: SmallVec<[IoSlice<'_>; 4]> = SmallVec::new();
+                let mut left = limit;
+                for slice in slices {
+                    let length = slice.len().min(left);
+                    kept.push(IoSlice::new(&slice[..length]));
+                    left -= length;
+                }
+                ready!(write_slices(&mut self.io, context, &kept))?
+            }
+            None => ready!(write_slices(&mut self.io, context, slices))?,
+        };
+        self.count(slices, written);
+        match self.poll_empty(context) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            _ => Poll::Ready(Ok(written)),
+        }
+    }
+
+    /// Where to end the write so that no unit is torn apart; `None` if nothing needs to be cut.
+    /// The layer below is empty, so a record begins with the first byte.
+    fn cut(&mut self, slices: &[IoSlice<'_>]) -> Option<usize> {
+        let mut heard = self.tap.heard();
+        if heard.units.is_empty() {
+            return None;
+        }
+        let mut frames = self.outbound.clone();
+        let mut place = 0;
+        for slice in slices {
+            let mut bytes = &slice[..];
+            while !bytes.is_empty() {
+                let (step, used) = frames.step(bytes);
+                if let Step::Head(head) = step {
+                    let start = (place + used).checked_sub(HEAD);
+                    let unit = (head.stream, head.length);
+                    let found = heard.units.iter().position(|expected| *expected == unit);
+                    if let (DATA, Some(start), Some(found)) = (head.kind, start, found) {
+                        let end = start + HEAD + head.length;
+                        let torn = start / RECORD != (end - 1) / RECORD;
+                        if torn && start > 0 {
+                            return Some(start);
+                        }
+                        heard.units.remove(found);
+                        return Some(end);
+                    }
+                }
+                place += used;
+                bytes = bytes.get(used..).unwrap_or_default();
+            }
+        }
+        None
+    }
+
+    /// Follows the frames in the first `written` bytes.
+    fn count(&mut self, slices: &[IoSlice<'_>], written: usize) {
+        let mut left = written;
+        for slice in slices {
+            let mut bytes = &slice[..slice.len().min(left)];
+            left -= bytes.len();
+            while !bytes.is_empty() {
+                let (step, used) = self.outbound.step(bytes);
+                match step {
+                    Step::Payload(head, _) if head.kind == DATA => {
+                        self.taken.push((head.stream, used));
+                    }
+                    _ => {}
+                }
+                bytes = bytes.get(used..).unwrap_or_default();
+            }
+        }
+    }
+}
+
+/// Writes several slices, or the first that is not empty where the layer below takes only one.
+fn write_slices<IO: AsyncWrite + Unpin>(
+    io: &mut IO,
+    context: &mut Context<'_>,
+    slices: &[IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    Pin::new(io).poll_write_vectored(context, slices)
+}
+
+impl<IO: AsyncRead + Unpin> AsyncRead for Tapped<IO> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let this = &mut *self;
+        ready!(Pin::new(&mut this.io).poll_read(context, buffer))?;
+        let tap = &this.tap;
+        let news = buffer.filled().get(before..).unwrap_or_default();
+        this.inbound.read(news, |signal| {
+            let mut heard = tap.heard();
+            if heard.signals.len() < MAX_SIGNALS {
+                heard.signals.push(signal);
+            }
+        });
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Tapped<IO> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_slices(context, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_slices(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_empty(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests;
