@@ -55,7 +55,7 @@ impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let exact = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)]
             .into_iter()
-            .find(|(_, shift)| self.0 != 0 && self.0 % (1 << shift) == 0);
+            .find(|(_, shift)| self.0 != 0 && self.0.is_multiple_of(1 << shift));
         match exact {
             Some((unit, shift)) => write!(f, "{} {unit}", self.0 >> shift),
             None => write!(f, "{} B", self.0),
@@ -127,7 +127,7 @@ pub fn show_duration(duration: Duration) -> String {
         (1000, "s"),
     ]
     .into_iter()
-    .find(|(factor, _)| millis != 0 && millis % factor == 0)
+    .find(|(factor, _)| millis != 0 && millis.is_multiple_of(*factor))
     .map_or_else(
         || format!("{millis}ms"),
         |(factor, unit)| format!("{}{unit}", millis / factor),
