@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 use crate::shell::{self, Outcome, cargo};
 use crate::{docs, fuzz, packages, tests, tidy};
 
+type Step = (&'static str, fn() -> Outcome);
+
 /// The steps in order; cheap ones first.
-const STEPS: [(&str, fn() -> Outcome); 9] = [
+const STEPS: [Step; 9] = [
     ("packages", packages::install),
     ("format", format),
     ("lints", lints),

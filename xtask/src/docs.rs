@@ -5,7 +5,9 @@ use std::fs;
 use crate::shell::{Outcome, root};
 
 /// Path from the root, and what writes the page.
-const PAGES: [(&str, fn() -> String); 1] = [("docs/configuration.md", server::reference)];
+type Page = (&'static str, fn() -> String);
+
+const PAGES: [Page; 1] = [("docs/configuration.md", server::reference)];
 
 /// Writes every page, or with `check` compares only.
 ///

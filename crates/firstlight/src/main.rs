@@ -1,2 +1,100 @@
 //! The binary: reads arguments and the environment, prints, nothing else.
-fn main() {}
+
+mod commands;
+mod output;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::commands::{check, demo, explain, image, inspect, serve};
+use crate::output::{CommandError, Exit};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// An edge server that sends the optimal bytes in the optimal order.
+///
+/// Put it in front of a site: pictures become smaller and progressive, and a page shows previews
+/// of all its pictures before the details of any.
+#[derive(Parser)]
+#[command(name = "firstlight", version, after_help = AFTER_HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 1 failed, 2 found problems, 64 wrong usage.
+Environment: FIRSTLIGHT_LOG sets what is logged (`debug`, `front=debug,info`, …); NO_COLOR.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves a sample site of photographs, to see what Firstlight does
+    Demo(demo::Arguments),
+    /// Serves in front of a site
+    Serve(serve::Arguments),
+    /// Checks a configuration file and reports everything wrong with it
+    Check(check::Arguments),
+    /// Runs one request and says what every module decided, and why
+    Explain(explain::Arguments),
+    /// Makes a picture from a picture with the server's engine
+    Image(image::Arguments),
+    /// Shows what a picture file shows at which byte
+    Inspect(inspect::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = match parse(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(exit) => return exit.into(),
+    };
+    start_logging();
+    let outcome = match arguments.command {
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Image(arguments) => image::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
+    };
+    outcome.unwrap_or_else(CommandError::report).into()
+}
+
+/// Reads the arguments. Help and version go to stdout and end well; all else is wrong usage, with
+/// clap's own message and suggestion.
+fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Arguments, Exit> {
+    Arguments::try_parse_from(arguments).map_err(|error| {
+        // Nothing is left to do if the terminal is gone.
+        let _ = error.print();
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
+            _ => Exit::Usage,
+        }
+    })
+}
+
+fn start_logging() {
+    let filter = EnvFilter::builder()
+        .with_env_var("FIRSTLIGHT_LOG")
+        .with_default_directive(tracing::Level::INFO.into())
+        .from_env_lossy();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(output::stderr_has_colour())
+        .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_do_not_contradict_one_another() {
+        super::Arguments::command().debug_assert();
+    }
+}

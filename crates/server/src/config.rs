@@ -63,9 +63,9 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Origin`] if `origin` is no URL of an origin.
     pub fn for_origin(origin: &str) -> Result<Self, ConfigError> {
-        Upstream::parse(origin).map_err(ConfigError::Origin)?;
+        let origin = Upstream::parse(origin).map_err(ConfigError::Origin)?;
         let site = SiteSettings {
-            origin: origin.to_owned(),
+            origin: Some(origin),
             ..SiteSettings::default()
         };
         Ok(Self {
@@ -74,8 +74,57 @@ impl Config {
         })
     }
 
+    /// The same, but nothing outside this process is changed: no log file is opened. For checks
+    /// and rehearsals.
+    #[must_use]
+    pub fn for_rehearsal(mut self) -> Self {
+        for site in &mut self.site {
+            site.access_log.target = "stderr".into();
+        }
+        self
+    }
+
     /// Serves with this certificate alone.
     pub fn set_certificate(&mut self, certificate: PathBuf, key: PathBuf) {
         self.front.certificate = vec![CertificateSettings { certificate, key }];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_of_the_readme_is_understood() {
+        let readme = include_str!("../../../README.md");
+        let (_, example) = readme.split_once("```toml\n").unwrap();
+        let (example, _) = example.split_once("```").unwrap();
+        let report = Config::parse("README.md", example).map_err(|report| report.problems());
+        // Its certificate files are not here; nothing else is wrong with it.
+        let problems = report.err().unwrap_or_default();
+        let keys: Vec<_> = problems
+            .iter()
+            .map(|problem| problem.key.as_str())
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                "front.certificate[0].certificate",
+                "front.certificate[0].key"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_origin_is_enough() {
+        let config = Config::for_origin("http://127.0.0.1:3000").unwrap();
+        assert!(config.site.len() == 1 && config.site[0].hosts.is_empty());
+        let mut report = Report::new("nowhere", "");
+        checks::check(&config, &mut report);
+        assert!(report.is_clean(), "{report}");
+        for wrong in ["127.0.0.1:3000", "ftp://example.com", "http://", ""] {
+            let error = Config::for_origin(wrong);
+            assert!(matches!(error, Err(ConfigError::Origin(_))), "{wrong}");
+        }
     }
 }

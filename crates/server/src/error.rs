@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use base::settings::Report;
 use front::FrontError;
-use modules::BuildError;
 use origin::{OriginError, UpstreamError};
+use workshop::WorkshopError;
 
 /// What is wrong with a configuration.
 #[derive(Debug)]
@@ -53,12 +54,20 @@ pub enum ServerError {
     /// The client for origins.
     #[error(transparent)]
     Origin(#[from] OriginError),
-    /// The modules of a site.
-    #[error("site {place}: {cause}")]
-    Site {
-        /// Which `[[site]]` of the file, counted from 1.
-        place: usize,
-        /// Why.
-        cause: BuildError,
-    },
+    /// The threads for pictures.
+    #[error(transparent)]
+    Workshop(#[from] WorkshopError),
+    /// What shows only when everything is built.
+    #[error("{}", .0.to_string().trim_end())]
+    Wrong(Report),
+}
+
+impl ServerError {
+    /// The address that another program has, if that is what stands in the way.
+    pub fn busy_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Front(FrontError::AddressInUse { address }) => Some(*address),
+            _ => None,
+        }
+    }
 }

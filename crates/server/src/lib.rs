@@ -7,7 +7,6 @@
 mod checks;
 mod config;
 mod error;
-mod local_site;
 mod reference;
 mod rehearsal;
 mod rooms;
@@ -16,7 +15,6 @@ mod sites;
 
 pub use config::Config;
 pub use error::{ConfigError, ServerError};
-pub use local_site::LocalSite;
 pub use reference::reference;
 pub use rehearsal::{Rehearsal, RehearsalError};
 pub use rooms::Rooms;

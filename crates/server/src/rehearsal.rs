@@ -8,7 +8,7 @@ use base::{Body, BodyError};
 use bytes::Bytes;
 use delivery::{Kind, Plan, Priority};
 use http::{HeaderMap, Request, Uri, header};
-use pipeline::{Connection, Exchange, NetworkEstimate, Outcome, Protocol, Response};
+use pipeline::{Connection, Exchange, NetworkEstimate, Protocol, Response};
 
 use crate::Rooms;
 
@@ -42,7 +42,8 @@ pub enum RehearsalError {
 const LONGEST: u64 = 1 << 30;
 
 impl Rooms {
-    /// Runs a GET of `url` as if it had come over HTTP/2 from this machine.
+    /// Runs a GET of `url` as if it had come over HTTP/2 from this machine. The log does not learn
+    /// how it ended: nobody was served.
     ///
     /// # Errors
     /// [`RehearsalError`].
@@ -53,17 +54,11 @@ impl Rooms {
     ) -> Result<Rehearsal, RehearsalError> {
         let mut exchange = exchange(url, headers)?;
         let pipeline = self.pipeline(&exchange.host().to_ascii_lowercase());
-        let priority = priority_of(&exchange);
+        // Modules may change the headers for the origin; the front goes by what the client sent.
+        let sent = exchange.headers.clone();
         let mut response = pipeline.run(&mut exchange).await;
-        let plan = plan(&response, priority);
+        let plan = plan(&sent, &response);
         let body = std::mem::take(&mut response.body).collect(LONGEST).await?;
-        let outcome = Outcome {
-            status: response.status,
-            body_bytes: body.len() as u64,
-            complete: true,
-            duration: exchange.started.elapsed(),
-        };
-        pipeline.ended(&exchange, &outcome);
         Ok(Rehearsal {
             exchange,
             response,
@@ -111,20 +106,30 @@ fn connection(tls: bool) -> Connection {
     }
 }
 
-fn priority_of(exchange: &Exchange) -> Option<Priority> {
-    let value = exchange.headers.get("priority")?;
-    Some(Priority::parse(value.as_bytes()))
-}
-
-fn plan(response: &Response, priority: Option<Priority>) -> Plan {
-    let kind = response
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .map_or(Kind::Other, Kind::from_content_type);
-    let mut priority = priority.unwrap_or_else(|| Priority::assumed(kind));
-    if let Some(said) = response.headers.get("priority") {
-        priority = priority.merge(said.as_bytes());
+/// The plan the front makes for HTTP/2: an origin's own plan, or a fair one for requests that came
+/// through a proxy, or what client and response say of a body of its kind.
+fn plan(request: &HeaderMap, response: &Response) -> Plan {
+    let said = |name| {
+        response
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
+    let exact =
+        said("cf-priority").and_then(|level| Plan::parse_cf(level, said("cf-priority-change")));
+    if let Some(plan) = exact {
+        return plan;
+    }
+    if request.contains_key(header::VIA) || request.contains_key(header::FORWARDED) {
+        return Plan::fair();
+    }
+    let kind = said("content-type").map_or(Kind::Other, Kind::from_content_type);
+    let client = request
+        .get("priority")
+        .map(|value| Priority::parse(value.as_bytes()));
+    let mut priority = client.unwrap_or_else(|| Priority::assumed(kind));
+    if let Some(own) = response.headers.get("priority") {
+        priority = priority.merge(own.as_bytes());
     }
     Plan::new(kind, response.outline.as_deref(), priority)
 }

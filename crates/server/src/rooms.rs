@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use base::settings::Report;
+use cache::Store;
 use modules::Services;
+use origin::Client;
 use pipeline::{Directory, Pipeline};
+use workshop::Workshop;
 
 use crate::{Config, ServerError, Sites};
 
@@ -19,32 +23,41 @@ impl Rooms {
     /// Builds everything anew.
     ///
     /// # Errors
-    /// [`ServerError::Origin`], [`ServerError::Site`].
+    /// [`ServerError::Origin`], [`ServerError::Workshop`], [`ServerError::Wrong`].
     pub fn new(config: &Config) -> Result<Self, ServerError> {
-        let services = Services::new(&config.origin, &config.workshop, &config.cache)?;
-        Self::with_services(config, services)
+        let store = Store::new(&config.cache);
+        let client = Client::new(&config.origin)?;
+        let workshop = Workshop::new(&config.workshop)?;
+        Self::with_services(config, Services::new(store, client, workshop))
     }
 
-    /// Builds the sites of a newer configuration. What is kept, is being made or is connected
-    /// lives on.
+    /// Builds the sites of a newer configuration, and the client for their origins. What is kept
+    /// or is being made lives on.
     ///
     /// # Errors
-    /// [`ServerError::Origin`], [`ServerError::Site`].
+    /// [`ServerError::Origin`], [`ServerError::Wrong`].
     pub fn renewed(&self, config: &Config) -> Result<Self, ServerError> {
-        let services = self.services.with_origin(&config.origin)?;
+        let services = Services {
+            client: Arc::new(Client::new(&config.origin)?),
+            ..self.services.clone()
+        };
         Self::with_services(config, services)
     }
 
     fn with_services(config: &Config, services: Services) -> Result<Self, ServerError> {
+        let mut report = Report::new("configuration", "");
         let mut sites = Sites::default();
         for (place, site) in config.site.iter().enumerate() {
-            let pipeline = modules::build(site, &services).map_err(|cause| ServerError::Site {
-                place: place + 1,
-                cause,
-            })?;
-            sites.insert(&site.hosts, Arc::new(pipeline));
+            let table = format!("site[{place}]");
+            if let Some(pipeline) = modules::build(site, &services, &table, &mut report) {
+                sites.insert(&site.hosts, Arc::new(pipeline));
+            }
         }
-        Ok(Self { services, sites })
+        if report.is_clean() {
+            Ok(Self { services, sites })
+        } else {
+            Err(ServerError::Wrong(report))
+        }
     }
 
     /// The pipeline for `host` (lower case, no port).

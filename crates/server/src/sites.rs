@@ -29,14 +29,13 @@ impl Default for Sites {
 }
 
 impl Sites {
-    /// Serves these hosts with a pipeline: names, or `*.` and a name for every host below it.
+    /// Serves these hosts (lower case) with a pipeline: names, or `*.` and a name for every host below it.
     /// No hosts at all: every host that no other site has.
     pub fn insert(&mut self, hosts: &[String], pipeline: Arc<Pipeline>) {
         for host in hosts {
-            let host = host.to_ascii_lowercase();
             match host.strip_prefix("*.") {
                 Some(parent) => self.wildcard.insert(parent.to_owned(), pipeline.clone()),
-                None => self.exact.insert(host, pipeline.clone()),
+                None => self.exact.insert(host.clone(), pipeline.clone()),
             };
         }
         if hosts.is_empty() {
@@ -101,7 +100,7 @@ mod tests {
     fn the_most_specific_site_has_the_host() {
         let mut sites = Sites::default();
         let [exact, wild, deeper, rest] = [(); 4].map(|()| empty());
-        sites.insert(&hosts(&["example.com", "Www.Example.com"]), exact.clone());
+        sites.insert(&hosts(&["example.com", "www.example.com"]), exact.clone());
         sites.insert(&hosts(&["*.example.com"]), wild.clone());
         sites.insert(&hosts(&["*.deep.example.com"]), deeper.clone());
         sites.insert(&[], rest.clone());

@@ -1,21 +1,22 @@
 //! What clients send, byte by byte.
 
 use front::guard::{Guard, Limits, Violation};
+use front::tap::{Inbound, Signal};
 
 use crate::Seeds;
 
 /// The guard of HTTP/1 requests: it decides the same however the bytes arrive, hands on no more
 /// than it got, and a refusal is final.
-pub fn front_guard(input: &[u8]) {
-    let at_once = guard(&[input]);
+pub fn guard(input: &[u8]) {
+    let at_once = fed(&[input]);
     let one_by_one: Vec<&[u8]> = input.chunks(1).collect();
-    assert_eq!(at_once, guard(&one_by_one));
+    assert_eq!(at_once, fed(&one_by_one));
     let by_sevens: Vec<&[u8]> = input.chunks(7).collect();
-    assert_eq!(at_once, guard(&by_sevens));
+    assert_eq!(at_once, fed(&by_sevens));
     assert!(at_once.0.len() <= input.len());
 }
 
-fn guard(pieces: &[&[u8]]) -> (Vec<u8>, Option<Violation>) {
+fn fed(pieces: &[&[u8]]) -> (Vec<u8>, Option<Violation>) {
     let mut guard = Guard::new(Limits {
         bytes: 4096,
         headers: 32,
@@ -35,7 +36,7 @@ fn guard(pieces: &[&[u8]]) -> (Vec<u8>, Option<Violation>) {
     (passed, None)
 }
 
-/// Seeds of [`front_guard`]: what is fine, and the classic ways to smuggle.
+/// Seeds of [`guard`]: what is fine, and the classic ways to smuggle.
 pub fn guard_seeds() -> Seeds {
     let texts = [
         (
@@ -78,4 +79,49 @@ pub fn guard_seeds() -> Seeds {
         ("line-feeds", "GET / HTTP/1.1\nHost: a\n\n"),
     ];
     texts.map(|(name, text)| (name, text.into())).into()
+}
+
+/// The listener on HTTP/2 connections: it hears the same however the bytes arrive.
+pub fn tap(input: &[u8]) {
+    let at_once = Inbound::signals_in(input);
+    for size in [1, 7] {
+        let mut inbound = Inbound::default();
+        let mut heard: Vec<Signal> = Vec::new();
+        for piece in input.chunks(size) {
+            inbound.read(piece, |signal| heard.push(signal));
+        }
+        assert_eq!(format!("{heard:?}"), format!("{at_once:?}"));
+    }
+    assert!(
+        at_once
+            .iter()
+            .all(|signal| signal.stream != 0 && signal.stream < 1 << 31)
+    );
+}
+
+/// Seeds of [`tap`]: the preface, then frames that say priorities.
+pub fn tap_seeds() -> Seeds {
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice();
+    let settings = frame(4, 0, 0, &[]);
+    let headers = frame(1, 0x25, 1, &[0x80, 0, 0, 0, 219, 0x82, 0x86, 0x84]);
+    let padded = frame(1, 0x2d, 3, &[2, 0, 0, 0, 1, 146, 0x82, 0, 0]);
+    let priority = frame(2, 0, 1, &[0, 0, 0, 0, 219]);
+    let update = frame(0x10, 0, 0, b"\0\0\0\x05u=1, i");
+    let connection = |frames: &[&[u8]]| [&[preface], frames].concat().concat();
+    vec![
+        ("header", connection(&[&settings, &headers])),
+        ("padded", connection(&[&settings, &padded, &priority])),
+        (
+            "update",
+            connection(&[&settings, &update, &frame(0, 1, 1, b"body")]),
+        ),
+        ("no-preface", headers.clone()),
+    ]
+}
+
+/// An HTTP/2 frame (RFC 9113 §4.1); `payload` is shorter than 256 bytes.
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0, 0, payload.len() as u8, kind, flags, 0, 0, 0, stream];
+    frame.extend_from_slice(payload);
+    frame
 }

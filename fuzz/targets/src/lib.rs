@@ -26,26 +26,23 @@ pub struct Target {
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
-    target("accept", requests::accept, requests::accept_seeds),
+    target("accept", image::fuzz::accept, requests::accept_seeds),
     target("config", settings::config, settings::seeds),
-    target(
-        "front_guard",
-        connections::front_guard,
-        connections::guard_seeds,
-    ),
+    target("front_guard", connections::guard, connections::guard_seeds),
+    target("front_tap", connections::tap, connections::tap_seeds),
     target(
         "image_options",
-        requests::image_options,
-        requests::options_seeds,
+        image::fuzz::transform,
+        requests::option_seeds,
     ),
-    target("image_probe", pictures::image_probe, pictures::image_seeds),
     target(
-        "image_render",
-        pictures::image_render,
-        pictures::render_seeds,
+        "image_picture",
+        image::fuzz::picture,
+        pictures::picture_seeds,
     ),
-    target("jpeg_decode", pictures::jpeg_decode, pictures::jpeg_seeds),
-    target("jpeg_map", pictures::jpeg_map, pictures::jpeg_seeds),
+    target("image_render", pictures::render, pictures::render_seeds),
+    target("jpeg_decode", pictures::decode_jpeg, pictures::jpeg_seeds),
+    target("jpeg_map", pictures::map_jpeg, pictures::jpeg_seeds),
     target("priority", requests::priority, requests::priority_seeds),
 ];
 

@@ -25,7 +25,7 @@ fn limits() -> Limits {
 }
 
 /// Maps the scans of a JPEG: offsets lie in the file and in order.
-pub fn jpeg_map(input: &[u8]) {
+pub fn map_jpeg(input: &[u8]) {
     let Ok(map) = jpeg::map_scans(input, &JPEG_LIMITS) else {
         return;
     };
@@ -57,7 +57,7 @@ pub fn jpeg_map(input: &[u8]) {
 }
 
 /// Decodes a JPEG, whole or damaged: as many pixels as it says.
-pub fn jpeg_decode(input: &[u8]) {
+pub fn decode_jpeg(input: &[u8]) {
     for lenient in [false, true] {
         let options = DecodeOptions {
             limits: JPEG_LIMITS,
@@ -77,18 +77,6 @@ pub fn jpeg_decode(input: &[u8]) {
     }
 }
 
-/// Reads the header of any picture: what passes is within the limits.
-pub fn image_probe(input: &[u8]) {
-    let limits = limits();
-    if let Ok(probe) = image::probe(input, &limits) {
-        assert!(
-            probe.width.max(probe.height) <= limits.max_side,
-            "{probe:?}"
-        );
-        assert!(probe.pixels() <= limits.max_pixels, "{probe:?}");
-    }
-}
-
 /// Options that take every way through the engine; the first byte of the input picks one.
 const OPTIONS: [&str; 8] = [
     "width=64",
@@ -102,7 +90,7 @@ const OPTIONS: [&str; 8] = [
 ];
 
 /// Makes a variant of any picture: its file is one, of the size that was said.
-pub fn image_render(input: &[u8]) {
+pub fn render(input: &[u8]) {
     let Some((first, source)) = input.split_first() else {
         return;
     };
@@ -157,7 +145,7 @@ fn grey() -> Vec<u8> {
         icc: Some(b"no profile"),
         ..EncodeOptions::default()
     };
-    jpeg::gray_to_planes(&pixels(8, 6)[..48], 8, 6)
+    jpeg::gray_to_planes(pixels(4, 4), 8, 6)
         .and_then(|planes| jpeg::encode(&planes, &options))
         .map(|encoded| encoded.bytes)
         .unwrap_or_default()
@@ -183,7 +171,7 @@ pub fn jpeg_seeds() -> Seeds {
 }
 
 /// Files of every format we write.
-pub fn image_seeds() -> Seeds {
+fn image_seeds() -> Seeds {
     let mut seeds = jpeg_seeds();
     let source = encode(33, 40, Subsampling::Full, true);
     for (name, options) in [
@@ -200,6 +188,14 @@ pub fn image_seeds() -> Seeds {
     }
     seeds.push(("two-frames.gif", gif()));
     seeds
+}
+
+/// The same with a line of options before.
+pub fn picture_seeds() -> Seeds {
+    let seeds = image_seeds().into_iter().zip(OPTIONS);
+    seeds
+        .map(|((name, bytes), options)| (name, [options.as_bytes(), b"\n", &bytes].concat()))
+        .collect()
 }
 
 /// The same with the byte before that picks options.

@@ -1,21 +1,11 @@
 //! What clients say in URLs and headers.
 
 use delivery::{Plan, Priority};
-use image::{Accept, Transform};
 
 use crate::Seeds;
 
-/// The options of an image URL: a refusal names each problem.
-pub fn image_options(input: &[u8]) {
-    let text = String::from_utf8_lossy(input);
-    if let Err(error) = Transform::parse(&text) {
-        assert!(!error.problems.is_empty());
-        assert!(error.to_string().len() < 64 * 1024);
-    }
-}
-
-/// Seeds of [`image_options`].
-pub fn options_seeds() -> Seeds {
+/// Options of an image URL.
+pub fn option_seeds() -> Seeds {
     let texts = [
         (
             "size",
@@ -36,12 +26,7 @@ pub fn options_seeds() -> Seeds {
     texts.map(|(name, text)| (name, text.into())).into()
 }
 
-/// `Accept`: any text has a meaning.
-pub fn accept(input: &[u8]) {
-    let _ = Accept::parse(&String::from_utf8_lossy(input));
-}
-
-/// Seeds of [`accept`].
+/// Values of `Accept`.
 pub fn accept_seeds() -> Seeds {
     let texts = [
         (

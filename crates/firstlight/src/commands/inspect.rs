@@ -1,0 +1,275 @@
+//! `firstlight inspect`: what a picture file shows at which byte.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use delivery::{Kind, Outline, Plan, Priority};
+use jpeg::{Process, Scan, ScanMap};
+use serde_json::{Value, json};
+
+use crate::output::{self, CommandError, Exit, Outcome, grouped};
+
+/// What `inspect` takes.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The picture
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Write what each scan shows as a picture into this directory (progressive JPEG only)
+    #[arg(long, value_name = "DIRECTORY")]
+    previews: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Columns of the bar that shows where in the file things are.
+const BAR: usize = 48;
+
+/// Prints the structure of the file and the order in which its bytes would leave.
+pub fn run(arguments: &Arguments) -> Outcome {
+    let bytes = super::read_picture(&arguments.file)?;
+    let probe = image::probe(&bytes, &image::Limits::default())
+        .map_err(|error| CommandError::because(arguments.file.display(), &error))?;
+    let map = match probe.format {
+        image::Format::Jpeg => Some(map(&arguments.file, &bytes)?),
+        _ => None,
+    };
+    let outline = map.as_ref().map(outline);
+    let visible = Priority {
+        visible: true,
+        ..Priority::assumed(Kind::Image)
+    };
+    let plan = Plan::new(Kind::Image, outline.as_ref(), visible);
+    let previews = match (&arguments.previews, &map) {
+        (Some(folder), Some(map)) => write_previews(folder, &bytes, map)?,
+        (Some(_), None) => {
+            return Err(CommandError::new("only a JPEG has scans to preview"));
+        }
+        (None, _) => Vec::new(),
+    };
+    if arguments.json {
+        output::json(&describe_json(
+            &probe,
+            bytes.len(),
+            map.as_ref(),
+            &plan,
+            &previews,
+        ));
+    } else {
+        output::data(describe(&probe, bytes.len(), map.as_ref(), &plan));
+        for path in &previews {
+            output::talk(format_args!("wrote {}", path.display()));
+        }
+    }
+    let damaged = map.is_some_and(|map| !map.complete);
+    if damaged {
+        output::talk("the file ends inside its picture");
+    }
+    Ok(if damaged { Exit::Problems } else { Exit::Done })
+}
+
+fn map(file: &Path, bytes: &[u8]) -> Result<ScanMap, CommandError> {
+    jpeg::map_scans(bytes, &jpeg::Limits::default())
+        .map_err(|error| CommandError::because(file.display(), &error))
+}
+
+/// The outline as the order of bytes wants it.
+fn outline(map: &ScanMap) -> Outline {
+    let outline = map.outline();
+    let scan = |scan: &Scan| delivery::Scan {
+        shown_at: scan.shown_at as u64,
+        band_start: scan.band_start,
+        band_end: scan.band_end,
+        low_bit: scan.low_bit,
+        components: scan.components.len() as u8,
+    };
+    Outline {
+        length: outline.length as u64,
+        header: outline.header as u64,
+        preview: outline.preview as u64,
+        good: outline.good as u64,
+        scans: outline.scans.iter().map(scan).collect(),
+    }
+}
+
+fn write_previews(
+    folder: &Path,
+    bytes: &[u8],
+    map: &ScanMap,
+) -> Result<Vec<PathBuf>, CommandError> {
+    let failed = |error| CommandError::because(folder.display(), &error);
+    fs::create_dir_all(folder).map_err(failed)?;
+    let mut paths = Vec::with_capacity(map.scans.len());
+    for (place, picture) in jpeg::scan_previews(bytes, map).enumerate() {
+        let path = folder.join(format!("scan-{:02}.jpg", place + 1));
+        fs::write(&path, picture).map_err(failed)?;
+        paths.push(path);
+    }
+    Ok(paths)
+}
+
+fn describe(probe: &image::Probe, length: usize, map: Option<&ScanMap>, plan: &Plan) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "{} {}×{}, {} bytes{}",
+        probe.format,
+        probe.width,
+        probe.height,
+        grouped(length as u64),
+        map.map(|map| format!(", {}", process(map.process)))
+            .unwrap_or_default(),
+    );
+    if let Some(map) = map {
+        describe_scans(&mut text, map);
+    }
+    super::explain::describe_plan(&mut text, plan, length as u64);
+    text
+}
+
+fn describe_scans(text: &mut String, map: &ScanMap) {
+    text.push_str("\nscan     shown at   share  what it shows\n");
+    for (place, scan) in map.scans.iter().enumerate() {
+        let share = share(scan.shown_at, map.length);
+        let _ = writeln!(
+            text,
+            "{:>4}{:>13}{:>6} %  {}",
+            place + 1,
+            grouped(scan.shown_at as u64),
+            share,
+            shows(scan, map),
+        );
+    }
+    let outline = map.outline();
+    let _ = writeln!(text, "\n{}", bar(&map.scans, map.length));
+    for (name, offset) in [
+        ("size known", outline.header),
+        ("preview", outline.preview),
+        ("good", outline.good),
+    ] {
+        let (offset, share) = (offset, share(offset, map.length));
+        let _ = writeln!(
+            text,
+            "{name:<11}{:>10} bytes, {share} %",
+            grouped(offset as u64)
+        );
+    }
+}
+
+/// The file as a bar: each scan has its digit (a letter from the tenth on), as wide as its bytes.
+fn bar(scans: &[Scan], length: usize) -> String {
+    let mark = |column: usize| {
+        let offset = (column * length + length / 2) / BAR;
+        let scan = scans.iter().position(|scan| offset < scan.shown_at);
+        let digit = scan.unwrap_or(scans.len().saturating_sub(1)) as u32 + 1;
+        char::from_digit(digit.min(35), 36).unwrap_or('?')
+    };
+    let marks: String = (0..BAR).map(mark).collect();
+    format!("|{marks}|")
+}
+
+fn share(part: usize, whole: usize) -> u64 {
+    (part as u64 * 100 + whole as u64 / 2)
+        .checked_div(whole as u64)
+        .unwrap_or(0)
+}
+
+fn shows(scan: &Scan, map: &ScanMap) -> String {
+    let components: Vec<&str> = scan
+        .components
+        .iter()
+        .map(|place| component(*place, map.components.len()))
+        .collect();
+    let components = components.join(" ");
+    if map.process != Process::Progressive {
+        return format!("{components}: everything, from top to bottom");
+    }
+    let band = match (scan.band_start, scan.band_end) {
+        (0, 0) => "average colour of each block".to_owned(),
+        (start, end) => format!("coefficients {start}–{end}"),
+    };
+    let bits = match (scan.high_bit, scan.low_bit) {
+        (0, 0) => String::new(),
+        (0, low) => format!(", without the last {}", bits(low)),
+        (_, 0) => ", the last bit".to_owned(),
+        (_, low) => format!(", one bit more, {} to come", bits(low)),
+    };
+    format!("{components}: {band}{bits}")
+}
+
+fn bits(count: u8) -> String {
+    if count == 1 {
+        "bit".into()
+    } else {
+        format!("{count} bits")
+    }
+}
+
+fn component(place: usize, count: usize) -> &'static str {
+    match (count, place) {
+        (1, _) => "grey",
+        (3, 0) => "Y",
+        (3, 1) => "Cb",
+        (3, 2) => "Cr",
+        (4, 0) => "C",
+        (4, 1) => "M",
+        (4, 2) => "Y",
+        (4, 3) => "K",
+        _ => "?",
+    }
+}
+
+fn process(process: Process) -> &'static str {
+    match process {
+        Process::Baseline => "baseline",
+        Process::Extended => "extended sequential",
+        Process::Progressive => "progressive",
+        Process::Other => "a rare process",
+    }
+}
+
+fn describe_json(
+    probe: &image::Probe,
+    length: usize,
+    map: Option<&ScanMap>,
+    plan: &Plan,
+    previews: &[PathBuf],
+) -> Value {
+    let scans = |map: &ScanMap| -> Vec<Value> {
+        map.scans
+            .iter()
+            .map(|scan| {
+                json!({
+                    "start": scan.start,
+                    "data": scan.data,
+                    "end": scan.end,
+                    "shown_at": scan.shown_at,
+                    "components": scan.components,
+                    "band": [scan.band_start, scan.band_end],
+                    "high_bit": scan.high_bit,
+                    "low_bit": scan.low_bit,
+                    "shows": shows(scan, map),
+                })
+            })
+            .collect()
+    };
+    let points = |map: &ScanMap| {
+        let outline = map.outline();
+        json!({ "header": outline.header, "preview": outline.preview, "good": outline.good })
+    };
+    json!({
+        "format": probe.format.word(),
+        "width": probe.width,
+        "height": probe.height,
+        "bytes": length,
+        "process": map.map(|map| process(map.process)),
+        "complete": map.map(|map| map.complete),
+        "points": map.map(points),
+        "scans": map.map(scans),
+        "plan": super::plan_json(plan),
+        "previews": previews.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,135 @@
+//! Running a server until it is told to stop.
+
+use std::env;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+
+use server::{Config, Server};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::output::{self, CommandError, Exit};
+
+/// Runs a future on a runtime of as many threads as the configuration asks for.
+///
+/// # Errors
+/// The runtime could not be made.
+pub fn block_on<T>(
+    threads: Option<usize>,
+    future: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = threads.filter(|threads| *threads > 0) {
+        builder.worker_threads(threads);
+    }
+    builder
+        .enable_all()
+        .build()
+        .map_err(|error| CommandError::because("cannot start the runtime", &error))?
+        .block_on(future)
+}
+
+/// Where the self-signed certificate is kept for those who configure nothing: in the user's state
+/// directory (XDG Base Directory Specification). `None` where there is no home.
+pub fn state_directory() -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let state = absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
+    state.map(|state| state.join("firstlight"))
+}
+
+/// Every signal that means something to a running server.
+pub struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// Begins to listen. Signals that come before the first [`Signals::next`] are not lost.
+    ///
+    /// # Errors
+    /// The system refuses to tell of signals.
+    pub fn listen() -> Result<Self, CommandError> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| CommandError::because("cannot listen for signals", &error))
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// The next thing asked of the server.
+    async fn next(&mut self) -> Wish {
+        tokio::select! {
+            _ = self.interrupt.recv() => Wish::Stop,
+            _ = self.terminate.recv() => Wish::Stop,
+            _ = self.hang_up.recv() => Wish::Reload,
+        }
+    }
+}
+
+enum Wish {
+    Stop,
+    Reload,
+}
+
+/// Serves until SIGINT or SIGTERM, then finishes what is in flight; a second one ends it at once.
+/// SIGHUP reads `file` again, where there is one.
+///
+/// # Errors
+/// The server stopped by itself.
+pub async fn serve_until_told(
+    server: Server,
+    file: Option<&Path>,
+    signals: &mut Signals,
+) -> Result<Exit, CommandError> {
+    let handle = server.handle();
+    let mut finished = std::pin::pin!(server.wait());
+    let mut stopping = false;
+    loop {
+        let wish = tokio::select! {
+            () = &mut finished => return Ok(Exit::Done),
+            wish = signals.next() => wish,
+        };
+        match wish {
+            Wish::Stop if stopping => {
+                output::talk("stopped at once; what was in flight is lost");
+                return Ok(Exit::Failed);
+            }
+            Wish::Stop => {
+                output::talk("finishing what is in flight; once more to stop at once");
+                stopping = true;
+                handle.shutdown();
+            }
+            Wish::Reload => reload(&handle, file),
+        }
+    }
+}
+
+fn reload(handle: &server::Handle, file: Option<&Path>) {
+    let Some(file) = file else {
+        output::talk("there is no file to read again");
+        return;
+    };
+    let outcome = Config::read(file)
+        .map_err(CommandError::from)
+        .and_then(|config| handle.reload(config).map_err(CommandError::from));
+    match outcome {
+        Ok(notes) => {
+            output::talk(format_args!("{}: read again and in use", file.display()));
+            for note in notes {
+                output::talk(format_args!("note: {note}"));
+            }
+        }
+        Err(error) => {
+            error.report();
+            output::talk("the old configuration stays in use");
+        }
+    }
+}

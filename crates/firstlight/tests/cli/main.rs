@@ -1,0 +1,12 @@
+//! The binary as people run it: arguments in, exit code and text out.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+mod pictures;
+mod running;
+mod support;
+mod usage;
