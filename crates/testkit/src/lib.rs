@@ -1,1 +1,28 @@
-//! Test rig: origin, clients that record frames, an emulated link, a browser (dev only).
+//! The test rig: an origin that answers as scripted, an emulated link, a client that records
+//! every HTTP/2 frame, a browser. For tests and benchmarks only; nothing here runs in a server.
+//!
+//! What needs root or a browser returns a typed error where that is missing. Callers skip
+//! loudly:
+//!
+//! ```ignore
+//! let link = match Link::new(Profile::LAB) {
+//!     Ok(link) => link,
+//!     Err(error) if error.is_missing() => return eprintln!("skipped: {error}"),
+//!     Err(error) => panic!("{error}"),
+//! };
+//! ```
+
+pub mod browser;
+pub mod link;
+pub mod origin;
+pub mod photo;
+mod profile;
+pub mod recorder;
+pub mod relay;
+
+pub use browser::{Browser, BrowserError, Page};
+pub use link::{Link, LinkError};
+pub use origin::{Origin, Reply};
+pub use profile::Profile;
+pub use recorder::{Recorder, RecorderError, Recording};
+pub use relay::Relay;

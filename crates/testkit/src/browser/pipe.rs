@@ -1,0 +1,100 @@
+//! A child process with a pipe on its descriptors 3 and 4, ended with all its children.
+#![expect(
+    unsafe_code,
+    reason = "descriptors 3 and 4 of a child are set between fork and exec"
+)]
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+
+/// Starts the command in a process group of its own. It reads what is written to the first file
+/// on descriptor 3; what it writes to descriptor 4 is read from the second.
+pub fn spawn(command: &mut Command) -> io::Result<(Child, File, File)> {
+    let (child_reads, we_write) = pipe()?;
+    let (we_read, child_writes) = pipe()?;
+    // Out of the way of 3 and 4, or the first copy could overwrite the source of the second.
+    let (child_reads, child_writes) = (lift(child_reads)?, lift(child_writes)?);
+    let (reads, writes) = (child_reads.as_raw_fd(), child_writes.as_raw_fd());
+    command.process_group(0);
+    // SAFETY: between fork and exec the closure calls nothing but `dup2`, which is
+    // async-signal-safe and allocates nothing; the descriptors stay open in this process until
+    // `spawn` has returned.
+    unsafe {
+        command.pre_exec(move || {
+            copy_to(reads, 3)?;
+            copy_to(writes, 4)
+        });
+    }
+    let child = command.spawn()?;
+    Ok((child, we_write.into(), we_read.into()))
+}
+
+/// Ends a child made by [`spawn`] and everything it started.
+pub fn kill_group(child: &Child) {
+    let Ok(group) = libc::pid_t::try_from(child.id()) else {
+        return;
+    };
+    // SAFETY: the child has not been waited for, so that its number is still its own, and it
+    // leads a group of that number.
+    unsafe {
+        libc::kill(-group, libc::SIGKILL);
+    }
+}
+
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (reader, writer) = io::pipe()?;
+    Ok((reader.into(), writer.into()))
+}
+
+/// The same file on a descriptor of at least 10.
+fn lift(file: OwnedFd) -> io::Result<OwnedFd> {
+    // SAFETY: the descriptor is open; F_DUPFD_CLOEXEC takes a number.
+    let lifted = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 10) };
+    if lifted < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: `fcntl` has just made this descriptor and nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(lifted) })
+}
+
+/// `dup2` clears close-on-exec on the copy.
+fn copy_to(from: RawFd, to: RawFd) -> io::Result<()> {
+    // SAFETY: both are plain numbers; an invalid one is an error of the call.
+    if unsafe { libc::dup2(from, to) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+
+    #[test]
+    fn the_child_talks_on_three_and_four() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "read line <&3; echo \"got $line\" >&4"]);
+        let (mut child, mut writer, mut reader) = spawn(&mut command).unwrap();
+        writer.write_all(b"hello\n").unwrap();
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "got hello\n");
+        assert!(child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn a_group_is_killed_with_its_children() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 600 & sleep 600"]);
+        let (mut child, writer, mut reader) = spawn(&mut command).unwrap();
+        drop(writer);
+        kill_group(&child);
+        // The pipe closes only when the last process that holds it is gone.
+        assert_eq!(reader.read(&mut [0; 1]).unwrap(), 0);
+        assert!(!child.wait().unwrap().success());
+    }
+}

@@ -1,0 +1,107 @@
+//! Links by name.
+
+use std::time::Duration;
+
+/// What an emulated link does to packets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Profile {
+    /// Rate towards the client, kilobits (1000 bits) per second; packet headers count.
+    pub down_kbit: u32,
+    /// Rate towards the server.
+    pub up_kbit: u32,
+    /// Round-trip time without queueing; each direction has half.
+    pub rtt: Duration,
+    /// Bytes that wait for each direction; a packet that finds no room is dropped.
+    pub queue_bytes: usize,
+    /// Share of packets lost at random in each direction, 0.0–1.0.
+    pub loss: f64,
+    /// Each packet is late by a random time up to this; none overtakes another.
+    pub jitter: Duration,
+}
+
+impl Profile {
+    /// Slow 3G: 400/400 kbit/s, 400 ms.
+    pub const SLOW_3G: Self = Self::new(400, 400, 400);
+    /// Fast 3G as WebPageTest has it: 1600/768 kbit/s, 150 ms.
+    pub const FAST_3G: Self = Self::new(1600, 768, 150);
+    /// The laboratory link of the published figures: 3000/1000 kbit/s, 100 ms.
+    pub const LAB: Self = Self::new(3000, 1000, 100);
+    /// 4G: 9000/9000 kbit/s, 170 ms.
+    pub const FOUR_G: Self = Self::new(9000, 9000, 170);
+    /// Cable: 5000/1000 kbit/s, 28 ms.
+    pub const CABLE: Self = Self::new(5000, 1000, 28);
+    /// 10 Mbit/s both ways, 40 ms.
+    pub const TEN_MBIT: Self = Self::new(10_000, 10_000, 40);
+    /// 100 Mbit/s both ways, 10 ms.
+    pub const HUNDRED_MBIT: Self = Self::new(100_000, 100_000, 10);
+
+    /// Names of all profiles, slowest first.
+    pub const NAMES: [&'static str; 7] = [
+        "slow-3g", "3g-fast", "lab", "cable", "4g", "10mbit", "100mbit",
+    ];
+
+    /// A link without loss, with the usual queue of 64 KiB or the bandwidth-delay product if
+    /// that is more.
+    pub const fn new(down_kbit: u32, up_kbit: u32, rtt_ms: u32) -> Self {
+        let product = (down_kbit / 8) as usize * rtt_ms as usize;
+        Self {
+            down_kbit,
+            up_kbit,
+            rtt: Duration::from_millis(rtt_ms as u64),
+            queue_bytes: if product > 65_536 { product } else { 65_536 },
+            loss: 0.0,
+            jitter: Duration::ZERO,
+        }
+    }
+
+    /// The profile of a name in [`Profile::NAMES`].
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "slow-3g" => Self::SLOW_3G,
+            "3g-fast" => Self::FAST_3G,
+            "lab" => Self::LAB,
+            "4g" => Self::FOUR_G,
+            "cable" => Self::CABLE,
+            "10mbit" => Self::TEN_MBIT,
+            "100mbit" => Self::HUNDRED_MBIT,
+            _ => return None,
+        })
+    }
+
+    /// The same link with a share of packets lost.
+    pub const fn with_loss(self, loss: f64) -> Self {
+        Self { loss, ..self }
+    }
+
+    /// Time the link needs for `bytes` of TCP payload towards the client, in full packets of
+    /// 1500 bytes with 52 of headers: the limit no server beats, less the round trip.
+    pub fn limit(&self, bytes: u64) -> Duration {
+        let wire = bytes as f64 * 1500.0 / 1448.0;
+        Duration::from_secs_f64(wire * 8.0 / (f64::from(self.down_kbit) * 1000.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_has_a_profile() {
+        for name in Profile::NAMES {
+            assert!(Profile::named(name).is_some(), "{name}");
+        }
+        assert_eq!(Profile::named("5g"), None);
+    }
+
+    #[test]
+    fn the_queue_holds_at_least_what_the_link_holds() {
+        assert_eq!(Profile::FAST_3G.queue_bytes, 65_536);
+        assert_eq!(Profile::FOUR_G.queue_bytes, 191_250);
+    }
+
+    #[test]
+    fn the_limit_counts_headers() {
+        let limit = Profile::FAST_3G.limit(1448 * 1000);
+        assert_eq!(limit, Duration::from_millis(7500));
+    }
+}
