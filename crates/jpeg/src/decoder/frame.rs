@@ -28,6 +28,8 @@ pub(crate) struct Part {
     size: usize,
     /// Coefficients kept of each block.
     span: usize,
+    /// Coefficients that have to be decoded to know those that the output needs.
+    reach: usize,
     /// Coefficients, `span` to a block: of the whole picture, or of the MCU row at hand.
     blocks: Vec<i16>,
     /// Samples, `grid.stride × size` to a row; grey until they are known.
@@ -63,6 +65,7 @@ impl Frame {
             let samples = part.stride() * part.grid.stored_rows * part.size;
             part.samples = vec![128; samples];
         }
+        frame.find_reach(map);
         frame
     }
 
@@ -71,6 +74,26 @@ impl Frame {
         let mut frame = Self::empty(map, 8, true);
         frame.rendered = false;
         frame
+    }
+
+    /// Finds how many coefficients of each component are needed. A refinement cannot be read
+    /// without knowing all of its band, so that the bits of few coefficients may need many.
+    fn find_reach(&mut self, map: &ScanMap) {
+        for (index, part) in self.parts.iter_mut().enumerate() {
+            let needed = match part.size {
+                1 => 1,
+                2 => 5,
+                4 => 25,
+                _ => 64,
+            };
+            let refinements = map.scans.iter().filter(|scan| {
+                scan.components.contains(&index)
+                    && scan.high_bit > 0
+                    && (1..needed).contains(&usize::from(scan.band_start))
+            });
+            let reach = refinements.map(|scan| usize::from(scan.band_end) + 1).max();
+            part.reach = reach.unwrap_or(0).max(needed);
+        }
     }
 
     fn empty(map: &ScanMap, eighths: usize, whole: bool) -> Self {
@@ -109,6 +132,7 @@ impl Frame {
             };
             let rows = if whole { grid.stored_rows } else { factors.1 };
             Part {
+                reach: 64,
                 horizontal: factors.0,
                 vertical: factors.1,
                 grid,
@@ -205,16 +229,10 @@ impl Frame {
         })
     }
 
-    /// Whether any coefficient of the scan is kept.
+    /// Whether a scan is needed for any coefficient that is kept.
     fn adds(&self, scan: &Scan, band: Band) -> bool {
-        let needed = |part: &Part| match part.size {
-            1 => 1,
-            2 => 5,
-            4 => 25,
-            _ => 64,
-        };
         let mut parts = scan.components.iter().map(|index| &self.parts[*index]);
-        !self.rendered || parts.any(|part| band.start < needed(part))
+        !self.rendered || parts.any(|part| band.start < part.reach)
     }
 
     fn scan(

@@ -4,4 +4,5 @@ mod hostile;
 mod offsets;
 mod oracle;
 mod picture;
+mod reduced;
 mod round_trip;

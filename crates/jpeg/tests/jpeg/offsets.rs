@@ -79,7 +79,7 @@ fn the_first_scan_of_a_large_photo_fits_a_record() {
         assert!(outline.header < outline.preview && outline.preview < outline.good);
         let share = outline.good as f64 / outline.length as f64;
         assert!((0.15..=0.5).contains(&share), "good at {share}");
-        assert!(encoded.scans.len() <= 10);
+        assert!(encoded.scans.len() <= 11);
         let lenient = DecodeOptions {
             lenient: true,
             ..DecodeOptions::default()

@@ -104,9 +104,8 @@ fn at_equal_coefficients_the_file_is_no_larger_than_jpegtrans() {
         let Some(theirs) = piped("jpegtran", &["-progressive"], &baseline.bytes) else {
             return;
         };
-        assert_eq!(
-            pixels(&ours, &DecodeOptions::default()),
-            pixels(&theirs, &DecodeOptions::default()),
+        assert!(
+            pixels(&ours, &DecodeOptions::default()) == pixels(&theirs, &DecodeOptions::default()),
             "the same coefficients"
         );
         let ratio = ours.len() as f64 / theirs.len() as f64;

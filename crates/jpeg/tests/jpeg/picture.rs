@@ -36,7 +36,7 @@ fn octaves(x: usize, y: usize, seed: u32, count: u32) -> f32 {
         let top = corner(0, 0) + smooth(fx) * (corner(1, 0) - corner(0, 0));
         let bottom = corner(0, 1) + smooth(fx) * (corner(1, 1) - corner(0, 1));
         sum += strength * (top + smooth(fy) * (bottom - top));
-        strength *= 0.75;
+        strength *= 0.7;
     }
     sum
 }

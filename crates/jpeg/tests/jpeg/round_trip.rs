@@ -86,9 +86,9 @@ fn progressive_and_baseline_show_the_same_pixels() {
                         .expect("encodes")
                         .bytes
                 });
-                assert_eq!(
-                    pixels(&baseline, &DecodeOptions::default()),
-                    pixels(&progressive, &DecodeOptions::default()),
+                assert!(
+                    pixels(&baseline, &DecodeOptions::default())
+                        == pixels(&progressive, &DecodeOptions::default()),
                     "{width}×{height} at {quality}"
                 );
             }

@@ -1,0 +1,149 @@
+//! Pictures decoded smaller than they are.
+
+use firstlight_jpeg::{
+    DecodeOptions, EncodeOptions, Pixels, Subsampling, decode, decode_planes, encode,
+    gray_to_planes, rgb_to_planes,
+};
+
+use crate::picture::{natural, psnr};
+
+/// The whole picture averaged over squares of `side`; the squares at the right and lower edge
+/// are as large as they can be.
+fn averaged(rgb: &[u8], (width, height): (usize, usize), side: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    for y in (0..height).step_by(side) {
+        for x in (0..width).step_by(side) {
+            for c in 0..3 {
+                let (right, bottom) = ((x + side).min(width), (y + side).min(height));
+                let mut sum = 0;
+                for dy in y..bottom {
+                    sum += (x..right)
+                        .map(|dx| u32::from(rgb[(dy * width + dx) * 3 + c]))
+                        .sum::<u32>();
+                }
+                out.push((sum / ((right - x) * (bottom - y)) as u32) as u8);
+            }
+        }
+    }
+    out
+}
+
+fn rgb(file: &[u8], min_size: (u32, u32)) -> (Vec<u8>, (u32, u32)) {
+    let decoded = decode(
+        file,
+        &DecodeOptions {
+            min_size,
+            ..DecodeOptions::default()
+        },
+    )
+    .expect("decodes");
+    let Pixels::Rgb8(rgb) = decoded.pixels else {
+        panic!("RGB expected")
+    };
+    assert_eq!(rgb.len(), (decoded.width * decoded.height * 3) as usize);
+    (rgb, (decoded.width, decoded.height))
+}
+
+#[test]
+fn reduced_pictures_are_the_whole_one_made_smaller() {
+    // Large enough that symbols are skipped by table, and a size that no square divides.
+    let (width, height) = (643, 477);
+    let original = natural(width, height, 6);
+    for subsampling in [Subsampling::Full, Subsampling::Quarter] {
+        let planes = rgb_to_planes(&original, width, height, subsampling).expect("fits");
+        for quality in [40, 85, 98] {
+            let [baseline, progressive] = [false, true].map(|progressive| {
+                let how = EncodeOptions {
+                    quality,
+                    progressive,
+                    ..EncodeOptions::default()
+                };
+                encode(&planes, &how).expect("encodes").bytes
+            });
+            let (whole, _) = rgb(&baseline, (0, 0));
+            for side in [1, 2, 4, 8] {
+                let min_size = (width.div_ceil(side) as u32, height.div_ceil(side) as u32);
+                let (small, size) = rgb(&baseline, min_size);
+                assert_eq!(size, min_size);
+                assert_eq!(
+                    small,
+                    rgb(&progressive, min_size).0,
+                    "1/{side} at {quality}"
+                );
+                let likeness = psnr(&small, &averaged(&whole, (width, height), side));
+                assert!(likeness > 31.0, "1/{side} at {quality}: {likeness} dB");
+            }
+        }
+    }
+}
+
+#[test]
+fn never_smaller_than_asked() {
+    let planes = gray_to_planes(vec![50; 1000 * 500], 1000, 500).expect("fits");
+    let file = encode(&planes, &EncodeOptions::default())
+        .expect("encodes")
+        .bytes;
+    for (asked, given) in [
+        ((0, 0), (1000, 500)),
+        ((1, 1), (125, 63)),
+        ((125, 63), (125, 63)),
+        ((126, 1), (250, 125)),
+        ((1, 64), (250, 125)),
+        ((0, 126), (500, 250)),
+        ((500, 250), (500, 250)),
+        ((501, 1), (1000, 500)),
+        ((2000, 1), (1000, 500)),
+    ] {
+        let options = DecodeOptions {
+            min_size: asked,
+            ..DecodeOptions::default()
+        };
+        let decoded = decode(&file, &options).expect("decodes");
+        assert_eq!(
+            (decoded.width, decoded.height),
+            given,
+            "asked for {asked:?}"
+        );
+        assert_eq!((decoded.full_width, decoded.full_height), (1000, 500));
+    }
+}
+
+#[test]
+fn planes_come_as_they_are_stored() {
+    let (width, height) = (203, 99);
+    let original = rgb_to_planes(
+        &natural(width, height, 9),
+        width,
+        height,
+        Subsampling::Quarter,
+    )
+    .expect("fits");
+    let how = EncodeOptions {
+        quality: 95,
+        ..EncodeOptions::default()
+    };
+    let file = encode(&original, &how).expect("encodes").bytes;
+    let whole = decode_planes(&file, &DecodeOptions::default()).expect("decodes");
+    whole.check().expect("fits together");
+    for (ours, theirs) in whole.components.iter().zip(&original.components) {
+        assert_eq!((ours.width, ours.height), (theirs.width, theirs.height));
+        let rows = |plane: &firstlight_jpeg::Plane| {
+            (0..plane.height)
+                .flat_map(|y| plane.row(y).to_vec())
+                .collect::<Vec<_>>()
+        };
+        assert!(psnr(&rows(ours), &rows(theirs)) > 33.0);
+    }
+    // At half size, colour has as many samples as brightness.
+    let options = DecodeOptions {
+        min_size: (100, 40),
+        ..DecodeOptions::default()
+    };
+    let half = decode_planes(&file, &options).expect("decodes");
+    half.check().expect("fits together");
+    assert!(
+        half.components
+            .iter()
+            .all(|plane| (plane.width, plane.height) == (102, 50))
+    );
+}
