@@ -1,5 +1,9 @@
 //! What is done to the pixels of the result: tones, blur, sharpening, background, padding.
 
+mod blur;
+
+use blur::blur;
+
 use crate::picture::{Channels, Picture};
 use crate::{Colour, Effects, Factor, ImageError};
 
@@ -81,127 +85,6 @@ pub(crate) fn luma(pixel: &[u8]) -> f32 {
         [grey, ..] => f32::from(grey),
         [] => 0.0,
     }
-}
-
-/// A Gaussian blur as three box blurs, which the eye cannot tell from it; the cost does not depend
-/// on the deviation.
-fn blur(
-    picture: Picture,
-    deviation: f32,
-    cancel: &dyn Fn() -> bool,
-) -> Result<Picture, ImageError> {
-    let mut picture = premultiplied(picture);
-    for radius in box_radii(deviation) {
-        if radius > 0 {
-            blur_rows(&mut picture, radius, cancel)?;
-            blur_columns(&mut picture, radius, cancel)?;
-        }
-    }
-    Ok(unpremultiplied(picture))
-}
-
-/// Radii of three boxes whose variances add up to the Gaussian's.
-fn box_radii(deviation: f32) -> [usize; 3] {
-    let variance = 12.0 * deviation * deviation;
-    let ideal = (variance / 3.0 + 1.0).sqrt();
-    let small = (((ideal - 1.0) / 2.0).floor() as usize) * 2 + 1;
-    let width = small as f32;
-    let count = (variance - 3.0 * width * width - 12.0 * width - 9.0) / (-4.0 * width - 4.0);
-    let small_ones = count.round().clamp(0.0, 3.0) as usize;
-    [0, 1, 2].map(|place| {
-        if place < small_ones {
-            small / 2
-        } else {
-            small / 2 + 1
-        }
-    })
-}
-
-fn blur_rows(
-    picture: &mut Picture,
-    radius: usize,
-    cancel: &dyn Fn() -> bool,
-) -> Result<(), ImageError> {
-    let (depth, width) = (picture.channels.count(), picture.width);
-    let length = picture.row_length();
-    let mut source = vec![0; length];
-    for (y, row) in picture.data.chunks_exact_mut(length).enumerate() {
-        if y % ROWS_BETWEEN == 0 && cancel() {
-            return Err(ImageError::Cancelled);
-        }
-        source.copy_from_slice(row);
-        for channel in 0..depth {
-            let at = |x: usize| u32::from(source[x.min(width - 1) * depth + channel]);
-            let mut sum = at(0) * radius as u32 + (0..=radius).map(at).sum::<u32>();
-            for x in 0..width {
-                row[x * depth + channel] = mean(sum, radius);
-                sum += at(x + radius + 1);
-                sum -= at(x.saturating_sub(radius));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn blur_columns(
-    picture: &mut Picture,
-    radius: usize,
-    cancel: &dyn Fn() -> bool,
-) -> Result<(), ImageError> {
-    let (length, height) = (picture.row_length(), picture.height);
-    let source = picture.data.clone();
-    let row = |y: usize| &source[y.min(height - 1) * length..][..length];
-    let mut sums: Vec<u32> = row(0)
-        .iter()
-        .map(|value| u32::from(*value) * radius as u32)
-        .collect();
-    for y in 0..=radius {
-        for (sum, value) in sums.iter_mut().zip(row(y)) {
-            *sum += u32::from(*value);
-        }
-    }
-    for (y, target) in picture.data.chunks_exact_mut(length).enumerate() {
-        if y % ROWS_BETWEEN == 0 && cancel() {
-            return Err(ImageError::Cancelled);
-        }
-        let (entering, leaving) = (row(y + radius + 1), row(y.saturating_sub(radius)));
-        let values = entering.iter().zip(leaving);
-        for ((target, sum), (enter, leave)) in target.iter_mut().zip(&mut sums).zip(values) {
-            *target = mean(*sum, radius);
-            *sum += u32::from(*enter);
-            *sum -= u32::from(*leave);
-        }
-    }
-    Ok(())
-}
-
-fn mean(sum: u32, radius: usize) -> u8 {
-    let count = 2 * radius as u32 + 1;
-    ((sum + count / 2) / count) as u8
-}
-
-fn premultiplied(mut picture: Picture) -> Picture {
-    if picture.channels == Channels::Rgba {
-        for pixel in picture.data.chunks_exact_mut(4) {
-            let alpha = u32::from(pixel[3]);
-            for value in pixel.iter_mut().take(3) {
-                *value = ((u32::from(*value) * alpha + 127) / 255) as u8;
-            }
-        }
-    }
-    picture
-}
-
-fn unpremultiplied(mut picture: Picture) -> Picture {
-    if picture.channels == Channels::Rgba {
-        for pixel in picture.data.chunks_exact_mut(4) {
-            let alpha = u32::from(pixel[3]).max(1);
-            for value in pixel.iter_mut().take(3) {
-                *value = ((u32::from(*value) * 255 + alpha / 2) / alpha).min(255) as u8;
-            }
-        }
-    }
-    picture
 }
 
 /// Adds to each value half its distance from a 3 × 3 binomial blur, times the strength.

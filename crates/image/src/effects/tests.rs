@@ -79,12 +79,12 @@ fn slow_blur(picture: &Picture, deviation: f32) -> Vec<f32> {
 }
 
 #[test]
-fn three_boxes_are_nearly_a_gaussian() {
+fn a_blur_is_nearly_a_gaussian() {
     let data: Vec<u8> = (0..40 * 30)
         .map(|place| if (place / 7) % 3 == 0 { 230 } else { 20 })
         .collect();
     let picture = grey(&data, 40);
-    for radius in [2, 4, 8] {
+    for radius in [1, 2, 4, 8] {
         let effects = Effects {
             blur: factor(radius * 1000),
             ..Effects::default()
@@ -96,7 +96,8 @@ fn three_boxes_are_nearly_a_gaussian() {
             .zip(&slow)
             .map(|(fast, slow)| (f32::from(*fast) - slow).powi(2));
         let error = (squares.sum::<f32>() / fast.len() as f32).sqrt();
-        assert!(error < 4.0, "radius {radius}: {error}");
+        // Of a contrast of 210.
+        assert!(error < 5.0, "radius {radius}: {error}");
     }
 }
 

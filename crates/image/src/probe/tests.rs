@@ -86,7 +86,7 @@ fn sizes_are_read_from_every_format() {
         let probe = read(&bytes);
         assert_eq!((probe.format, probe.width, probe.height), (format, 61, 43));
         assert!(!probe.animated, "{format}");
-        for length in [0, 3, 10, 20] {
+        for length in [0, 3, 9] {
             let cut = bytes.get(..length).unwrap();
             assert!(
                 super::probe(cut, &Limits::default()).is_err(),
