@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ::cache::{Store, StoreSettings};
@@ -83,7 +86,6 @@ impl Page {
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub method: Method,
-    pub path: String,
     pub headers: HeaderMap,
 }
 
@@ -118,7 +120,6 @@ impl Origin {
                     async move {
                         let asked = Seen {
                             method: request.method().clone(),
-                            path: request.uri().to_string(),
                             headers: request.headers().clone(),
                         };
                         let page = pages.lock().get(request.uri().path()).cloned();
@@ -245,6 +246,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     pub body: Bytes,
     pub has_outline: bool,
+    /// Why each module did what it did; for failed assertions.
+    #[expect(dead_code, reason = "shown by Debug")]
     pub notes: Vec<String>,
 }
 
@@ -318,6 +321,11 @@ impl Answer {
 
     pub fn cache(&self) -> &str {
         self.header("cache-status")
+    }
+
+    /// Whether a picture was made for it.
+    pub fn was_made(&self) -> bool {
+        self.header("server-timing").contains("image;dur=")
     }
 
     pub fn image(&self) -> &str {
@@ -408,12 +416,66 @@ fn crc(bytes: &[u8]) -> u32 {
     !sum
 }
 
+/// The sending side of a body that a test feeds.
+pub struct Feed {
+    pieces: tokio::sync::mpsc::UnboundedSender<std::io::Result<Bytes>>,
+    taken: Arc<AtomicUsize>,
+}
+
+impl Feed {
+    /// A feed, and a body for one answer.
+    pub fn new() -> (Self, impl Fn() -> Body + Send + Sync + 'static) {
+        let (pieces, incoming) = tokio::sync::mpsc::unbounded_channel();
+        let taken = Arc::new(AtomicUsize::new(0));
+        let fed = Mutex::new(Some(Fed {
+            incoming,
+            taken: taken.clone(),
+        }));
+        (Self { pieces, taken }, move || {
+            Body::stream(fed.lock().take().unwrap())
+        })
+    }
+
+    pub fn send(&self, piece: impl Into<Bytes>) {
+        self.pieces.send(Ok(piece.into())).unwrap();
+    }
+
+    pub fn break_off(&self) {
+        let error = std::io::Error::other("broken off");
+        self.pieces.send(Err(error)).unwrap();
+    }
+
+    /// How many pieces have left.
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+}
+
+struct Fed {
+    incoming: tokio::sync::mpsc::UnboundedReceiver<std::io::Result<Bytes>>,
+    taken: Arc<AtomicUsize>,
+}
+
+impl http_body::Body for Fed {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<std::io::Result<http_body::Frame<Bytes>>>> {
+        let piece = std::task::ready!(self.incoming.poll_recv(context));
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(piece.map(|piece| piece.map(http_body::Frame::data)))
+    }
+}
+
 /// Polls each future once, so that all have begun before any goes on.
-pub async fn begin_all<F: Future>(futures: &mut [std::pin::Pin<Box<F>>]) {
+pub async fn begin_all<F: Future>(futures: &mut [Pin<Box<F>>]) {
     for future in futures {
         std::future::poll_fn(|context| {
             assert!(future.as_mut().poll(context).is_pending());
-            std::task::Poll::Ready(())
+            Poll::Ready(())
         })
         .await;
     }

@@ -139,6 +139,10 @@ pub fn set_text(headers: &mut HeaderMap, name: HeaderName, text: &str) {
 
 /// One thing in the store.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every entry is a response, and each lies behind one pointer"
+)]
 pub enum Entry {
     /// A response.
     Response(Kept),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ::cache::Store;
 use ::origin::{AllowList, Client};
-use base::settings::Report;
+use base::settings::{Report, join};
 use pipeline::{Module, Pipeline};
 use workshop::Workshop;
 
@@ -71,7 +71,8 @@ pub fn build(
     report: &mut Report,
 ) -> Option<Pipeline> {
     settings.check(place, report);
-    let headers = HeadersModule::new(&settings.headers, &format!("{place}.headers"), report);
+    let headers = HeadersModule::new(&settings.headers, &join(place, "headers"), report);
+    let log = open_log(settings, place, report);
     let upstream = settings
         .origin
         .clone()?
@@ -82,7 +83,6 @@ pub fn build(
         AllowList::new(settings.images.sources.clone()),
         settings.trusted_proxies.clone(),
     ));
-    let log = open_log(settings, place, report);
     if !report.is_clean() {
         return None;
     }
@@ -148,7 +148,7 @@ fn open_log(settings: &SiteSettings, place: &str, report: &mut Report) -> Option
     AccessLogModule::open(log)
         .inspect_err(|error| {
             let form = format!("a file that can be written to ({error})");
-            report.reject(&format!("{place}.access_log.target"), &*log.target, form);
+            report.reject(&join(place, "access_log.target"), &*log.target, form);
         })
         .ok()
 }

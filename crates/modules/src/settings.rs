@@ -1,7 +1,7 @@
 //! The settings of one site.
 
 use ::origin::{HostHeader, Network, Upstream};
-use base::settings::Report;
+use base::settings::{Report, join};
 
 use crate::access_log::AccessLogSettings;
 use crate::cache::CacheSettings;
@@ -53,24 +53,24 @@ impl SiteSettings {
             if !is_host_pattern(host) {
                 let form =
                     "a host name in lower case such as `\"example.com\"`, or `\"*.example.com\"`";
-                report.reject(&format!("{place}.hosts[{number}]"), host, form);
+                report.reject(&join(place, &format!("hosts[{number}]")), host, form);
             }
         }
         if self.origin.is_none() {
             let form = "the address of the site's origin, such as `\"http://127.0.0.1:3000\"`";
-            report.reject(&format!("{place}.origin"), "nothing", form);
+            report.reject(&join(place, "origin"), "nothing", form);
         }
         let policy = &self.images.policy;
         if policy.max_width == Some(0) {
             report.reject(
-                &format!("{place}.images.policy.max_width"),
+                &join(place, "images.policy.max_width"),
                 "0",
                 "a width of at least 1",
             );
         }
         if self.access_log.target.is_empty() {
             let form = "`\"stdout\"`, `\"stderr\"` or the path of a file";
-            report.reject(&format!("{place}.access_log.target"), "", form);
+            report.reject(&join(place, "access_log.target"), "", form);
         }
     }
 }

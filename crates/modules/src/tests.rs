@@ -1,40 +1,11 @@
-//! Tests over the list of modules, and what several of them share.
-
-use std::pin::Pin;
-use std::task::{Context, Poll};
+//! Tests over the list of modules.
 
 use base::settings::{Report, Setting, Settings, read};
-use bytes::Bytes;
-use http_body::Frame;
 use pipeline::{Module, Phase};
 
 use crate::harness::services;
 use crate::list::ORDER;
 use crate::{SiteSettings, build};
-
-/// A body that ends with an error.
-pub struct Broken(Option<&'static str>);
-
-impl Broken {
-    pub fn after(text: &'static str) -> Self {
-        Self(Some(text))
-    }
-}
-
-impl http_body::Body for Broken {
-    type Data = Bytes;
-    type Error = std::io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
-        Poll::Ready(Some(match self.0.take() {
-            Some(text) => Ok(Frame::data(Bytes::from_static(text.as_bytes()))),
-            None => Err(std::io::Error::other("broken off")),
-        }))
-    }
-}
 
 fn settings(text: &str) -> (SiteSettings, Report) {
     let text = format!("origin = 'http://127.0.0.1:1'\naccess_log.target = 'stderr'\n{text}");
@@ -117,7 +88,7 @@ fn check(settings: &[Setting]) {
 
 #[tokio::test]
 async fn everything_wrong_is_reported_at_once_with_its_line() {
-    let text = "hosts = ['Example.com', 'good.example', 'a b']\n[images]\nsources = ['https://*']\n\
+    let text = "hosts = ['Example.com', 'good.example', 'a b']\n[images]\nsources = ['no source']\n\
                 [images.policy]\nmax_width = 0\n[headers]\nset = ['nonsense']\n\
                 [access_log]\ntarget = '/no/such/directory/log'\n";
     let (settings, mut report) = match read::<SiteSettings>("site.toml", text) {
@@ -125,7 +96,7 @@ async fn everything_wrong_is_reported_at_once_with_its_line() {
         Err(report) => {
             // A pattern that cannot be read stops at reading.
             assert!(report.to_string().contains("images.sources[0]"), "{report}");
-            let text = text.replace("'https://*'", "");
+            let text = text.replace("'no source'", "");
             read::<SiteSettings>("site.toml", &text).unwrap()
         }
     };
@@ -144,13 +115,11 @@ async fn everything_wrong_is_reported_at_once_with_its_line() {
         "hosts[0]",
         "hosts[2]",
         "origin",
-        "max_width",
+        "images.policy.max_width",
         "headers.set[0]",
+        "access_log.target",
     ] {
-        assert!(
-            keys.iter().any(|found| found.ends_with(key)),
-            "{key}: {keys:?}"
-        );
+        assert!(keys.iter().any(|found| found == key), "{key}: {keys:?}");
     }
     assert!(
         lines.iter().filter(|line| **line > 0).count() >= 3,

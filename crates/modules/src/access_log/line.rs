@@ -156,6 +156,8 @@ fn push_visible(line: &mut Vec<u8>, text: &str) {
     for byte in text.bytes() {
         if byte.is_ascii_graphic() && byte != b'\\' {
             line.push(byte);
+        } else if byte == b' ' {
+            line.extend_from_slice(b"\\x20");
         } else {
             line.extend(byte.escape_ascii());
         }

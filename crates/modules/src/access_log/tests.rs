@@ -28,7 +28,7 @@ impl Write for Memory {
 async fn one_line(form: Form) -> String {
     let site = Site::new().await;
     site.origin.page("/a", Page::new("text/plain", "x"));
-    let mut exchange = site.get("/a?b=\"c\"").exchange();
+    let mut exchange = site.get("/a?b='c'").exchange();
     let response = site.pipeline.run(&mut exchange).await;
     let memory = Memory::default();
     let module = AccessLogModule::to_sink(form, Box::new(memory.clone())).unwrap();
@@ -50,7 +50,7 @@ async fn a_line_is_json() {
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     for (name, value) in [
         ("method", "GET"),
-        ("path", "/a?b=\"c\""),
+        ("path", "/a?b='c'"),
         ("remote", "192.0.2.7"),
         ("protocol", "h2"),
         ("cache", "uri-miss"),
@@ -74,7 +74,7 @@ async fn a_line_is_words() {
             "192.0.2.7",
             "h2",
             "GET",
-            "/a?b=\"c\"",
+            "/a?b='c'",
             "200",
             "20480",
             "1.2ms"

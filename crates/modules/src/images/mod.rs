@@ -219,7 +219,7 @@ impl ImagesModule {
                         Ok(Some(Landed::Kept(entry))) => match self.landed(exchange, &entry) {
                             Some(Use::Answer(response)) => return Verdict::respond(response),
                             Some(Use::Original(reason, code)) => {
-                                plan.refused = Some((reason, code))
+                                plan.refused = Some((reason, code));
                             }
                             None => break,
                         },
@@ -589,6 +589,13 @@ impl Module for ImagesModule {
     }
 }
 
+/// What a picture at its own URL is kept under, for a client with these headers.
+pub fn variant_key(headers: &HeaderMap, policy: &::image::Policy) -> Arc<str> {
+    Chosen::new(&::image::Transform::default(), headers, policy)
+        .key
+        .clone()
+}
+
 /// What something kept is good for.
 enum Use {
     /// It answers.
@@ -627,7 +634,7 @@ fn passes(response: &Response, by_url: bool) -> Result<(), Pass> {
             .get(..6)
             .is_some_and(|start| start.eq_ignore_ascii_case("image/"))
     });
-    if !is_image && !(unclear && by_url) {
+    if !(is_image || unclear && by_url) {
         return Err(match by_url {
             true => Pass::NotAPicture,
             false => Pass::Silently,

@@ -205,14 +205,7 @@ mod tests {
         ] {
             assert_eq!(source(text), Ok((uri.to_owned(), foreign)), "{text}");
         }
-        for wrong in [
-            "",
-            "https%3",
-            "https%3A%2G",
-            "https://",
-            "https:// /",
-            "https%3A%FF",
-        ] {
+        for wrong in ["", "https%3A%2G", "https://", "https:// /", "https%3A%FF"] {
             assert!(source(wrong).is_err(), "{wrong}");
         }
     }
