@@ -64,8 +64,11 @@ impl Report {
     }
 
     /// Reports a value that was read but makes no sense; the line is that of `key`, or of the
-    /// nearest table around it.
+    /// nearest table around it. A key that has a problem already gets no second one.
     pub fn reject(&mut self, key: &str, given: impl Into<String>, expected: impl Into<String>) {
+        if self.problems.iter().any(|problem| problem.key == key) {
+            return;
+        }
         let line = self.line_of(key);
         let (given, expected) = (given.into(), expected.into());
         self.problems.push(Problem {
@@ -173,6 +176,19 @@ impl fmt::Display for Report {
 /// # Errors
 /// The report with every problem: syntax, unknown keys, wrong values.
 pub fn read<S: Settings>(file: &str, source: &str) -> Result<(S, Report), Report> {
+    read_and_check(file, source, |_, _| {})
+}
+
+/// [`read`], with a check of the whole at the end, whose problems are reported with all others.
+/// The check is left out where the syntax is wrong: half a file says little.
+///
+/// # Errors
+/// As for [`read`].
+pub fn read_and_check<S: Settings>(
+    file: &str,
+    source: &str,
+    check: impl FnOnce(&S, &mut Report),
+) -> Result<(S, Report), Report> {
     let mut report = Report::new(file, source);
     let (document, errors) = DeTable::parse_recoverable(source);
     for error in errors {
@@ -192,7 +208,11 @@ pub fn read<S: Settings>(file: &str, source: &str) -> Result<(S, Report), Report
             hint: None,
         });
     }
+    let well_formed = report.is_clean();
     let settings = S::decode(document.get_ref(), "", &mut report);
+    if well_formed {
+        check(&settings, &mut report);
+    }
     if report.is_clean() {
         Ok((settings, report))
     } else {
@@ -706,6 +726,24 @@ mod tests {
         let (_, mut report) = read::<House>("house.toml", "\n\nrooms = 3\n").unwrap();
         report.reject("rooms", "3", "an even number");
         assert_eq!(report.problems()[0].line, 3);
+    }
+
+    #[test]
+    fn a_check_of_the_whole_runs_beside_other_problems_but_not_after_a_syntax_error() {
+        let check = |house: &House, report: &mut Report| {
+            report.reject("door", "", "another");
+            report.reject("rooms", house.rooms.to_string(), "an even number");
+        };
+        let keys = |source: &str| -> Vec<String> {
+            let report = read_and_check::<House>("house.toml", source, check).unwrap_err();
+            report
+                .problems()
+                .into_iter()
+                .map(|problem| problem.key)
+                .collect()
+        };
+        assert_eq!(keys("door = 5\nrooms = 3\n"), ["door", "rooms"]);
+        assert_eq!(keys("rooms = = 3\n"), ["syntax"; 2]);
     }
 
     #[test]
