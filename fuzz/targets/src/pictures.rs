@@ -84,7 +84,7 @@ const OPTIONS: [&str; 8] = [
     "width=40,height=40,fit=pad,background=red,format=webp",
     "rotate=90,flip=h,format=jpeg,quality=40",
     "width=80,blur=4,sharpen=1,format=png",
-    "trim=auto,format=jpeg",
+    "trim=2;3;4;5,format=jpeg",
     "format=json",
     "brightness=1.2,contrast=1.1,gamma=0.9,saturation=0.5,format=webp",
 ];
@@ -219,4 +219,20 @@ fn gif() -> Vec<u8> {
     }
     bytes.push(b';');
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_is_open_and_every_seed_is_a_picture() {
+        for options in OPTIONS {
+            assert!(Transform::parse(options).is_ok(), "{options}");
+        }
+        for (name, bytes) in image_seeds() {
+            assert!(image::probe(&bytes, &limits()).is_ok(), "{name}");
+        }
+        assert_eq!(image_seeds().len(), 7);
+    }
 }
