@@ -48,13 +48,7 @@ impl Config {
     /// # Errors
     /// The report of everything that is wrong.
     pub fn parse(file: &str, source: &str) -> Result<Self, Report> {
-        let (config, mut report) = base::settings::read::<Self>(file, source)?;
-        checks::check(&config, &mut report);
-        if report.is_clean() {
-            Ok(config)
-        } else {
-            Err(report)
-        }
+        base::settings::read_and_check(file, source, checks::check).map(|(config, _)| config)
     }
 
     /// The configuration for one site, whatever host is asked for, in front of `origin`; all else

@@ -38,7 +38,7 @@ fn write_section(page: &mut String, place: &str, setting: &Setting) {
         format!("[{name}]")
     };
     // Writing to a String cannot fail.
-    let _ = write!(page, "\n## `{heading}`\n\n{}\n", setting.doc);
+    let _ = write!(page, "\n## `{heading}`\n\n{}\n", cell(setting.doc));
     let (tables, plain): (Vec<_>, Vec<_>) = setting
         .inner
         .iter()

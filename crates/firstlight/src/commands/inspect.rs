@@ -202,7 +202,7 @@ fn shows(scan: &Scan, map: &ScanMap) -> String {
 
 fn bits(count: u8) -> String {
     if count == 1 {
-        "bit".into()
+        "1 bit".into()
     } else {
         format!("{count} bits")
     }
