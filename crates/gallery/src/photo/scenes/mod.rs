@@ -1,7 +1,14 @@
 //! The scenes, by the way they are painted.
 
-mod land;
+mod ground;
+pub mod land;
+mod night;
+mod sea;
 mod sky;
+mod stamp;
+mod still;
+mod stone;
+mod town;
 
 use super::camera::Camera;
 use super::canvas::Canvas;
@@ -15,6 +22,16 @@ pub fn paint(scene: Scene, frame: &Frame) -> (Canvas, Camera) {
         Scene::Mist => land::mist(frame),
         Scene::Hills => land::hills(frame),
         Scene::Clouds => land::clouds(frame),
-        _ => land::lake(frame),
+        Scene::Aurora => night::aurora(frame),
+        Scene::Lights => night::lights(frame),
+        Scene::Shore => sea::shore(frame),
+        Scene::Sunset => sea::sunset(frame),
+        Scene::Canyon => stone::canyon(frame),
+        Scene::Pebbles => stone::pebbles(frame),
+        Scene::Dahlia => still::dahlia(frame),
+        Scene::Peaches => still::peaches(frame),
+        Scene::Leaves => ground::leaves(frame),
+        Scene::City => town::city(frame),
+        Scene::Street => town::street(frame),
     }
 }
