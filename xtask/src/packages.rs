@@ -8,7 +8,7 @@ use crate::shell::{self, Outcome};
 const WANTED: [(&str, &str, &str); 5] = [
     ("nginx", "nginx", "an origin and a peer"),
     ("h2o", "h2o", "a peer"),
-    ("nghttpd", "nghttp2", "a peer"),
+    ("nghttpd", "nghttp2-server", "a peer"),
     ("chromium", "chromium", "the browser of the page tests"),
     ("ip", "iproute2", "network namespaces of the emulated link"),
 ];

@@ -50,8 +50,16 @@ const LIBRARIES: [(&str, &str, &[&str]); 17] = [
     ("webpki-roots", "certificates", &["origin"]),
     ("rustls-native-certs", "certificates", &["origin"]),
     ("h2", "HTTP/2", &["front", "testkit"]),
-    ("hyper", "HTTP/1.1", &["front", "gallery", "origin", "testkit"]),
-    ("hyper-util", "HTTP/1.1", &["front", "gallery", "origin", "testkit"]),
+    (
+        "hyper",
+        "HTTP/1.1",
+        &["front", "gallery", "origin", "testkit"],
+    ),
+    (
+        "hyper-util",
+        "HTTP/1.1",
+        &["front", "gallery", "origin", "testkit"],
+    ),
     ("zune-jpeg", "codecs", &["image", "jpeg"]),
     ("png", "codecs", &["gallery", "image"]),
     ("gif", "codecs", &["image"]),

@@ -21,7 +21,13 @@ impl Tree {
     fn read() -> Result<Self, String> {
         let arguments = ["ls-files", "--cached", "--others", "--exclude-standard"];
         let files = shell::output(shell::command("git", &arguments))?;
-        let metadata = shell::output(cargo(&["metadata", "--format-version=1", "--locked"]))?;
+        let metadata = shell::output(cargo(&[
+            "metadata",
+            "--format-version=1",
+            "--locked",
+            "--filter-platform",
+            &host()?,
+        ]))?;
         let metadata = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
         let here = |path: &&str| root().join(path).is_file();
         Ok(Self {
@@ -37,6 +43,14 @@ impl Tree {
     fn text(&self, file: &str) -> Result<String, String> {
         std::fs::read_to_string(self.path(file)).map_err(|error| format!("{file}: {error}"))
     }
+}
+
+/// The platform of this machine: packages of others need not be fetched for a look.
+fn host() -> Result<String, String> {
+    let version = shell::output(shell::command("rustc", &["-vV"]))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned)
+        .ok_or_else(|| "`rustc -vV` names no host".into())
 }
 
 type Check = fn(&Tree) -> Result<Vec<String>, String>;
