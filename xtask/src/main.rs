@@ -48,6 +48,14 @@ enum Task {
         #[command(flatten)]
         options: bench::Options,
     },
+    /// A server that is HTTP/2 over TLS and nothing else, for the benches to run beside
+    #[command(hide = true)]
+    ServeBare {
+        /// Where it listens
+        port: u16,
+        /// Holds `cert.pem`, `key.pem` and the files in `www`
+        folder: std::path::PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -58,6 +66,7 @@ fn main() -> ExitCode {
         Task::Docs { check } => docs::run(check),
         Task::FuzzSmoke(options) => fuzz::run(&options),
         Task::Bench { name, options } => bench::run(name.as_deref(), &options),
+        Task::ServeBare { port, folder } => bench::serve_bare(port, &folder),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

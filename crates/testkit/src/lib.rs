@@ -12,6 +12,7 @@
 //! };
 //! ```
 
+pub mod bare;
 pub mod browser;
 pub mod link;
 pub mod origin;

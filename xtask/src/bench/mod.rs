@@ -2,6 +2,10 @@
 //!
 //! A new bench is a file here plus a line in [`BENCHES`].
 
+mod ground;
+mod hits;
+mod order;
+
 use clap::Args;
 
 use crate::shell::Outcome;
@@ -34,7 +38,18 @@ pub struct Bench {
 }
 
 /// Every bench.
-pub const BENCHES: &[Bench] = &[];
+pub const BENCHES: &[Bench] = &[
+    Bench {
+        name: "hits",
+        about: "cached pictures of about 20 KB over TLS and HTTP/2: requests per processor second",
+        run: hits::run,
+    },
+    Bench {
+        name: "order",
+        about: "previews, a late critical request and the total over an emulated link",
+        run: order::run,
+    },
+];
 
 /// Runs the bench called `name`, or lists them all.
 ///
@@ -55,6 +70,18 @@ pub fn run(name: Option<&str>, options: &Options) -> Outcome {
         ));
     };
     (bench.run)(options)
+}
+
+/// Serves `folder` until the process ends, see [`testkit::bare`].
+///
+/// # Errors
+/// A file cannot be read, or the port is taken.
+pub fn serve_bare(port: u16, folder: &std::path::Path) -> Outcome {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .and_then(|runtime| runtime.block_on(testkit::bare::serve(port, folder)))
+        .map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

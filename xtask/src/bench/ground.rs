@@ -1,0 +1,317 @@
+//! What every bench stands on: a folder, a certificate, free ports, peers that are started, timed
+//! and stopped.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::shell;
+
+/// A folder of its own with a certificate; gone with the value.
+pub struct Ground {
+    folder: PathBuf,
+}
+
+impl Ground {
+    /// A fresh folder with `cert.pem` and `key.pem` for `localhost`.
+    ///
+    /// # Errors
+    /// The folder cannot be written, or no certificate could be made.
+    pub fn new(name: &str) -> Result<Self, String> {
+        let folder = std::env::temp_dir().join(format!("firstlight-{name}-{}", std::process::id()));
+        let ground = Self { folder };
+        fs::create_dir_all(ground.path("www")).map_err(|error| error.to_string())?;
+        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let made = rcgen::generate_simple_self_signed(names).map_err(|error| error.to_string())?;
+        ground.write("cert.pem", made.cert.pem())?;
+        ground.write("key.pem", made.signing_key.serialize_pem())?;
+        Ok(ground)
+    }
+
+    /// A path inside the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Writes a file inside the folder.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> Result<PathBuf, String> {
+        let path = self.path(name);
+        fs::write(&path, content).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(path)
+    }
+
+    fn shown(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A port nobody listens on right now.
+///
+/// # Errors
+/// None could be had.
+pub fn free_port() -> Result<u16, String> {
+    let listener =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
+    Ok(listener
+        .local_addr()
+        .map_err(|error| error.to_string())?
+        .port())
+}
+
+/// A server that was started for a bench; stopped with the value.
+pub struct Peer {
+    /// What the tables call it.
+    pub name: &'static str,
+    /// The version it says it has.
+    pub version: String,
+    /// Where it listens for HTTPS, on every address of the machine.
+    pub port: u16,
+    child: Child,
+}
+
+impl Peer {
+    /// nginx: its files, or with `cached` its proxy cache in front of itself.
+    ///
+    /// # Errors
+    /// It is not installed, or does not listen within ten seconds.
+    pub fn nginx(ground: &Ground, cached: bool) -> Result<Self, String> {
+        let (port, back) = (free_port()?, free_port()?);
+        let place = if cached {
+            format!(
+                "proxy_pass http://127.0.0.1:{back}; proxy_cache bench; proxy_cache_valid 200 1h;"
+            )
+        } else {
+            format!("root {};", ground.shown("www"))
+        };
+        let configuration = format!(
+            "user root; worker_processes 1; daemon off; pid {pid}; error_log {log};\n\
+             events {{ worker_connections 1024; }}\n\
+             http {{ access_log {access}; sendfile on; tcp_nopush on; keepalive_requests 100000000;\n\
+             types {{ image/jpeg jpg; text/css css; }}\n\
+             proxy_cache_path {cache} levels=1:2 keys_zone=bench:10m inactive=1h;\n\
+             server {{ listen 127.0.0.1:{back}; root {www}; }}\n\
+             server {{ listen 0.0.0.0:{port} ssl http2; ssl_certificate {cert};\n\
+             ssl_certificate_key {key}; location / {{ {place} }} }} }}\n",
+            pid = ground.shown("nginx.pid"),
+            log = ground.shown("nginx.log"),
+            access = ground.shown("nginx.access"),
+            cache = ground.shown("nginx-cache"),
+            www = ground.shown("www"),
+            cert = ground.shown("cert.pem"),
+            key = ground.shown("key.pem"),
+        );
+        let file = ground.write("nginx.conf", configuration)?;
+        let mut command = Command::new("nginx");
+        command.arg("-c").arg(file).arg("-p").arg(&ground.folder);
+        Self::start("nginx", first_line("nginx", "-v"), port, command)
+    }
+
+    /// h2o with one thread, serving its files.
+    ///
+    /// # Errors
+    /// It is not installed, or does not listen within ten seconds.
+    pub fn h2o(ground: &Ground) -> Result<Self, String> {
+        let port = free_port()?;
+        let configuration = format!(
+            "user: root\nnum-threads: 1\npid-file: {pid}\naccess-log: {log}\nhosts:\n  default:\n    \
+             listen:\n      host: 0.0.0.0\n      port: {port}\n      ssl:\n        \
+             certificate-file: {cert}\n        key-file: {key}\n        ocsp-update-interval: 0\n    \
+             paths:\n      \"/\":\n        file.dir: {www}\n",
+            pid = ground.shown("h2o.pid"),
+            log = ground.shown("h2o.access"),
+            cert = ground.shown("cert.pem"),
+            key = ground.shown("key.pem"),
+            www = ground.shown("www"),
+        );
+        let file = ground.write("h2o.conf", configuration)?;
+        let mut command = Command::new("h2o");
+        command.arg("-c").arg(file);
+        Self::start("h2o", first_line("h2o", "-v"), port, command)
+    }
+
+    /// nghttpd, serving its files.
+    ///
+    /// # Errors
+    /// It is not installed, or does not listen within ten seconds.
+    pub fn nghttpd(ground: &Ground) -> Result<Self, String> {
+        let port = free_port()?;
+        let mut command = Command::new("nghttpd");
+        command
+            .arg("-d")
+            .arg(ground.path("www"))
+            .arg("-a")
+            .arg("0.0.0.0")
+            .arg(port.to_string());
+        command
+            .arg(ground.path("key.pem"))
+            .arg(ground.path("cert.pem"));
+        Self::start("nghttpd", first_line("nghttpd", "--version"), port, command)
+    }
+
+    /// A program of ours, called `name` in the tables.
+    ///
+    /// # Errors
+    /// It cannot be started, or does not listen within ten seconds.
+    pub fn start(
+        name: &'static str,
+        version: String,
+        port: u16,
+        mut command: Command,
+    ) -> Result<Self, String> {
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let child = command
+            .spawn()
+            .map_err(|error| format!("{name} could not be started: {error}"))?;
+        let peer = Self {
+            name,
+            version,
+            port,
+            child,
+        };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            if Instant::now() > deadline {
+                return Err(format!(
+                    "{name} did not listen within ten seconds: {}",
+                    shell::show(&command)
+                ));
+            }
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        Ok(peer)
+    }
+
+    /// Processor time of the server and its children so far, in seconds.
+    pub fn cpu_seconds(&self) -> f64 {
+        let own = self.child.id();
+        let ticks: u64 = family(own).into_iter().map(process_ticks).sum();
+        ticks as f64 / 100.0 // USER_HZ is 100 on every Linux this runs on.
+    }
+
+    /// Keeps the server, with its children, on these processors.
+    ///
+    /// # Errors
+    /// `taskset` is missing or refused.
+    pub fn pin(&self, processors: &str) -> Result<(), String> {
+        for process in family(self.child.id()) {
+            let process = process.to_string();
+            shell::output(shell::command("taskset", &["-apc", processors, &process]))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // A gentle end lets a server take its own children along.
+        for process in family(self.child.id()).into_iter().rev() {
+            let _ = Command::new("kill")
+                .arg(process.to_string())
+                .stderr(Stdio::null())
+                .status();
+        }
+        let deadline = Instant::now() + Duration::from_secs(3);
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A process and its children.
+fn family(parent: u32) -> Vec<u32> {
+    let path = format!("/proc/{parent}/task/{parent}/children");
+    let children = fs::read_to_string(path).unwrap_or_default();
+    let children = children
+        .split_whitespace()
+        .filter_map(|process| process.parse().ok());
+    std::iter::once(parent).chain(children).collect()
+}
+
+fn process_ticks(process: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // Fields 14 and 15 (proc(5)), counted from behind the program's name in parentheses.
+    let fields = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace();
+    fields
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<u64>().ok())
+        .sum()
+}
+
+fn first_line(program: &str, flag: &str) -> String {
+    let Ok(output) = Command::new(program).arg(flag).output() else {
+        return "not installed".into();
+    };
+    let text = [output.stdout, output.stderr].concat();
+    String::from_utf8_lossy(&text)
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// The release build of Firstlight, made first unless another one is named.
+///
+/// # Errors
+/// It does not build.
+pub fn binary(named: Option<&Path>) -> Result<PathBuf, String> {
+    if let Some(path) = named {
+        return Ok(path.to_owned());
+    }
+    shell::run(shell::cargo(&[
+        "build",
+        "--release",
+        "--package",
+        "firstlight",
+    ]))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| shell::root().join("target"), PathBuf::from);
+    Ok(target.join("release/firstlight"))
+}
+
+/// The middle value; of an even number the mean of the two in the middle.
+pub fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => f64::NAN,
+        length if length % 2 == 1 => values[middle],
+        _ => (values[middle - 1] + values[middle]) / 2.0,
+    }
+}
+
+/// The conditions every table names: processors, kernel, load.
+pub fn conditions() -> String {
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let control =
+        fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control").unwrap_or_default();
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    let load = load.split_whitespace().next().unwrap_or_default();
+    format!(
+        "{processors} processors, Linux {}, congestion control {}, load {load}",
+        kernel.trim(),
+        control.trim()
+    )
+}
