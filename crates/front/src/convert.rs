@@ -84,9 +84,8 @@ pub fn exchange(
 /// `upgrade` says that the connection can leave HTTP for this response; a status 101 without that,
 /// and any other informational status, becomes a 502.
 pub fn settle(method: &Method, upgrade: bool, response: &mut Response) {
-    let switching = upgrade
-        && response.status == StatusCode::SWITCHING_PROTOCOLS
-        && response.upgrade.is_some();
+    let switching =
+        upgrade && response.status == StatusCode::SWITCHING_PROTOCOLS && response.upgrade.is_some();
     if response.status.is_informational() && !switching {
         *response = Response::text(
             StatusCode::BAD_GATEWAY,

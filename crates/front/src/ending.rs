@@ -40,11 +40,6 @@ impl Ending {
         response
     }
 
-    /// The exchange, as the pipeline left it.
-    pub fn exchange(&self) -> &Exchange {
-        &self.exchange
-    }
-
     /// Notes the status that is really sent, where it is not the pipeline's.
     pub fn set_status(&mut self, status: StatusCode) {
         self.status = Some(status);
@@ -53,11 +48,6 @@ impl Ending {
     /// Counts body bytes handed to the connection.
     pub fn add_bytes(&mut self, count: u64) {
         self.body_bytes += count;
-    }
-
-    /// Body bytes handed to the connection so far.
-    pub fn body_bytes(&self) -> u64 {
-        self.body_bytes
     }
 
     /// Notes that the whole body was handed over.

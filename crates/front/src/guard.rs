@@ -92,6 +92,15 @@ impl Violation {
     }
 }
 
+/// What of a whole connection's bytes passes, how many heads that is, and why it ended there if it
+/// did.
+pub fn passable(bytes: &[u8], limits: Limits) -> (Vec<u8>, u64, Option<Violation>) {
+    let mut guard = Guard::new(limits);
+    let mut passed = Vec::new();
+    let violation = guard.feed(bytes, &mut passed).err();
+    (passed, guard.released(), violation)
+}
+
 /// What the next byte of a connection belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
@@ -179,8 +188,11 @@ impl Guard {
         }
     }
 
-    /// Refuses the connection for a reason of its owner.
+    /// Refuses the connection for a reason of its owner. The first violation stands.
     pub fn refuse(&mut self, violation: Violation) {
+        if matches!(self.state, State::Refused(_)) {
+            return;
+        }
         self.broken_body = self.in_body();
         self.state = State::Refused(violation);
         self.held = Vec::new();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use base::Body;
 use http::header::{CONNECTION, UPGRADE};
-use http::{HeaderValue, Version};
+use http::{HeaderValue, Method, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
@@ -108,7 +108,7 @@ async fn answer(
         ending.set_status(response.status);
     }
     match (on_upgrade, response.upgrade.take()) {
-        (Some(client), Some(origin)) if response.status == http::StatusCode::SWITCHING_PROTOCOLS => {
+        (Some(client), Some(origin)) if response.status == StatusCode::SWITCHING_PROTOCOLS => {
             turn.accept_upgrade();
             response
                 .headers
@@ -117,12 +117,18 @@ async fn answer(
             tracker.spawn(relay);
             return assemble(*response, Sent::nothing(turn));
         }
+        // What follows a request for another protocol, or the last one, is not read as a request.
         (Some(_), _) => close(&mut response),
-        (None, _) if version == Version::HTTP_10 => close(&mut response),
+        (None, _) if version == Version::HTTP_10 || method == Method::CONNECT => {
+            close(&mut response);
+        }
         (None, _) => {}
     }
     let body = std::mem::take(&mut response.body);
-    assemble(*response, Sent::new(body, ending, turn))
+    let mut assembled = assemble(*response, Sent::new(body, ending, turn));
+    // hyper would otherwise offer a client of HTTP/1.0 to go on.
+    *assembled.version_mut() = version;
+    assembled
 }
 
 async fn run(
@@ -151,7 +157,7 @@ fn refusal(violation: Violation, turn: Turn) -> http::Response<Sent> {
     let status = violation.status();
     tracing::debug!(%violation, "refused a request");
     let mut response = Response::text(status, format!("{status}: {violation}\n"));
-    convert::settle(&http::Method::GET, false, &mut response);
+    convert::settle(&Method::GET, false, &mut response);
     close(&mut response);
     let body = std::mem::take(&mut response.body);
     assemble(response, Sent::new(body, None, turn))
@@ -170,6 +176,3 @@ fn assemble(response: Response, body: Sent) -> http::Response<Sent> {
     *assembled.headers_mut() = response.headers;
     assembled
 }
-
-#[cfg(test)]
-mod tests;

@@ -18,7 +18,11 @@ mod http1;
 mod listen;
 mod settings;
 mod socket;
+pub mod tap;
 mod tls;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::FrontError;
 pub use front::{Address, Drained, Front};

@@ -58,7 +58,10 @@ fn open(address: SocketAddr) -> io::Result<Socket> {
     match listen_on(address) {
         // A system without IPv6: `[::]` means every address there is.
         Err(error) if every_address && error.raw_os_error() == Some(libc::EAFNOSUPPORT) => {
-            listen_on(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port()))
+            listen_on(SocketAddr::new(
+                Ipv4Addr::UNSPECIFIED.into(),
+                address.port(),
+            ))
         }
         other => other,
     }
@@ -126,16 +129,14 @@ pub async fn accept(listener: Listener, door: Arc<Door>) {
 
 type Accepted = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
 
-/// The next connection there is room for; `None` after the shutdown.
+/// The next connection, as soon as there is room for it; `None` after the shutdown.
 async fn next(socket: &tokio::net::TcpListener, door: &Door) -> Option<io::Result<Accepted>> {
     let accepted = async {
-        let permit = door.room().await?;
-        Some(
-            socket
-                .accept()
-                .await
-                .map(|(stream, remote)| (stream, remote, permit)),
-        )
+        // Accepted first: room must not be held by a listener nobody connects to.
+        match socket.accept().await {
+            Ok((stream, remote)) => Some(Ok((stream, remote, door.room().await?))),
+            Err(error) => Some(Err(error)),
+        }
     };
     tokio::select! {
         biased;

@@ -23,11 +23,11 @@ const HTTP1: &[u8] = b"http/1.1";
 pub fn server_config(certificates: Arc<Certificates>) -> Result<Arc<ServerConfig>, FrontError> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(refused)?
+        .map_err(|error| refused(&error))?
         .with_no_client_auth()
         .with_cert_resolver(certificates);
     config.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
-    config.ticketer = aws_lc_rs::Ticketer::new().map_err(refused)?;
+    config.ticketer = aws_lc_rs::Ticketer::new().map_err(|error| refused(&error))?;
     Ok(Arc::new(config))
 }
 
@@ -36,7 +36,7 @@ pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-fn refused(error: rustls::Error) -> FrontError {
+fn refused(error: &rustls::Error) -> FrontError {
     FrontError::Tls {
         reason: error.to_string(),
     }

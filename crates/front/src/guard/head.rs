@@ -128,10 +128,10 @@ impl<'a> Fields<'a> {
                     return Err(Violation::ContentLength);
                 }
             }
-            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                if self.transfer_encoding.replace(value).is_some() {
-                    return Err(Violation::TransferEncoding);
-                }
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding")
+                && self.transfer_encoding.replace(value).is_some() =>
+            {
+                return Err(Violation::TransferEncoding);
             }
             _ => {}
         }

@@ -58,6 +58,8 @@ pub struct Guarded<IO> {
     broken: bool,
     reading: Wait,
     writing: Wait,
+    /// Whether something is being written that is not flushed.
+    unflushed: bool,
     lingering: Option<usize>,
 }
 
@@ -84,6 +86,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Guarded<IO> {
             broken: false,
             reading: Wait::default(),
             writing: Wait::default(),
+            unflushed: false,
             lingering: None,
         }
     }
@@ -182,7 +185,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Guarded<IO> {
     /// `Ready(Ok(true))`: there is something to hand over.
     fn wait(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let expected = self.expected();
-        if self.guard.is_over() && self.watch.is_idle() {
+        // A response is taken from its maker long before the client has it.
+        let is_idle = self.watch.is_idle() && !self.unflushed;
+        if self.guard.is_over() && is_idle {
             return Poll::Ready(Ok(false));
         }
         let limit = match expected {
@@ -197,13 +202,21 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Guarded<IO> {
             self.reading.stop();
             match expected {
                 // It waits for our answer, not we for its request.
-                Expected::Request if !self.watch.is_idle() => {}
+                Expected::Request if !is_idle => {}
                 Expected::Request | Expected::Nothing => return Poll::Ready(Ok(false)),
                 Expected::Head | Expected::Body => {
                     self.refuse(Violation::Late);
                     return Poll::Ready(Ok(true));
                 }
             }
+        }
+    }
+
+    /// A client that is being answered is not idle.
+    fn begin_write(&mut self) {
+        self.unflushed = true;
+        if self.expected() == Expected::Request {
+            self.reading.stop();
         }
     }
 
@@ -215,9 +228,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Guarded<IO> {
     ) -> Poll<io::Result<T>> {
         if polled.is_ready() {
             self.writing.stop();
-            if self.expected() == Expected::Request {
-                self.reading.stop();
-            }
             return polled;
         }
         ready!(self.writing.poll(context, self.timeouts.write));
@@ -293,6 +303,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<IO> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.begin_write();
         let polled = Pin::new(&mut self.io).poll_write(context, bytes);
         self.bound_write(context, polled)
     }
@@ -302,6 +313,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<IO> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.begin_write();
         let polled = Pin::new(&mut self.io).poll_write_vectored(context, slices);
         self.bound_write(context, polled)
     }
@@ -312,6 +324,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<IO> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.io).poll_flush(context);
+        self.unflushed &= polled.is_pending();
         self.bound_write(context, polled)
     }
 
@@ -319,7 +332,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<IO> {
         if self.lingering.is_none() {
             let polled = Pin::new(&mut self.io).poll_shutdown(context);
             ready!(self.bound_write(context, polled))?;
-            let is_clean = self.guard.is_between() || !(self.guard.is_over() || self.guard.in_body());
+            let is_clean =
+                self.guard.is_between() || !(self.guard.is_over() || self.guard.in_body());
             if is_clean {
                 return Poll::Ready(Ok(()));
             }

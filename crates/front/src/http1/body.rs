@@ -10,6 +10,9 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use crate::ending::Ending;
 use crate::guard::Turn;
 
+/// A large body is handed over in pieces, so that its bytes are counted as they go.
+const PIECE: usize = 64 * 1024;
+
 /// A response's body on its way out. When hyper drops it, the request is over.
 pub struct Sent {
     body: Body,
@@ -60,7 +63,12 @@ impl HttpBody for Sent {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        let frame = match &mut self.body {
+            Body::Full(bytes) if bytes.len() > PIECE => {
+                Some(Ok(Frame::data(bytes.split_to(PIECE))))
+            }
+            body => ready!(Pin::new(body).poll_frame(context)),
+        };
         match &frame {
             Some(Ok(frame)) => {
                 let count = frame.data_ref().map_or(0, Bytes::len);

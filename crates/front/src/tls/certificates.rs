@@ -157,9 +157,7 @@ pub fn parse_key(pem: &[u8], path: &Path) -> Result<PrivateKeyDer<'static>, Fron
             path,
             "it is encrypted; `openssl pkey -in FILE -out PLAIN` removes the password",
         ),
-        PemError::NoItemsFound => {
-            bad_key(path, "it has no `-----BEGIN PRIVATE KEY-----` section")
-        }
+        PemError::NoItemsFound => bad_key(path, "it has no `-----BEGIN PRIVATE KEY-----` section"),
         error => bad_key(path, describe(&error)),
     })
 }
@@ -180,8 +178,8 @@ fn hosts_of(pair: &CertifiedKey, path: &Path) -> Result<Vec<String>, FrontError>
     let first = pair
         .end_entity_cert()
         .map_err(|error| bad_certificate(path, error))?;
-    let parsed = webpki::EndEntityCert::try_from(first)
-        .map_err(|error| bad_certificate(path, error))?;
+    let parsed =
+        webpki::EndEntityCert::try_from(first).map_err(|error| bad_certificate(path, error))?;
     Ok(parsed
         .valid_dns_names()
         .map(str::to_ascii_lowercase)

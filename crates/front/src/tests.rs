@@ -1,0 +1,8 @@
+//! The front as visitors meet it: real sockets on ports the system chose.
+
+mod harness;
+pub use harness::Scratch;
+mod http1;
+mod lifecycle;
+mod smuggling;
+mod tls;
