@@ -9,10 +9,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::output::{self, CommandError, Exit};
 
-/// Runs a future on a runtime of as many threads as the configuration asks for.
+/// Runs a future on a runtime of as many threads as the configuration asks for. Work that is left
+/// when it is done is not waited for.
 ///
 /// # Errors
-/// The runtime could not be made.
+/// The runtime could not be made, or those of the future.
 pub fn block_on<T>(
     threads: Option<usize>,
     future: impl Future<Output = Result<T, CommandError>>,
@@ -21,11 +22,13 @@ pub fn block_on<T>(
     if let Some(threads) = threads.filter(|threads| *threads > 0) {
         builder.worker_threads(threads);
     }
-    builder
+    let runtime = builder
         .enable_all()
         .build()
-        .map_err(|error| CommandError::because("cannot start the runtime", &error))?
-        .block_on(future)
+        .map_err(|error| CommandError::because("cannot start the runtime", &error))?;
+    let outcome = runtime.block_on(future);
+    runtime.shutdown_background();
+    outcome
 }
 
 /// Where the self-signed certificate is kept for those who configure nothing: in the user's state
@@ -83,7 +86,7 @@ enum Wish {
 /// SIGHUP reads `file` again, where there is one.
 ///
 /// # Errors
-/// The server stopped by itself.
+/// None; a server that stops by itself has failed.
 pub async fn serve_until_told(
     server: Server,
     file: Option<&Path>,
@@ -94,7 +97,7 @@ pub async fn serve_until_told(
     let mut stopping = false;
     loop {
         let wish = tokio::select! {
-            () = &mut finished => return Ok(Exit::Done),
+            () = &mut finished => return Ok(if stopping { Exit::Done } else { Exit::Failed }),
             wish = signals.next() => wish,
         };
         match wish {

@@ -127,6 +127,20 @@ fn check_reports_problems_as_json() {
 }
 
 #[test]
+fn serve_does_not_start_with_a_wrong_file() {
+    let ran = run(&["serve", "--config", "tests/config/wrong-values.toml"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(
+        ran.stderr.contains("wrong-values.toml:8: `cache.memory`"),
+        "{ran:?}"
+    );
+    assert!(
+        ran.stderr.ends_with("error: the configuration is wrong\n"),
+        "{ran:?}"
+    );
+}
+
+#[test]
 fn a_file_that_is_not_there_is_a_failure() {
     for arguments in [
         &["check", "--config", "nowhere.toml"][..],
