@@ -25,7 +25,7 @@ impl Default for Camera {
             vignette: 0.22,
             grain: 1.0,
             glow: 0.04,
-            saturation: 1.08,
+            saturation: 0.97,
         }
     }
 }
@@ -69,7 +69,7 @@ impl Camera {
         let shared = (draw(1, 0) + draw(0, 1) + draw(1, 1)) * 0.45;
         let grain = draw(0, 0) + shared;
         let grey = Tone::grey(grain.luminance());
-        let grain = grey.mix(grain, 0.45) * (0.0042 * self.grain);
+        let grain = grey.mix(grain, 0.45) * (0.0066 * self.grain);
         Tone(
             light.0 + grain.0 * (light.0.max(0.0).sqrt() + 0.05),
             light.1 + grain.1 * (light.1.max(0.0).sqrt() + 0.05),
@@ -84,7 +84,7 @@ impl Camera {
     }
 }
 
-/// The lens and the sensor's low-pass filter: a blur of about half a pixel.
+/// The lens and the sensor's low-pass filter: a blur of about a third of a pixel.
 fn optics(canvas: &Canvas, x: isize, y: isize) -> Tone {
     let sides =
         canvas.at(x - 1, y) + canvas.at(x + 1, y) + canvas.at(x, y - 1) + canvas.at(x, y + 1);
@@ -92,7 +92,7 @@ fn optics(canvas: &Canvas, x: isize, y: isize) -> Tone {
         + canvas.at(x + 1, y - 1)
         + canvas.at(x - 1, y + 1)
         + canvas.at(x + 1, y + 1);
-    canvas.at(x, y) * 0.54 + sides * 0.095 + corners * 0.02
+    canvas.at(x, y) * 0.80 + sides * 0.045 + corners * 0.005
 }
 
 /// The photographic curve: contrast in the middle, a long shoulder before white, then sRGB.

@@ -106,20 +106,16 @@ impl Noise {
         sum
     }
 
-    /// Fractal noise whose fine octaves fade on slopes, as erosion leaves them; about −1..1.
-    pub fn eroded(self, x: f32, y: f32, octaves: u32) -> f32 {
+    /// Billowing fractal noise, about 0..1: round tops and sharp valleys, as heaped clouds have.
+    pub fn billow(self, x: f32, y: f32, octaves: u32) -> f32 {
         let (mut x, mut y) = (x, y);
-        let (mut sum, mut strength) = (0.0, 0.5);
-        let (mut slope_x, mut slope_y) = (0.0, 0.0);
+        let (mut sum, mut strength) = (0.0, 0.9);
         for octave in 0..octaves {
-            let (value, dx, dy) = self.other_octave(octave).slope(x, y);
-            slope_x += dx;
-            slope_y += dy;
-            sum += strength * value / (1.0 + slope_x * slope_x + slope_y * slope_y);
-            strength *= 0.5;
+            sum += strength * self.other_octave(octave).at(x, y).abs();
+            strength *= 0.48;
             (x, y) = (1.6 * x + 1.2 * y, 1.6 * y - 1.2 * x);
         }
-        2.0 * sum
+        sum
     }
 
     /// Cells scattered one to a lattice square: distance to the nearest centre, to the second

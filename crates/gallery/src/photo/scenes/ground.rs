@@ -16,7 +16,7 @@ pub fn leaves(frame: &Frame) -> (Canvas, Camera) {
         Tone(0.035, 0.026, 0.018) * (1.0 + crumb)
     });
     let mut stamps = Vec::new();
-    for leaf in scatter(frame, 1100, (0.10, 0.27), 1.6) {
+    for leaf in scatter(frame, 1500, (0.11, 0.27), 1.5) {
         stamps.push(leaf);
         stamps.push(Stamp {
             place: (leaf.place.0 + 0.016, leaf.place.1 - 0.022),
@@ -48,7 +48,7 @@ fn leaf(noise: Noise, stamp: &Stamp, spot: &Spot) -> (Tone, f32) {
     let lobed = own.unit(1) < 0.45;
     let inside = if lobed { maple(u, v) } else { beech(u, v) };
     if shadow {
-        return (Tone::default(), 0.72 * smooth(-0.10, 0.14, inside));
+        return (Tone::default(), 0.34 * smooth(-0.07, 0.12, inside));
     }
     let offset = own.unit(2) * 90.0;
     let rough = noise.other(3).at(u * 9.0 + offset, v * 9.0) * 0.02;

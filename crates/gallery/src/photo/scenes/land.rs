@@ -282,16 +282,16 @@ pub fn dunes(frame: &Frame) -> (Canvas, Camera) {
 pub fn mist(frame: &Frame) -> (Canvas, Camera) {
     let noise = frame.noise;
     let view = View {
-        eye: 1.05,
+        eye: 1.30,
         lens: 1.6,
-        horizon: 0.36,
+        horizon: 0.33,
         reach: (0.9, 30.0),
         steps: 520,
     };
     let land = |x: f32, z: f32, footprint: f32| {
-        let base = noise.ridged(x * 0.17 + 0.7, z * 0.21, octaves(3.0, footprint, 7));
+        let base = noise.ridged(x * 0.20 + 0.7, z * 0.24, octaves(3.0, footprint, 7));
         let fall = 0.9 * smooth(2.5, 0.9, z);
-        let height = base * 1.55 - 0.45 - fall * 0.3 + 0.012 * z;
+        let height = base * 2.3 - 1.15 - fall * 0.35 + 0.012 * z;
         if footprint > 0.02 {
             return height + 0.03;
         }
@@ -306,8 +306,8 @@ pub fn mist(frame: &Frame) -> (Canvas, Camera) {
     };
     let air = |sideways: f32, upward: f32| {
         let toward = glow(sideways, upward);
-        Tone(0.50, 0.50, 0.56).mix(Tone(1.5, 1.02, 0.62), toward.powf(7.0))
-            + Tone(1.3, 0.95, 0.5) * toward.powf(60.0) * 0.9
+        Tone(0.33, 0.37, 0.46).mix(Tone(1.15, 0.72, 0.38), toward.powf(7.0))
+            + Tone(1.2, 0.8, 0.4) * toward.powf(70.0) * 0.8
     };
     let sky = |sideways: f32, upward: f32| {
         let high = Tone(0.30, 0.40, 0.56);
@@ -335,7 +335,7 @@ pub fn mist(frame: &Frame) -> (Canvas, Camera) {
             wood * light,
             air(x / z, slope),
             z,
-            0.035 + 0.20 * pool * drift,
+            0.055 + 0.34 * pool * drift,
         )
     };
     let relief = Relief::survey(frame, &view, land);
@@ -445,18 +445,18 @@ pub fn hills(frame: &Frame) -> (Canvas, Camera) {
 pub fn clouds(frame: &Frame) -> (Canvas, Camera) {
     let noise = frame.noise;
     let view = View {
-        eye: 0.85,
+        eye: 0.98,
         lens: 1.35,
-        horizon: 0.40,
+        horizon: 0.37,
         reach: (0.6, 45.0),
         steps: 460,
     };
     let cloud = |x: f32, z: f32, footprint: f32| {
-        let swell = 0.28 * noise.at(x * 0.35, z * 0.25);
+        let swell = 0.30 * noise.at(x * 0.35, z * 0.25);
         let billow = noise
             .other(1)
-            .fractal(x * 0.8, z * 0.8, octaves(1.2, footprint, 8), 0.47);
-        swell + 0.22 * (1.0 - billow.abs() * 1.3) + 0.05 * billow
+            .billow(x * 0.85, z * 0.85, octaves(1.1, footprint, 7));
+        swell + 0.46 * billow - 0.12
     };
     let peak = |x: f32, z: f32, footprint: f32| {
         let mass = smooth(
@@ -467,18 +467,18 @@ pub fn clouds(frame: &Frame) -> (Canvas, Camera) {
         noise
             .other(3)
             .ridged(x * 0.45, z * 0.45, octaves(2.0, footprint, 10))
-            * 1.75
+            * 2.5
             * mass
-            - 0.25
+            - 0.30
     };
     let land = |x: f32, z: f32, footprint: f32| cloud(x, z, footprint).max(peak(x, z, footprint));
     let sun = Tone(0.42, 0.17, 0.88).unit();
     let sky = Sky {
         sun,
-        zenith: Tone(0.11, 0.19, 0.42),
-        horizon: Tone(1.05, 0.70, 0.52),
-        light: Tone(1.5, 1.02, 0.66),
-        cloud: 0.30,
+        zenith: Tone(0.07, 0.13, 0.34),
+        horizon: Tone(0.92, 0.56, 0.42),
+        light: Tone(1.4, 0.90, 0.56),
+        cloud: 0.34,
         noise: noise.other(20),
     };
     let shade = |lit: &Lit| {

@@ -63,8 +63,8 @@ pub fn aurora(frame: &Frame) -> (Canvas, Camera) {
     let relief = Relief::survey(frame, &view, land);
     let canvas = landscape(frame, &view, &relief, MOON, shade, sky);
     let camera = Camera {
-        exposure: 2.7,
-        grain: 3.2,
+        exposure: 2.1,
+        grain: 2.4,
         glow: 0.09,
         vignette: 0.35,
         ..Camera::default()
@@ -77,14 +77,14 @@ const MOON: Tone = Tone(0.55, 0.45, -0.70);
 /// Curtains of light: a wandering lower hem, rays upward, green below and violet above.
 fn curtains(noise: Noise, x: f32, y: f32) -> Tone {
     let mut light = Tone::default();
-    for (index, (height, strength)) in [(0.20, 1.0), (0.34, 0.75), (0.47, 0.4)]
+    for (index, (height, strength)) in [(0.20, 1.0), (0.30, 0.8), (0.46, 0.45)]
         .into_iter()
         .enumerate()
     {
         let noise = noise.other(index as u32);
         let lean = x + 0.22 * y;
         let hem =
-            height + 0.16 * noise.at(lean * 1.3, 0.3) + 0.035 * noise.other(1).at(lean * 4.2, 0.0);
+            height + 0.13 * noise.at(lean * 1.9, 0.3) + 0.045 * noise.other(1).at(lean * 4.2, 0.0);
         let up = y - hem;
         let ray = 0.55
             + 0.45
@@ -94,9 +94,9 @@ fn curtains(noise: Noise, x: f32, y: f32) -> Tone {
                     4,
                     0.6,
                 );
-        let bright = smooth(-0.25, 0.45, noise.other(3).at(lean * 1.1 + 3.0, 1.7));
-        let body = smooth(-0.014, 0.022, up) * (-up.max(0.0) * (3.4 + 2.0 * ray)).exp();
-        let energy = body * (0.35 + ray) * (0.12 + bright) * strength;
+        let bright = smooth(-0.35, 0.40, noise.other(3).at(lean * 1.6 + 3.0, 1.7));
+        let body = smooth(-0.03, 0.05, up) * (-up.max(0.0) * (6.2 - 2.4 * ray)).exp();
+        let energy = body * (0.35 + ray) * (0.03 + bright) * strength;
         let green = Tone(0.055, 0.36, 0.135);
         let violet = Tone(0.15, 0.055, 0.24);
         light += green.mix(violet, smooth(0.06, 0.46, up)) * energy;
@@ -106,10 +106,10 @@ fn curtains(noise: Noise, x: f32, y: f32) -> Tone {
 }
 
 fn stars(noise: Noise, x: f32, y: f32) -> Tone {
-    let (near, _, owner) = noise.cells(x * 0.06, y * 0.06);
-    let bright = noise.other(1).unit(owner.0, owner.1).powf(9.0);
+    let (near, _, owner) = noise.cells(x * 0.11, y * 0.11);
+    let bright = noise.other(1).unit(owner.0, owner.1).powf(14.0);
     let warm = noise.other(2).unit(owner.0, owner.1);
-    let size = 0.05 + 0.05 * bright;
+    let size = 0.07 + 0.08 * bright;
     Tone(0.75 + 0.4 * warm, 0.85, 1.15 - 0.4 * warm) * (smooth(size, 0.0, near) * bright * 0.9)
 }
 
@@ -179,7 +179,7 @@ pub fn lights(frame: &Frame) -> (Canvas, Camera) {
         (tone * (disc * ring * dust), 0.0)
     });
     let street = street.blurred(frame.height as f32 * 0.0016);
-    let drops = scatter(frame, 620, (0.008, 0.075), 5.0);
+    let drops = scatter(frame, 760, (0.006, 0.055), 5.5);
     let canvas = lay(frame, &street, &drops, |drop, spot| {
         rain(frame, &street, noise, drop, spot)
     });
@@ -262,7 +262,7 @@ fn rain(
         seen.0 * half + frame.width as f32 / 2.0,
         half - seen.1 * half,
     );
-    let rim = 1.0 - 0.85 * smooth(0.62, 1.0, radius);
+    let rim = 1.0 - 0.55 * smooth(0.70, 1.0, radius);
     let shine = smooth(
         0.16,
         0.05,

@@ -89,8 +89,8 @@ fn bushes(frame: &Frame, x: f32, y: f32, edge: f32, sand: Tone) -> Tone {
     let noise = frame.noise.other(40);
     let grown = |x: f32, y: f32| {
         let place = smooth(-0.50, -0.85, edge + 0.3 * noise.at(x * 1.5, y * 1.5));
-        let (near, _, owner) = noise.other(1).cells(x * 9.0, y * 9.0);
-        let size = noise.other(2).unit(owner.0, owner.1) * place * 1.15;
+        let (near, _, owner) = noise.other(1).cells(x * 14.0, y * 14.0);
+        let size = noise.other(2).unit(owner.0, owner.1) * place * 0.75;
         (
             size * 0.75 - near + 0.10 * noise.other(3).fractal(x * 30.0, y * 30.0, 3, 0.6),
             near,

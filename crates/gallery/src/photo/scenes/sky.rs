@@ -28,7 +28,7 @@ impl Sky {
         let toward = direction.dot(self.sun).max(0.0);
         let mut light = self.horizon.mix(self.zenith, height);
         light += self.light * (0.25 * toward.powf(8.0) + 0.5 * toward.powf(64.0)) * 0.6;
-        light += self.light * smooth(0.9996, 0.9999, toward) * 12.0;
+        light += self.light * smooth(0.999_80, 0.999_88, toward) * 12.0;
         self.veil(light, sideways, upward, toward)
     }
 

@@ -63,13 +63,13 @@ fn petal(noise: Noise, stamp: &Stamp, spot: &Spot, petals: i32) -> (Tone, f32) {
     let index = stamp.seed & !SHADOW;
     let open = (index as f32 / petals as f32).sqrt();
     let along = (spot.u + 1.0) / 2.0;
-    let width = 0.56 * (along * (1.03 - along)).max(0.0).powf(0.42) * (0.55 + 0.55 * along);
+    let width = 0.62 * along.max(0.0).powf(0.75) * (1.0 - along).max(0.0).powf(0.48);
     let offset = index as f32 * 3.7;
     let wave = 0.030
         * noise
             .other(3)
             .at(spot.u * 2.3 + offset, spot.v.signum() * 2.0);
-    let inside = (width + wave - spot.v.abs()).min((1.0 - along) * 0.9);
+    let inside = width + wave * along - spot.v.abs();
     if shadow {
         return (Tone::default(), 0.62 * smooth(-0.07, 0.16, inside));
     }
@@ -96,8 +96,8 @@ fn petal(noise: Noise, stamp: &Stamp, spot: &Spot, petals: i32) -> (Tone, f32) {
     let blotch = noise
         .other(6)
         .fractal(spot.u * 1.6 + offset, spot.v * 1.6, 4, 0.55);
-    let heart = Tone::hex(0x8e0f2e).mix(Tone::hex(0xd8446a), smooth(0.15, 0.85, open));
-    let tip = Tone::hex(0xe2607c).mix(Tone::hex(0xf6c9c4), smooth(0.2, 0.9, open));
+    let heart = Tone::hex(0x8e0f2e).mix(Tone::hex(0xc22f5c), smooth(0.15, 0.85, open));
+    let tip = Tone::hex(0xe2607c).mix(Tone::hex(0xeba0ae), smooth(0.2, 0.9, open));
     let mut tone = heart.mix(tip, smooth(0.30, 0.98, along + 0.12 * blotch));
     tone = tone * (1.0 + 0.14 * vein + 0.08 * fine + 0.10 * blotch);
     let shade = smooth(-0.05, 0.55, along) * (1.0 - 0.30 * across * across);
@@ -215,20 +215,22 @@ fn peach(noise: Noise, balls: &[Ball], ball: &Ball, point: Tone, ray: Tone) -> T
     let side = axis.cross(Tone(turn.cos(), 0.2, turn.sin())).unit();
     let front = axis.cross(side);
     let (a, b, c) = (normal.dot(side), normal.dot(axis), normal.dot(front));
-    let seam = (-(a / 0.055).powi(2)).exp() * smooth(-0.45, 0.2, c);
+    let seam = (-(a / 0.085).powi(2)).exp() * smooth(-0.45, 0.2, c);
     let dimple = smooth(0.90, 1.0, b);
     let (u, v) = (a * 2.0 + turn, b * 2.0 + c * 1.3);
-    let cheek = noise.other(1).fractal(u * 0.7, v * 0.7, 4, 0.5);
-    let fleck = noise.other(2).fractal(u * 9.0, v * 9.0, 4, 0.7);
+    let cheek = noise.other(1).fractal(a * 1.1 + turn, b * 1.1 + c, 4, 0.5);
+    let fleck = noise
+        .other(2)
+        .fractal(a * 9.0 + turn, (b + 0.7 * c) * 9.0, 4, 0.7);
     let down = noise.other(3).at(u * 60.0, v * 60.0);
-    let blush = smooth(-0.35, 0.75, 0.75 * cheek + 0.55 * c + 0.25 * fleck + 0.15);
-    let mut skin = Tone::hex(0xeeb04e).mix(Tone::hex(0xb3301f), blush * 0.95);
+    let blush = smooth(-0.75, 0.95, 0.85 * cheek + 0.65 * c + 0.20 * fleck + 0.10);
+    let mut skin = Tone::hex(0xdd9c58).mix(Tone::hex(0xa83c2c), blush * 0.92);
     skin = skin.mix(
         Tone::hex(0x8c1a1c),
         smooth(0.55, 1.0, blush + 0.3 * fleck) * 0.55,
     );
-    skin = skin * (1.0 + 0.10 * fleck + 0.05 * down) * (1.0 - 0.45 * seam) * (1.0 - 0.75 * dimple);
-    let bent = (normal + side * (0.35 * seam * a.signum())).unit();
+    skin = skin * (1.0 + 0.10 * fleck + 0.05 * down) * (1.0 - 0.22 * seam) * (1.0 - 0.75 * dimple);
+    let bent = (normal + side * (0.22 * seam * (a * 20.0).clamp(-1.0, 1.0))).unit();
     let facing = bent.dot(WINDOW);
     let open = shadow(balls, Some(ball), point, WINDOW);
     let key = smooth(-0.25, 1.0, facing) * (0.08 + 0.92 * open);

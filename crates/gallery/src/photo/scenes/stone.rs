@@ -74,8 +74,12 @@ pub fn pebbles(frame: &Frame) -> (Canvas, Camera) {
         let sand = noise.other(1).fractal(x * 40.0, y * 40.0, 4, 0.75);
         Tone(0.050, 0.046, 0.042) * (1.0 + 0.9 * sand)
     });
+    let mut stones = scatter(frame, 3000, (0.035, 0.23), 3.2);
+    // Large stones lie mostly on top; small ones fill the gaps.
+    let rank = |stone: &Stamp| stone.size * (0.65 + 0.7 * stone.unit(20));
+    stones.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
     let mut stamps = Vec::new();
-    for stone in scatter(frame, 2100, (0.028, 0.25), 4.0) {
+    for stone in stones {
         stamps.push(stone);
         stamps.push(Stamp {
             place: (
@@ -110,7 +114,7 @@ fn pebble(noise: Noise, stamp: &Stamp, spot: &Spot) -> (Tone, f32) {
     let lumps = noise.other(2).at(u * 1.1 + offset, v * 1.1) * 0.16;
     let square = (u.abs().powf(2.3) + v.abs().powf(2.3)) * (1.0 + lumps) * 1.08;
     if shadow {
-        return (Tone::default(), 0.75 * smooth(1.05, 0.55, square));
+        return (Tone::default(), 0.50 * smooth(1.10, 0.60, square));
     }
     let cover = smooth(1.0 + 2.0 * spot.pixel, 1.0 - 2.0 * spot.pixel, square);
     if cover <= 0.0 {
