@@ -31,6 +31,9 @@ pub struct Kept {
     pub source: Option<HeaderMap>,
 }
 
+/// Headers that an answer gets beside those that are kept: `Age`, and what the finish adds.
+const ADDED_LATER: usize = 8;
+
 impl Kept {
     /// A response to keep: headers are completed so that they can be sent as they are.
     pub fn new(
@@ -42,6 +45,8 @@ impl Kept {
         policy::strip_connection_headers(&mut headers);
         headers.remove(AGE);
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len() as u64));
+        // Room for what each answer adds: a clone then grows nothing.
+        headers.reserve(ADDED_LATER);
         if !headers.contains_key(DATE) {
             let date = httpdate::fmt_http_date(freshness.received);
             headers.extend(HeaderValue::try_from(date).map(|date| (DATE, date)));

@@ -1,7 +1,7 @@
 //! Conditional requests (RFC 9110 §13): answering a client's, asking the origin.
 
-use http::header::{ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
-use http::{HeaderMap, HeaderValue};
+use http::header::{CONTENT_LENGTH, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Whether the client already has this representation, so that a 304 answers it.
 ///
@@ -38,17 +38,17 @@ pub fn add_validators(request: &mut HeaderMap, stored: &HeaderMap) {
     }
 }
 
-/// Whether two responses for one URL hold the same bytes by their own word: the same strong tag,
-/// or, where neither has a tag, the same time of change and length.
+/// Whether two responses for one URL are of the same representation by their own word: the same
+/// tag, or, where neither has a tag, the same time of change and length. A weak tag is enough to
+/// make the same thing of both, not to join their bytes (RFC 9110 §8.8.1).
 pub fn same_representation(one: &HeaderMap, other: &HeaderMap) -> bool {
+    let same = |name: &HeaderName| {
+        one.get(name)
+            .is_some_and(|value| other.get(name) == Some(value))
+    };
     match (one.get(ETAG), other.get(ETAG)) {
-        (Some(one), Some(other)) => one == other && !one.as_bytes().starts_with(b"W/"),
-        (None, None) => [LAST_MODIFIED, http::header::CONTENT_LENGTH]
-            .into_iter()
-            .all(|name| {
-                one.get(&name)
-                    .is_some_and(|value| other.get(&name) == Some(value))
-            }),
+        (Some(one), Some(other)) => one == other,
+        (None, None) => same(&LAST_MODIFIED) && same(&CONTENT_LENGTH),
         _ => false,
     }
 }

@@ -1,5 +1,7 @@
 //! Settings of the access log.
 
+use base::ByteSize;
+
 base::choices! {
     /// The form of a line.
     pub enum Form {
@@ -20,7 +22,7 @@ base::settings! {
         target: String = "stdout".into(),
         /// The form of a line.
         form: Form = Form::Text,
-        /// Lines that may wait to be written; one more is dropped and counted.
-        queue: usize = 8192,
+        /// How much may wait to be written; lines beyond it are dropped and counted.
+        buffer: ByteSize = ByteSize::mib(1),
     }
 }

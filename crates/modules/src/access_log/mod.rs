@@ -28,13 +28,13 @@ impl AccessLogModule {
     pub fn open(settings: &AccessLogSettings) -> io::Result<Self> {
         Ok(Self {
             form: settings.form,
-            writer: Writer::open(&settings.target, settings.queue)?,
+            writer: Writer::open(&settings.target, settings.buffer.bytes() as usize)?,
         })
     }
 
     #[cfg(test)]
     fn to_sink(form: Form, sink: Box<dyn io::Write + Send>) -> io::Result<Self> {
-        let writer = Writer::new(sink, 100)?;
+        let writer = Writer::new(sink, 1 << 16)?;
         Ok(Self { form, writer })
     }
 }
@@ -50,9 +50,10 @@ impl Module for AccessLogModule {
 
     fn ended(&self, exchange: &Exchange, outcome: &Outcome) {
         let line = line::Line::new(exchange, outcome, SystemTime::now());
-        self.writer.write(match self.form {
+        let line = match self.form {
             Form::Json => line.json(),
             Form::Text => line.text(),
-        });
+        };
+        self.writer.write(&line);
     }
 }

@@ -1,21 +1,37 @@
 //! The thread that writes.
 
 use std::fs::OpenOptions;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
-/// Takes lines and never waits.
+/// Takes lines and never waits for them to be written.
+///
+/// Lines gather in one buffer; its first line wakes the thread, which lets others join it for a
+/// moment. So a busy server pays a copy for each line, not a wake-up.
 pub struct Writer {
-    lines: Option<SyncSender<Vec<u8>>>,
-    done: Mutex<Receiver<()>>,
-    dropped: Arc<AtomicU64>,
+    shared: Arc<Shared>,
 }
 
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Most bytes that wait.
+    limit: usize,
+}
+
+#[derive(Default)]
+struct State {
+    lines: Vec<u8>,
+    dropped: u64,
+    closing: bool,
+    closed: bool,
+}
+
+/// How long the first line of a batch waits for others.
+const GATHER: Duration = Duration::from_millis(20);
 /// How long the end of a writer waits for its last lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
@@ -24,71 +40,92 @@ impl Writer {
     ///
     /// # Errors
     /// What the system says about the file, or about starting a thread.
-    pub fn open(target: &str, queue: usize) -> io::Result<Self> {
+    pub fn open(target: &str, limit: usize) -> io::Result<Self> {
         let sink: Box<dyn Write + Send> = match target {
             "stdout" => Box::new(io::stdout()),
             "stderr" => Box::new(io::stderr()),
             path => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
         };
-        Self::new(sink, queue)
+        Self::new(sink, limit)
     }
 
-    /// Writes to `sink`.
+    /// Writes to `sink`; at most `limit` bytes wait.
     ///
     /// # Errors
     /// What the system says about starting a thread.
-    pub fn new(sink: Box<dyn Write + Send>, queue: usize) -> io::Result<Self> {
-        let (lines, incoming) = sync_channel::<Vec<u8>>(queue.max(1));
-        let (finished, done) = sync_channel(1);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let counter = dropped.clone();
+    pub fn new(mut sink: Box<dyn Write + Send>, limit: usize) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            limit,
+        });
+        let inside = shared.clone();
         std::thread::Builder::new()
             .name("access-log".into())
             .spawn(move || {
-                write_all(&incoming, &mut BufWriter::new(sink), &counter);
-                drop(finished);
+                while let Some(lines) = inside.next_batch() {
+                    let written = sink.write_all(&lines).and_then(|()| sink.flush());
+                    if let Err(error) = written {
+                        tracing::warn!("the access log cannot be written: {error}");
+                    }
+                }
+                inside.state.lock().closed = true;
+                inside.changed.notify_all();
             })?;
-        Ok(Self {
-            lines: Some(lines),
-            done: Mutex::new(done),
-            dropped,
-        })
+        Ok(Self { shared })
     }
 
-    /// Takes a line, or counts it as dropped if too many wait.
-    pub fn write(&self, line: Vec<u8>) {
-        let sent = self.lines.as_ref().map(|lines| lines.try_send(line));
-        if let Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) = sent {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+    /// Takes a line, or counts it as dropped if too much waits.
+    pub fn write(&self, line: &[u8]) {
+        let mut state = self.shared.state.lock();
+        if state.lines.len() + line.len() > self.shared.limit {
+            state.dropped += 1;
+            return;
         }
+        let first = state.lines.is_empty();
+        state.lines.extend_from_slice(line);
+        drop(state);
+        if first {
+            self.shared.changed.notify_all();
+        }
+    }
+}
+
+impl Shared {
+    /// The lines to write next; `None` when the writer is gone and everything was written.
+    fn next_batch(&self) -> Option<Vec<u8>> {
+        let mut state = self.state.lock();
+        while state.lines.is_empty() && !state.closing {
+            self.changed.wait(&mut state);
+        }
+        if !state.closing {
+            self.changed
+                .wait_while_for(&mut state, |state| !state.closing, GATHER);
+        }
+        let lost = std::mem::take(&mut state.dropped);
+        // As large as the last batch: the next one will be too.
+        let room = Vec::with_capacity(state.lines.len());
+        let lines = std::mem::replace(&mut state.lines, room);
+        drop(state);
+        if lost > 0 {
+            tracing::warn!(lost, "access log lines were dropped: too many at once");
+        }
+        (!lines.is_empty()).then_some(lines)
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        drop(self.lines.take());
-        // The thread closes the channel when the last line is out.
-        let waited = self.done.get_mut().recv_timeout(LAST_LINES);
-        debug_assert!(!matches!(waited, Ok(())));
-        if matches!(waited, Err(RecvTimeoutError::Timeout)) {
+        let mut state = self.shared.state.lock();
+        state.closing = true;
+        self.shared.changed.notify_all();
+        let waiting = |state: &mut State| !state.closed;
+        let waited = self
+            .shared
+            .changed
+            .wait_while_for(&mut state, waiting, LAST_LINES);
+        if waited.timed_out() {
             tracing::warn!("the access log's last lines may be lost: its target takes none");
-        }
-    }
-}
-
-/// Writes until the last sender is gone; flushes whenever nothing waits.
-fn write_all(lines: &Receiver<Vec<u8>>, sink: &mut impl Write, dropped: &AtomicU64) {
-    while let Ok(line) = lines.recv() {
-        let mut written = sink.write_all(&line);
-        while let Ok(line) = lines.try_recv() {
-            written = written.and_then(|()| sink.write_all(&line));
-        }
-        let lost = dropped.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            tracing::warn!(lost, "access log lines were dropped: too many at once");
-        }
-        if let Err(error) = written.and_then(|()| sink.flush()) {
-            tracing::warn!("the access log cannot be written: {error}");
         }
     }
 }

@@ -18,6 +18,9 @@ pub enum Gathered {
     Broken(Body),
 }
 
+/// Most memory that is taken on the word of a length, in bytes.
+const AT_ONCE: u64 = 1 << 20;
+
 /// Reads a body of at most `limit` bytes.
 pub async fn gather(mut body: Body, limit: u64) -> Gathered {
     if let Body::Full(bytes) = body {
@@ -30,7 +33,8 @@ pub async fn gather(mut body: Body, limit: u64) -> Gathered {
     if body.exact_len().is_some_and(|length| length > limit) {
         return Gathered::TooLarge(body);
     }
-    let expected = body.exact_len().unwrap_or_default().min(limit) as usize;
+    // Memory grows with what comes, not with what is announced.
+    let expected = body.exact_len().unwrap_or_default().min(AT_ONCE) as usize;
     let mut read = BytesMut::with_capacity(expected);
     while let Some(frame) = body.frame().await {
         match frame.map(Frame::into_data) {
