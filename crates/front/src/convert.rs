@@ -39,7 +39,8 @@ const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 /// Turns the head of a request into an exchange: the target in absolute form, `Host` present and
 /// equal to its authority, headers of the hop removed.
 ///
-/// `upgrade` says that the request may leave HTTP; only then does its `Upgrade` header stay.
+/// `upgrade` says that the request may leave HTTP; only then do its `Upgrade` header and
+/// `Connection: upgrade` stay. `TE: trailers` stays always: it says what the client understands.
 ///
 /// # Errors
 /// The answer, where the request never reaches a module: a bad or missing host, a host that
@@ -70,8 +71,17 @@ pub fn exchange(
     }
     head.uri = absolute(connection.tls, authority, path)
         .ok_or_else(|| bad_request("the request's target is malformed"))?;
+    let takes_trailers = takes_trailers(&head.headers);
     remove_hop_by_hop(&mut head.headers, upgrade);
     head.headers.remove(EXPECT);
+    if takes_trailers {
+        head.headers
+            .insert(TE, HeaderValue::from_static("trailers"));
+    }
+    if upgrade {
+        head.headers
+            .insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
     if connection.protocol == Protocol::Http2 {
         join_cookies(&mut head.headers);
     }
@@ -223,6 +233,15 @@ fn remove_hop_by_hop(headers: &mut HeaderMap, keep_upgrade: bool) {
             headers.remove(name);
         }
     }
+}
+
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(TE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
 }
 
 /// HTTP/2 splits cookies for compression; everyone else expects one header (RFC 9113 §8.2.3).

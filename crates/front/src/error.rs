@@ -58,6 +58,16 @@ pub enum FrontError {
         #[source]
         cause: io::Error,
     },
+    /// A certificate is configured without one of its files.
+    #[error(
+        "certificate {entry} has no `{setting}`\nhint: it takes a file for `certificate` and one for `key`"
+    )]
+    MissingFile {
+        /// Which certificate, counted from 1 in the order of the settings.
+        entry: usize,
+        /// The setting that is absent: `certificate` or `key`.
+        setting: &'static str,
+    },
     /// A certificate file holds no usable certificate.
     #[error("{} holds no certificate that can be used: {reason}", path.display())]
     BadCertificate {

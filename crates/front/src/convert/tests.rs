@@ -110,7 +110,7 @@ fn headers_of_the_hop_go_and_the_others_stay() {
         .header(CONNECTION, "close, X-Private, Cookie, Host, upgrade")
         .header("x-private", "1")
         .header(COOKIE, "a=b")
-        .header(TE, "trailers")
+        .header(TE, "gzip")
         .header(UPGRADE, "h2c")
         .header("keep-alive", "timeout=5")
         .header(EXPECT, "100-continue")
@@ -129,6 +129,16 @@ fn an_upgrade_keeps_its_header() {
     let (head, ()) = request.body(()).unwrap().into_parts();
     let exchange = exchange(head, Body::Empty, &connection(true, Protocol::Http1), true).unwrap();
     assert_eq!(exchange.header(UPGRADE), Some("websocket"));
+    assert_eq!(exchange.header(CONNECTION), Some("upgrade"));
+}
+
+#[test]
+fn a_client_that_takes_trailers_still_says_so() {
+    let request = Request::get("/")
+        .header(HOST, "a")
+        .header(CONNECTION, "te")
+        .header(TE, "gzip, Trailers");
+    assert_eq!(convert(request).unwrap().header(TE), Some("trailers"));
 }
 
 #[test]

@@ -10,11 +10,14 @@ use std::time::Duration;
 use base::Duplex;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
 
 use crate::context::ConnectionContext;
 use crate::ending::Ending;
+
+/// How long the last bytes of a connection that we end may take to leave.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Carries bytes between client and origin until either closes, both are silent for too long, or
 /// the server shuts down: nobody knows how long such a connection would go on, so it is not
@@ -42,6 +45,10 @@ pub async fn run(
         () = activity.silent_for(context.settings.timeouts.upgrade_idle) => None,
         () = context.shutdown.cancelled() => None,
     };
+    if copied.is_none() {
+        // A client that takes nothing shall not hold this up.
+        let _ = tokio::time::timeout(FAREWELL, client.shutdown()).await;
+    }
     if let Some(ending) = &mut ending {
         ending.add_bytes(activity.sent.load(Ordering::Relaxed));
         if let Some(Ok(_)) = copied {

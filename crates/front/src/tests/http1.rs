@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::harness::{Server, read_to_end, read_until, settings};
 
@@ -312,4 +312,34 @@ async fn large_heads_are_refused() {
         assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
     }
     assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn targets_that_are_no_address_are_refused() {
+    let server = Server::start();
+    for target in ["/<a>", "http://", "a/b", "http://a b/"] {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        let answer = server.talk(request).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{target}: {answer}");
+    }
+    assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn http2_with_prior_knowledge_is_recognised_however_it_arrives() {
+    let server = Server::start();
+    let mut stream = server.connect(false).await;
+    stream.set_nodelay(true).unwrap();
+    let empty_settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    for byte in b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+        .iter()
+        .chain(&empty_settings)
+    {
+        stream.write_all(&[*byte]).await.unwrap();
+    }
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!((head[3], head[4]), (4, 0), "no SETTINGS frame: {head:?}");
+    let answer = server.talk("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 505 "), "{answer}");
 }

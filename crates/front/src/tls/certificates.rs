@@ -70,7 +70,13 @@ impl Choice {
     fn load(settings: &FrontSettings) -> Result<Self, FrontError> {
         let mut by_host = HashMap::new();
         let mut default = None;
-        for files in &settings.certificate {
+        for (place, files) in settings.certificate.iter().enumerate() {
+            for (setting, path) in [("certificate", &files.certificate), ("key", &files.key)] {
+                if path.as_os_str().is_empty() {
+                    let entry = place + 1;
+                    return Err(FrontError::MissingFile { entry, setting });
+                }
+            }
             let pair = Arc::new(read_pair(files)?);
             for host in hosts_of(&pair, &files.certificate)? {
                 by_host.entry(host).or_insert_with(|| Arc::clone(&pair));

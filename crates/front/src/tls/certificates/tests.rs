@@ -111,3 +111,19 @@ fn a_missing_file_is_named() {
         "{text}"
     );
 }
+
+#[test]
+fn a_certificate_without_a_key_is_counted() {
+    let settings = FrontSettings {
+        certificate: vec![CertificateSettings {
+            certificate: "/nowhere/site.pem".into(),
+            ..CertificateSettings::default()
+        }],
+        ..FrontSettings::default()
+    };
+    let text = Certificates::load(&settings).unwrap_err().to_string();
+    assert!(
+        text.starts_with("certificate 1 has no `key`\nhint: "),
+        "{text}"
+    );
+}
