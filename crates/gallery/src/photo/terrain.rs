@@ -18,6 +18,8 @@ pub struct View {
     pub reach: (f32, f32),
     /// Steps from first to last; each is longer by the same factor.
     pub steps: usize,
+    /// Whether height zero is the level of water, under which nothing is painted.
+    pub water: bool,
 }
 
 impl View {
@@ -70,6 +72,7 @@ pub struct Relief {
     pixel: f32,
     near: f32,
     stride: f32,
+    step_log: f32,
 }
 
 impl Relief {
@@ -93,6 +96,7 @@ impl Relief {
             pixel,
             near: view.reach.0,
             stride,
+            step_log: 1.0 / stride.ln(),
         }
     }
 
@@ -103,7 +107,7 @@ impl Relief {
     /// The height at a place; beyond the survey, that of its nearest edge.
     pub fn at(&self, x: f32, z: f32) -> f32 {
         let column = x / (z * self.pixel) + self.columns as f32 / 2.0 - 0.5;
-        let step = ((z / self.near).max(1e-6).ln() / self.stride.ln()).max(0.0);
+        let step = ((z / self.near).max(1e-6).ln() * self.step_log).max(0.0);
         let (column, step_floor) = (column.max(0.0) as usize, step as usize);
         let share = step - step_floor as f32;
         let (here, next) = (

@@ -135,3 +135,35 @@ async fn a_browser_in_a_link_sees_the_server_through_it() {
     };
     tokio::task::spawn_blocking(work).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sample_site_opens_without_a_complaint() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let site = Arc::new(gallery::Site::new(120, 80, 1));
+    tokio::spawn(gallery::serve(listener, site));
+    let work = move || {
+        let Some(browser) = browser() else { return };
+        let mut page = browser.open(1280, 800).unwrap();
+        page.navigate(&url).unwrap();
+        page.wait_for_load(LIMIT).unwrap();
+        let font = "document.fonts.ready.then(() => [...document.fonts].map(font => font.status))";
+        assert_eq!(page.evaluate(font).unwrap(), json!(["loaded"]));
+        let shown = "[...document.images].filter(image => image.loading != 'lazy')
+            .every(image => image.complete && image.naturalWidth > 0)";
+        assert_eq!(page.evaluate(shown).unwrap(), json!(true));
+        let measured = page
+            .evaluate("document.getElementById('measured').textContent")
+            .unwrap();
+        assert!(
+            measured.as_str().unwrap().contains("PHOTOGRAPHS"),
+            "{measured}"
+        );
+        let about = page
+            .evaluate("fetch('/about.html').then(answer => answer.status)")
+            .unwrap();
+        assert_eq!(about, json!(200));
+        assert_eq!(page.problems(), []);
+    };
+    tokio::task::spawn_blocking(work).await.unwrap();
+}

@@ -16,7 +16,7 @@ pub fn leaves(frame: &Frame) -> (Canvas, Camera) {
         Tone(0.035, 0.026, 0.018) * (1.0 + crumb)
     });
     let mut stamps = Vec::new();
-    for leaf in scatter(frame, 1500, (0.11, 0.27), 1.5) {
+    for leaf in scatter(frame, 1000, (0.12, 0.28), 1.5) {
         stamps.push(leaf);
         stamps.push(Stamp {
             place: (leaf.place.0 + 0.016, leaf.place.1 - 0.022),
@@ -110,7 +110,7 @@ fn maple(u: f32, v: f32) -> f32 {
     let angle = v.atan2(u);
     let lobe = (2.5 * angle).cos().abs();
     let teeth = 0.05 * ((angle * 9.0).sin() * 1.7).sin();
-    let size = 0.36 + 0.50 * lobe.powf(0.9) * (1.0 - 0.10 * angle.abs()) + teeth;
+    let size = 0.36 + 0.50 * lobe * (1.0 - 0.10 * angle.abs()) + teeth;
     let blade = if angle.abs() > 2.75 { 0.2 } else { size } - radius;
     let stalk = if u < 0.0 { 0.016 - v.abs() } else { -1.0 };
     (blade * 0.6).max(stalk)

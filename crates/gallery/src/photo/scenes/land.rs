@@ -59,6 +59,8 @@ pub fn landscape(
         let (mut lit, mut lit_at, mut age) = (1.0, 0.0_f32, 0);
         for (y, place) in column.iter_mut().enumerate() {
             match seen.hits[y] {
+                // Deeper than the shore blends into water.
+                Some(hit) if view.water && hit.y < -0.004 => {}
                 Some(hit) => {
                     age += 1;
                     // Shadows are soft: one look serves two rows of the same slope.
@@ -106,6 +108,7 @@ pub fn lake(frame: &Frame) -> (Canvas, Camera) {
         horizon: 0.585,
         reach: (0.25, 16.0),
         steps: 900,
+        water: true,
     };
     let land = |x: f32, z: f32, footprint: f32| {
         let rise = smooth(2.3, 7.5, z + x.abs() * 0.35);
@@ -226,6 +229,7 @@ pub fn dunes(frame: &Frame) -> (Canvas, Camera) {
         horizon: 0.30,
         reach: (0.35, 40.0),
         steps: 460,
+        water: false,
     };
     let land = |x: f32, z: f32, footprint: f32| {
         let bend = 0.55 * noise.other(1).at(x * 0.23, z * 0.23);
@@ -287,6 +291,7 @@ pub fn mist(frame: &Frame) -> (Canvas, Camera) {
         horizon: 0.33,
         reach: (0.9, 30.0),
         steps: 520,
+        water: false,
     };
     let land = |x: f32, z: f32, footprint: f32| {
         let base = noise.ridged(x * 0.20 + 0.7, z * 0.24, octaves(3.0, footprint, 7));
@@ -358,6 +363,7 @@ pub fn hills(frame: &Frame) -> (Canvas, Camera) {
         horizon: 0.27,
         reach: (0.9, 45.0),
         steps: 560,
+        water: false,
     };
     let roll = |x: f32, z: f32| {
         0.62 * noise.at(x * 0.21 + 5.0, z * 0.26)
@@ -450,6 +456,7 @@ pub fn clouds(frame: &Frame) -> (Canvas, Camera) {
         horizon: 0.37,
         reach: (0.6, 45.0),
         steps: 460,
+        water: false,
     };
     let cloud = |x: f32, z: f32, footprint: f32| {
         let swell = 0.30 * noise.at(x * 0.35, z * 0.25);

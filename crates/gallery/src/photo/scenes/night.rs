@@ -18,6 +18,7 @@ pub fn aurora(frame: &Frame) -> (Canvas, Camera) {
         horizon: 0.80,
         reach: (0.30, 22.0),
         steps: 560,
+        water: false,
     };
     let floor = |x: f32, z: f32| {
         let hills = noise.ridged(x * 0.20 + 2.0, z * 0.20, 6);
