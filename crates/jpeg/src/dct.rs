@@ -39,7 +39,12 @@ impl Quantiser {
     /// Transforms and quantises 8 × 8 samples into `block`, which must be all zero.
     #[inline(always)]
     pub(crate) fn block(&self, samples: &[[u8; 8]; 8], block: &mut Block) {
-        let mut rows: [Lanes; 8] = samples.map(|row| row.map(|sample| f32::from(sample) - 128.0));
+        let mut rows = [[0.0; 8]; 8];
+        for (row, samples) in rows.iter_mut().zip(samples) {
+            for (value, sample) in row.iter_mut().zip(samples) {
+                *value = f32::from(*sample) - 128.0;
+            }
+        }
         transform(&mut rows);
         let mut columns = transposed(&rows);
         transform(&mut columns);
@@ -77,7 +82,7 @@ fn subtract(a: Lanes, b: Lanes) -> Lanes {
 
 #[inline(always)]
 fn times(a: Lanes, factor: f32) -> Lanes {
-    a.map(|value| value * factor)
+    std::array::from_fn(|lane| a[lane] * factor)
 }
 
 #[inline(always)]

@@ -70,11 +70,16 @@ pub(crate) fn transform_row(plane: &Plane, y: usize, quantiser: &Quantiser, out:
         std::array::from_fn(|line| plane.row((8 * y + line).min(plane.height - 1)));
     let whole = plane.width / 8;
     for (x, block) in out.iter_mut().enumerate() {
-        let samples: [[u8; 8]; 8] = if x < whole {
-            rows.map(|row| row[8 * x..].first_chunk().copied().unwrap_or_default())
-        } else {
-            rows.map(|row| std::array::from_fn(|i| row[(8 * x + i).min(plane.width - 1)]))
-        };
+        let mut samples = [[0; 8]; 8];
+        for (line, row) in samples.iter_mut().zip(rows) {
+            if x < whole {
+                line.copy_from_slice(&row[8 * x..8 * x + 8]);
+            } else {
+                for (i, sample) in line.iter_mut().enumerate() {
+                    *sample = row[(8 * x + i).min(plane.width - 1)];
+                }
+            }
+        }
         quantiser.block(&samples, block);
     }
 }

@@ -216,7 +216,11 @@ pub(crate) fn convert_row(rgb: &[u8], y: &mut [u8], cb: &mut [u8], cr: &mut [u8]
     const CENTRE: i32 = (128 << 16) + HALF - 1;
     let outputs = y.iter_mut().zip(cb).zip(cr);
     for (pixel, ((y, cb), cr)) in rgb.chunks_exact(3).zip(outputs) {
-        let [r, g, b] = [pixel[0], pixel[1], pixel[2]].map(i32::from);
+        let (r, g, b) = (
+            i32::from(pixel[0]),
+            i32::from(pixel[1]),
+            i32::from(pixel[2]),
+        );
         *y = ((19_595 * r + 38_470 * g + 7_471 * b + HALF) >> 16) as u8;
         *cb = ((-11_059 * r - 21_709 * g + 32_768 * b + CENTRE) >> 16) as u8;
         *cr = ((32_768 * r - 27_439 * g - 5_329 * b + CENTRE) >> 16) as u8;

@@ -7,7 +7,7 @@
 
 use crate::coefficients::Block;
 use crate::dct::Quantiser;
-use crate::decoder::{self, Bad, Carried, Dequantiser, Part, Reader, Run};
+use crate::decoder::{self, Bad, Carried, Part, Reader, Run};
 use crate::{Plane, bits, forward, planes, tokens};
 
 /// Declares a function that runs another one in its AVX2 form where the processor allows it.
@@ -72,7 +72,7 @@ dispatched!(
 dispatched!(
     /// See [`decoder::render_row`].
     render_row => decoder::render_row,
-    (part: &mut Part, dequantiser: &Dequantiser, kept: usize, row: usize)
+    (part: &mut Part, kept: usize, row: usize)
 );
 dispatched!(
     /// See [`decoder::halves_row`].

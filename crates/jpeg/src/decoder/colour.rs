@@ -49,32 +49,32 @@ pub(super) fn pixels(
 ) -> Result<Pixels, JpegError> {
     let (width, depth) = (planes.width, planes.components.len());
     let mut out = vec![0; width * planes.height * depth];
-    let largest = planes.factors();
-    let mut rows = vec![vec![0; width + 2]; depth];
-    let mut between = vec![0u16; width + 2];
-    for (y, line) in out.chunks_exact_mut(width * depth).enumerate() {
+    let mut lines = Lines::new(planes);
+    for (y, out) in out.chunks_exact_mut(width * depth).enumerate() {
         if y % 16 == 0 && cancel() {
             return Err(JpegError::Cancelled);
         }
-        for (plane, row) in planes.components.iter().zip(&mut rows) {
-            full_row(plane, largest, y, &mut between, row);
-        }
-        match (&rows[..], space) {
-            ([gray], _) => line.copy_from_slice(&gray[..width]),
-            ([a, b, c], Space::Rgb) => interleave([a, b, c], line),
-            ([a, b, c], _) => vectors::rgb_row([a, b, c], line),
-            ([a, b, c, d], Space::Ycck { inverted }) => {
+        lines.prepare(y);
+        let row = |index| lines.row(index, y);
+        match (depth, space) {
+            (1, _) => out.copy_from_slice(row(0)),
+            (3, Space::Rgb) => interleave([row(0), row(1), row(2)], out),
+            (3, _) => vectors::rgb_row([row(0), row(1), row(2)], out),
+            (_, Space::Ycck { inverted }) => {
                 let mut colour = vec![0; width * 3];
-                vectors::rgb_row([a, b, c], &mut colour);
-                ink(colour.chunks_exact(3).zip(d), inverted, line);
+                vectors::rgb_row([row(0), row(1), row(2)], &mut colour);
+                ink(&colour, row(3), inverted, out);
             }
-            ([a, b, c, d], _) => {
+            _ => {
                 let mut colour = vec![0; width * 3];
-                interleave([a, b, c], &mut colour);
-                let inverted = matches!(space, Space::Cmyk { inverted: true });
-                ink(colour.chunks_exact(3).zip(d), inverted, line);
+                interleave([row(0), row(1), row(2)], &mut colour);
+                ink(
+                    &colour,
+                    row(3),
+                    matches!(space, Space::Cmyk { inverted: true }),
+                    out,
+                );
             }
-            _ => {}
         }
     }
     Ok(match depth {
@@ -84,9 +84,56 @@ pub(super) fn pixels(
     })
 }
 
-fn ink<'a>(pixels: impl Iterator<Item = (&'a [u8], &'a u8)>, inverted: bool, line: &mut [u8]) {
+/// The rows of planes at full width.
+struct Lines<'a> {
+    planes: &'a Planes,
+    largest: (usize, usize),
+    /// The row at hand of each plane that is subsampled.
+    doubled: Vec<Vec<u8>>,
+    between: Vec<u16>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(planes: &'a Planes) -> Self {
+        // One sample more than the width: rows are doubled in pairs.
+        let length = planes.width + 1;
+        Self {
+            planes,
+            largest: planes.factors(),
+            doubled: vec![vec![0; length]; planes.components.len()],
+            between: vec![0; length],
+        }
+    }
+
+    fn full(&self, plane: &Plane) -> bool {
+        (plane.horizontal.into(), plane.vertical.into()) == self.largest
+    }
+
+    /// Brings row `y` of the subsampled planes to full width.
+    fn prepare(&mut self, y: usize) {
+        for (index, plane) in self.planes.components.iter().enumerate() {
+            if !self.full(plane) {
+                let (between, out) = (&mut self.between, &mut self.doubled[index]);
+                full_row(plane, self.largest, y, between, out);
+            }
+        }
+    }
+
+    /// The prepared row of a plane.
+    fn row(&self, index: usize, y: usize) -> &[u8] {
+        let plane = &self.planes.components[index];
+        if self.full(plane) {
+            plane.row(y)
+        } else {
+            &self.doubled[index][..self.planes.width]
+        }
+    }
+}
+
+fn ink(colour: &[u8], black: &[u8], inverted: bool, out: &mut [u8]) {
     let flip = if inverted { 255 } else { 0 };
-    for (out, (colour, black)) in line.chunks_exact_mut(4).zip(pixels) {
+    let pixels = colour.chunks_exact(3).zip(black);
+    for (out, (colour, black)) in out.chunks_exact_mut(4).zip(pixels) {
         for (out, value) in out.iter_mut().zip(colour.iter().chain([black])) {
             *out = value ^ flip;
         }
@@ -100,28 +147,22 @@ fn interleave(rows: [&[u8]; 3], line: &mut [u8]) {
     }
 }
 
-/// One row of a plane at full width, for the picture's row `y`.
+/// One row of a subsampled plane at full width, for the picture's row `y`.
 fn full_row(plane: &Plane, largest: (usize, usize), y: usize, between: &mut [u16], out: &mut [u8]) {
     let (h, v) = (usize::from(plane.horizontal), usize::from(plane.vertical));
     let row = |y: usize| plane.row(y.min(plane.height - 1));
-    match (largest.0, largest.1) == (h, v) {
-        true => out[..plane.width].copy_from_slice(row(y)),
-        false if largest.0 == 2 * h && (largest.1 == v || largest.1 == 2 * v) => {
-            let (near, far) = if largest.1 == v {
-                (y, y)
-            } else if y % 2 == 0 {
-                (y / 2, (y / 2).saturating_sub(1))
-            } else {
-                (y / 2, y / 2 + 1)
-            };
-            vectors::halves_row(row(near), row(far), between, out);
-        }
-        false => {
-            // Rare factors: the nearest sample.
-            let source = row(y * v / largest.1);
-            for (x, out) in out.iter_mut().enumerate() {
-                *out = source[(x * h / largest.0).min(plane.width - 1)];
-            }
+    if largest.0 == 2 * h && (largest.1 == v || largest.1 == 2 * v) {
+        let (near, far) = match (largest.1 == v, y % 2) {
+            (true, _) => (y, y),
+            (false, 0) => (y / 2, (y / 2).saturating_sub(1)),
+            (false, _) => (y / 2, y / 2 + 1),
+        };
+        vectors::halves_row(row(near), row(far), between, out);
+    } else {
+        // Rare factors: the nearest sample.
+        let source = row(y * v / largest.1);
+        for (x, out) in out.iter_mut().enumerate() {
+            *out = source[(x * h / largest.0).min(plane.width - 1)];
         }
     }
 }
@@ -166,16 +207,22 @@ pub(crate) fn rgb_row(rows: [&[u8]; 3], out: &mut [u8]) {
             part
         };
         let (y, cb, cr) = (part(luma), part(blue), part(red));
-        let mut rgb = [[0u8; STEP]; 3];
+        let mut pixel = [0u32; STEP];
         for i in 0..STEP {
             let y = (i32::from(y[i]) << 16) + HALF;
             let (cb, cr) = (i32::from(cb[i]) - 128, i32::from(cr[i]) - 128);
-            rgb[0][i] = ((y + 91_881 * cr) >> 16).clamp(0, 255) as u8;
-            rgb[1][i] = ((y - 22_554 * cb - 46_802 * cr) >> 16).clamp(0, 255) as u8;
-            rgb[2][i] = ((y + 116_130 * cb) >> 16).clamp(0, 255) as u8;
+            let red = ((y + 91_881 * cr) >> 16).clamp(0, 255);
+            let green = ((y - 22_554 * cb - 46_802 * cr) >> 16).clamp(0, 255);
+            let blue = ((y + 116_130 * cb) >> 16).clamp(0, 255);
+            pixel[i] = (red | green << 8 | blue << 16) as u32;
         }
-        for (i, pixel) in pixels.chunks_exact_mut(3).enumerate() {
-            pixel.copy_from_slice(&[rgb[0][i], rgb[1][i], rgb[2][i]]);
+        // Four bytes at a time, of which the next pixel overwrites the last.
+        for (i, pixel) in pixel[..count].iter().enumerate() {
+            if let Some(four) = pixels[3 * i..].first_chunk_mut::<4>() {
+                *four = pixel.to_le_bytes();
+            } else {
+                pixels[3 * i..].copy_from_slice(&pixel.to_le_bytes()[..3]);
+            }
         }
         at += STEP;
     }

@@ -1,10 +1,10 @@
-//! A picture under way: its components, and the loop over scans, restarts and rows of blocks.
+//! A picture under way: its components, and which of its scans are decoded.
 
 use super::Source;
 use super::codes::SKIP;
-use super::inverse::Dequantiser;
-use super::reader::{Bad, Reader, unstuffed};
-use super::scans::{Band, Carried, Chosen, Coding};
+use super::inverse::{Dequantiser, places};
+use super::run::{Run, Stop};
+use super::scans::{Band, Chosen, Coding};
 use super::tables::Tables;
 use crate::coefficients::Grid;
 use crate::quantisation::QuantisationTable;
@@ -18,26 +18,31 @@ const WORTH_SKIPPING: usize = 4096;
 
 /// A component under way.
 pub(crate) struct Part {
-    horizontal: usize,
-    vertical: usize,
-    grid: Grid,
-    /// Which quantisation table, and its steps once the component's first scan has begun.
+    pub(super) horizontal: usize,
+    pub(super) vertical: usize,
+    pub(super) grid: Grid,
+    /// Which quantisation table.
     table: usize,
-    steps: Option<QuantisationTable>,
+    /// Its steps, once the component's first scan has begun.
+    pub(super) steps: Option<QuantisationTable>,
+    pub(super) dequantiser: Option<Dequantiser>,
     /// Samples across and down a block of the output.
-    size: usize,
-    /// Coefficients kept of each block.
-    span: usize,
+    pub(super) size: usize,
+    /// Coefficients kept of each block, and the place of each by zigzag.
+    pub(super) span: usize,
+    pub(super) places: [u8; 64],
     /// Coefficients that have to be decoded to know those that the output needs.
-    reach: usize,
+    pub(super) reach: usize,
     /// Coefficients, `span` to a block: of the whole picture, or of the MCU row at hand.
-    blocks: Vec<i16>,
+    pub(super) blocks: Vec<i16>,
+    /// Which AC coefficients are not zero, in progressive files: a word to a block.
+    pub(super) present: Vec<u64>,
     /// Samples, `grid.stride × size` to a row; grey until they are known.
-    samples: Vec<u8>,
+    pub(super) samples: Vec<u8>,
 }
 
 impl Part {
-    fn stride(&self) -> usize {
+    pub(super) fn stride(&self) -> usize {
         self.grid.stride * self.size
     }
 }
@@ -58,12 +63,13 @@ pub(super) struct Frame {
 
 impl Frame {
     /// A picture to be given as samples.
-    pub(super) fn new(map: &ScanMap, eighths: usize) -> Self {
+    pub(super) fn new(map: &ScanMap, eighths: usize, strict: bool) -> Self {
         // Coefficients grow better scan by scan in progressive files.
         let mut frame = Self::empty(map, eighths, map.progressive());
         for part in &mut frame.parts {
             let samples = part.stride() * part.grid.stored_rows * part.size;
-            part.samples = vec![128; samples];
+            // Strict decoding gives either every sample or none: zeros come without work.
+            part.samples = vec![if strict { 0 } else { 128 }; samples];
         }
         frame.find_reach(map);
         frame
@@ -80,6 +86,7 @@ impl Frame {
     /// without knowing all of its band, so that the bits of few coefficients may need many.
     fn find_reach(&mut self, map: &ScanMap) {
         for (index, part) in self.parts.iter_mut().enumerate() {
+            // The 2 × 2 and 4 × 4 lowest frequencies end there in zigzag order.
             let needed = match part.size {
                 1 => 1,
                 2 => 5,
@@ -124,12 +131,7 @@ impl Frame {
             } else {
                 eighths
             };
-            let span = match (size, map.progressive()) {
-                (1, _) => 1,
-                (2, false) => 5,
-                (4, false) => 25,
-                _ => 64,
-            };
+            let (span, places) = places(size);
             let rows = if whole { grid.stored_rows } else { factors.1 };
             Part {
                 reach: 64,
@@ -138,9 +140,19 @@ impl Frame {
                 grid,
                 table: component.table.into(),
                 steps: None,
+                dequantiser: None,
                 size,
                 span,
+                places,
                 blocks: vec![0; grid.stride * rows * span],
+                present: vec![
+                    0;
+                    if map.progressive() {
+                        grid.stride * rows
+                    } else {
+                        1
+                    }
+                ],
                 samples: Vec::new(),
             }
         });
@@ -183,6 +195,9 @@ impl Frame {
                 other => other?,
             }
         }
+        if source.strict && self.parts.iter().any(|part| part.steps.is_none()) {
+            return Err(JpegError::Corrupt("a component that no scan holds".into()));
+        }
         if self.whole && self.rendered {
             self.render_all(source.cancel)?;
         }
@@ -194,7 +209,10 @@ impl Frame {
     fn latch(&mut self, scan: &Scan, tables: &Tables) {
         for index in &scan.components {
             let part = &mut self.parts[*index];
-            part.steps = part.steps.or(tables.quantisation[part.table]);
+            if part.steps.is_none() {
+                part.steps = tables.quantisation[part.table];
+                part.dequantiser = part.steps.map(|steps| Dequantiser::new(&steps, part.size));
+            }
         }
     }
 
@@ -264,7 +282,7 @@ impl Frame {
             band,
             chosen,
             across: 0,
-            window: if self.whole { None } else { Some(0) },
+            window: !self.whole,
         };
         let down = run.measure(self.width, self.height, self.largest);
         let result = run.rows(data, down, tables.restart_interval, self.rendered, source);
@@ -302,13 +320,11 @@ impl Frame {
     /// Turns the whole picture's coefficients into samples.
     fn render_all(&mut self, cancel: &dyn Fn() -> bool) -> Result<(), JpegError> {
         for part in &mut self.parts {
-            let Some(steps) = part.steps else { continue };
-            let dequantiser = Dequantiser::new(&steps, part.size);
             for y in 0..part.grid.rows {
                 if cancel() {
                     return Err(JpegError::Cancelled);
                 }
-                vectors::render_row(part, &dequantiser, y, y);
+                vectors::render_row(part, y, y);
             }
         }
         Ok(())
@@ -361,165 +377,17 @@ impl Frame {
             columns: part.grid.columns,
             rows: part.grid.rows,
             stride: part.grid.stride,
-            blocks: part.blocks.as_chunks::<64>().0.to_vec(),
+            blocks: {
+                let blocks = part.blocks.as_chunks::<64>().0.iter();
+                blocks
+                    .map(|block| part.places.map(|place| block[usize::from(place)]))
+                    .collect()
+            },
         });
         Coefficients {
             width: self.width,
             height: self.height,
             components: components.collect(),
         }
-    }
-}
-
-/// Why a scan stops before its end.
-enum Stop {
-    Bad,
-    Ended,
-    Cancelled,
-}
-
-/// One scan under way.
-pub(crate) struct Run<'a> {
-    parts: &'a mut [Part],
-    members: &'a [usize],
-    band: Band,
-    chosen: [Chosen<'a>; 4],
-    /// MCUs in a row.
-    across: usize,
-    /// Where only one MCU row is kept at a time: how many rows of blocks lie before it.
-    window: Option<usize>,
-}
-
-impl Run<'_> {
-    /// Finds how many MCUs there are across, and gives how many down. A scan of one component
-    /// has an MCU for each of its blocks that carries samples (T.81 §A.2.2).
-    fn measure(&mut self, width: usize, height: usize, largest: (usize, usize)) -> usize {
-        if let [index] = *self.members {
-            let grid = self.parts[index].grid;
-            self.across = grid.columns;
-            return grid.rows;
-        }
-        self.across = width.div_ceil(8 * largest.0);
-        height.div_ceil(8 * largest.1)
-    }
-
-    /// Decodes the scan row by row, restart by restart.
-    fn rows(
-        &mut self,
-        mut data: &[u8],
-        down: usize,
-        interval: usize,
-        rendered: bool,
-        source: Source<'_>,
-    ) -> Result<(), Stop> {
-        let mut plain = Vec::new();
-        let total = self.across * down;
-        let interval = if interval == 0 { total } else { interval };
-        let mut mcu = 0;
-        let mut row = 0;
-        let mut failed = None;
-        while mcu < total {
-            data = unstuffed(data, &mut plain);
-            let mut reader = Reader::new(&plain);
-            let mut carried = Carried::default();
-            let end = total.min(mcu + interval);
-            let mut sound = true;
-            while mcu < end {
-                let x = mcu % self.across;
-                let count = (self.across - x).min(end - mcu);
-                if sound {
-                    let decoded =
-                        vectors::decode_row(self, &mut reader, &mut carried, (x, row, count));
-                    let stop = match decoded {
-                        Err(Bad) => Some(Stop::Bad),
-                        Ok(()) => reader.overrun().then_some(Stop::Ended),
-                    };
-                    if let Some(stop) = stop {
-                        if source.strict {
-                            return Err(stop);
-                        }
-                        // The rest of this interval is lost; another may follow.
-                        sound = false;
-                        failed = Some(stop);
-                    }
-                }
-                mcu += count;
-                if mcu % self.across == 0 {
-                    if (source.cancel)() {
-                        return Err(Stop::Cancelled);
-                    }
-                    if rendered && self.window.is_some() {
-                        self.render(row);
-                    }
-                    row += 1;
-                }
-            }
-        }
-        failed.map_or(Ok(()), Err)
-    }
-
-    /// Turns the MCU row at hand into samples and makes room for the next.
-    fn render(&mut self, row: usize) {
-        let alone = self.members.len() == 1;
-        for index in self.members {
-            let part = &mut self.parts[*index];
-            let Some(steps) = part.steps else { continue };
-            let dequantiser = Dequantiser::new(&steps, part.size);
-            let rows = if alone { 1 } else { part.vertical };
-            for line in 0..rows {
-                vectors::render_row(part, &dequantiser, line, row * rows + line);
-            }
-            part.blocks.fill(0);
-        }
-    }
-}
-
-/// Decodes `count` MCUs of a row from the `x`-th on.
-#[inline(always)]
-pub(crate) fn decode_row(
-    run: &mut Run<'_>,
-    reader: &mut Reader<'_>,
-    carried: &mut Carried,
-    (x, row, count): (usize, usize, usize),
-) -> Result<(), Bad> {
-    let alone = run.members.len() == 1;
-    let kept_row = if run.window.is_some() { 0 } else { row };
-    for mcu in x..x + count {
-        for &index in run.members {
-            let part = &mut run.parts[index];
-            let (h, v) = if alone {
-                (1, 1)
-            } else {
-                (part.horizontal, part.vertical)
-            };
-            for line in 0..v {
-                let first = (kept_row * v + line) * part.grid.stride + mcu * h;
-                for at in first..first + h {
-                    let block = part.blocks.get_mut(at * part.span..(at + 1) * part.span);
-                    let codes = run.chosen[index];
-                    run.band
-                        .block(reader, codes, (carried, index), block.ok_or(Bad)?)?;
-                }
-            }
-        }
-        // Behind the end there are zeros, which may look like a picture for ever.
-        if reader.overrun() {
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
-/// Turns one row of blocks into samples: the `kept`-th of those that are kept, the `row`-th of
-/// the picture.
-#[inline(always)]
-pub(crate) fn render_row(part: &mut Part, dequantiser: &Dequantiser, kept: usize, row: usize) {
-    let (span, stride) = (part.span, part.stride());
-    let blocks = part.grid.stride * span;
-    let lines = stride * part.size;
-    let from = part.blocks.get(kept * blocks..(kept + 1) * blocks);
-    let to = part.samples.get_mut(row * lines..(row + 1) * lines);
-    if let (Some(from), Some(to)) = (from, to) {
-        dequantiser.row(from, span, to, stride);
     }
 }

@@ -12,9 +12,27 @@ const ROUNDER: f32 = 12_582_912.0;
 /// Samples come out eight times too large, so that halves are rounded up exactly.
 const SCALE: f32 = 8.0;
 
+/// Where coefficients that are not kept go.
+pub(super) const NOWHERE: u8 = 255;
+
+/// How many coefficients of a block are kept for blocks of `size` samples a side, and where in it
+/// each lies by its place in zigzag order: by horizontal frequency and then vertical, so that one
+/// transposition is saved.
+pub(super) fn places(size: usize) -> (usize, [u8; 64]) {
+    let places = NATURAL.map(|natural| {
+        let (v, u) = (usize::from(natural) / 8, usize::from(natural) % 8);
+        if u < size && v < size {
+            (u * size + v) as u8
+        } else {
+            NOWHERE
+        }
+    });
+    (size * size, places)
+}
+
 /// Turns coefficients into samples, for one table and one size of block.
-pub(crate) struct Dequantiser {
-    /// Steps times the transform's own scale, zigzag order.
+pub(super) struct Dequantiser {
+    /// Steps times the transform's own scale, placed as the coefficients are.
     factors: [f32; 64],
     /// Samples across and down a block: 1, 2, 4 or 8.
     size: usize,
@@ -33,19 +51,21 @@ impl Dequantiser {
                 _ => std::f64::consts::SQRT_2,
             }
         };
-        let factors = NATURAL.map(|natural| {
-            let (v, u) = (usize::from(natural) / 8, usize::from(natural) % 8);
-            // Of the eight that the scale of the samples gives, the transform takes them all.
-            (f64::from(table[usize::from(natural)]) * scale(u) * scale(v)) as f32
-        });
+        let mut factors = [0.0; 64];
+        for u in 0..size {
+            for v in 0..size {
+                let step = f64::from(table[v * 8 + u]);
+                factors[u * size + v] = (step * scale(u) * scale(v)) as f32;
+            }
+        }
         Self { factors, size }
     }
 
-    /// Transforms a row of blocks of `span` coefficients each into rows of samples, `stride`
+    /// Transforms a row of blocks of `size`² coefficients each into rows of samples, `stride`
     /// apart.
     #[inline(always)]
-    pub(super) fn row(&self, blocks: &[i16], span: usize, out: &mut [u8], stride: usize) {
-        for (x, block) in blocks.chunks_exact(span).enumerate() {
+    pub(super) fn row(&self, blocks: &[i16], out: &mut [u8], stride: usize) {
+        for (x, block) in blocks.chunks_exact(self.size * self.size).enumerate() {
             let out = &mut out[x * self.size..];
             if block[1..].iter().fold(0, |any, value| any | value) == 0 {
                 let flat = sample(f32::from(block[0]) * self.factors[0]);
@@ -63,26 +83,24 @@ impl Dequantiser {
     }
 
     #[inline(always)]
-    fn coefficient(&self, block: &[i16], k: usize) -> f32 {
-        f32::from(block[k]) * self.factors[k]
-    }
-
-    #[inline(always)]
     fn eight(&self, block: &[i16], out: &mut [u8], stride: usize) {
         let Some(block) = block.first_chunk::<64>() else {
             return;
         };
-        let scaled: [f32; 64] = std::array::from_fn(|k| f32::from(block[k]) * self.factors[k]);
-        let mut rows = [[0.0; 8]; 8];
-        for (value, natural) in scaled.iter().zip(NATURAL) {
-            rows[usize::from(natural >> 3)][usize::from(natural & 7)] = *value;
+        let mut columns = [[0.0; 8]; 8];
+        for u in 0..8 {
+            for v in 0..8 {
+                columns[u][v] = f32::from(block[u * 8 + v]) * self.factors[u * 8 + v];
+            }
         }
-        inverse(&mut rows);
-        let mut columns = transposed(&rows);
         inverse(&mut columns);
-        for (line, values) in out.chunks_mut(stride).zip(transposed(&columns)) {
+        let mut rows = transposed(&columns);
+        inverse(&mut rows);
+        for (line, values) in out.chunks_mut(stride).zip(&rows) {
             if let Some(line) = line.first_chunk_mut::<8>() {
-                *line = values.map(sample);
+                for i in 0..8 {
+                    line[i] = sample(values[i]);
+                }
             }
         }
     }
@@ -90,40 +108,60 @@ impl Dequantiser {
     /// Half size: the 4 × 4 lowest frequencies through a transform of four.
     #[inline(always)]
     fn four(&self, block: &[i16], out: &mut [u8], stride: usize) {
-        // Zigzag places of the 4 × 4 lowest frequencies, row by row.
-        const PLACES: [[usize; 4]; 4] =
-            [[0, 1, 5, 6], [2, 4, 7, 13], [3, 8, 12, 17], [9, 11, 18, 24]];
-        let mut rows = PLACES.map(|row| row.map(|k| self.coefficient(block, k)));
-        for _ in 0..2 {
-            let [a, b, c, d] = rows;
-            let lanes = |f: fn(f32, f32, f32, f32) -> f32| -> [f32; 4] {
-                std::array::from_fn(|i| f(a[i], b[i], c[i], d[i]))
-            };
-            // cos(π/8) and cos(3π/8); cos(π/4) for the middle frequency.
-            let result = [
-                lanes(|a, b, c, d| a + 0.923_879_5 * b + 0.707_106_77 * c + 0.382_683_43 * d),
-                lanes(|a, b, c, d| a + 0.382_683_43 * b - 0.707_106_77 * c - 0.923_879_5 * d),
-                lanes(|a, b, c, d| a - 0.382_683_43 * b - 0.707_106_77 * c + 0.923_879_5 * d),
-                lanes(|a, b, c, d| a - 0.923_879_5 * b + 0.707_106_77 * c - 0.382_683_43 * d),
-            ];
-            rows = std::array::from_fn(|y| std::array::from_fn(|x| result[x][y]));
+        let Some(block) = block.first_chunk::<16>() else {
+            return;
+        };
+        let mut rows = [[0.0; 4]; 4];
+        for u in 0..4 {
+            for v in 0..4 {
+                rows[u][v] = f32::from(block[u * 4 + v]) * self.factors[u * 4 + v];
+            }
         }
-        for (line, values) in out.chunks_mut(stride).zip(rows) {
-            line[..4].copy_from_slice(&values.map(sample));
+        let columns = half_inverse(&rows);
+        let rows = half_inverse(&std::array::from_fn(|v| {
+            std::array::from_fn(|x| columns[x][v])
+        }));
+        for (line, values) in out.chunks_mut(stride).zip(&rows) {
+            for i in 0..4 {
+                line[i] = sample(values[i]);
+            }
         }
     }
 
     /// Quarter size: the 2 × 2 lowest frequencies.
     #[inline(always)]
     fn two(&self, block: &[i16], out: &mut [u8], stride: usize) {
-        let [a, b, c, d] = [0, 1, 2, 4].map(|k| self.coefficient(block, k));
-        // cos(π/4) in each direction.
-        let (b, c, d) = (b * 0.707_106_77, c * 0.707_106_77, d * 0.5);
-        let above = [a + b + c + d, a - b + c - d].map(sample);
-        let below = [a + b - c - d, a - b - c + d].map(sample);
-        out[..2].copy_from_slice(&above);
-        out[stride..stride + 2].copy_from_slice(&below);
+        let value = |at: usize| f32::from(block[at]) * self.factors[at];
+        // cos(π/4) in each direction; the second in place is the lower in frequency down.
+        let (a, c, b, d) = (
+            value(0),
+            0.707_106_77 * value(1),
+            0.707_106_77 * value(2),
+            0.5 * value(3),
+        );
+        out[0] = sample(a + b + c + d);
+        out[1] = sample(a - b + c - d);
+        out[stride] = sample(a + b - c - d);
+        out[stride + 1] = sample(a - b - c + d);
     }
+}
+
+/// The inverse transform of four down each column.
+#[inline(always)]
+fn half_inverse(rows: &[[f32; 4]; 4]) -> [[f32; 4]; 4] {
+    let mut out = [[0.0; 4]; 4];
+    for i in 0..4 {
+        let (a, b, c, d) = (rows[0][i], rows[1][i], rows[2][i], rows[3][i]);
+        // cos(π/8), cos(3π/8), and cos(π/4) for the middle frequency.
+        let (outer, inner) = (a + 0.707_106_77 * c, a - 0.707_106_77 * c);
+        let steep = 0.923_879_5 * b + 0.382_683_43 * d;
+        let gentle = 0.382_683_43 * b - 0.923_879_5 * d;
+        out[0][i] = outer + steep;
+        out[1][i] = inner + gentle;
+        out[2][i] = inner - gentle;
+        out[3][i] = outer - steep;
+    }
+    out
 }
 
 /// A sample from eight times its distance to the middle.
@@ -147,7 +185,7 @@ fn subtract(a: Lanes, b: Lanes) -> Lanes {
 
 #[inline(always)]
 fn times(a: Lanes, factor: f32) -> Lanes {
-    a.map(|value| value * factor)
+    std::array::from_fn(|lane| a[lane] * factor)
 }
 
 #[inline(always)]
@@ -188,5 +226,70 @@ fn inverse(rows: &mut [Lanes; 8]) {
     for i in 0..4 {
         rows[i] = add(even[i], odd[i]);
         rows[7 - i] = subtract(even[i], odd[i]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Samples by the definition (T.81 §A.3.3), for the lowest `size`² frequencies.
+    fn by_definition(table: &QuantisationTable, zigzag: &[i16; 64], size: usize) -> Vec<f64> {
+        let mut samples = Vec::new();
+        for y in 0..size {
+            for x in 0..size {
+                let mut sum = 0.0;
+                for (value, natural) in zigzag.iter().zip(NATURAL.map(usize::from)) {
+                    let (v, u) = (natural / 8, natural % 8);
+                    if u >= size || v >= size {
+                        continue;
+                    }
+                    let wave = |frequency: usize, at: usize| {
+                        let norm = if frequency == 0 { 0.5f64.sqrt() } else { 1.0 };
+                        let turn = (2 * at + 1) as f64 * frequency as f64 / (2 * size) as f64;
+                        norm * (turn * std::f64::consts::PI).cos()
+                    };
+                    sum += f64::from(*value) * f64::from(table[natural]) * wave(u, x) * wave(v, y);
+                }
+                samples.push((sum / 4.0 + 128.0).clamp(0.0, 255.0));
+            }
+        }
+        samples
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn every_size_is_the_definition(
+            size in prop_oneof![Just(1usize), Just(2), Just(4), Just(8)],
+            table in proptest::collection::vec(1..60u16, 64),
+            dc in -60..60i16,
+            ac in proptest::collection::vec((0..64usize, -20..20i16), 0..12),
+        ) {
+            let table = QuantisationTable::try_from(table).expect("64 of them");
+            let mut zigzag = [0; 64];
+            for (k, value) in ac {
+                zigzag[k] = value;
+            }
+            zigzag[0] = dc;
+            let (span, places) = places(size);
+            let mut block = vec![0; span];
+            for (place, value) in places.iter().zip(zigzag) {
+                if *place != NOWHERE {
+                    block[usize::from(*place)] = value;
+                }
+            }
+            let mut samples = vec![0; 64];
+            Dequantiser::new(&table, size).row(&block, &mut samples, 8);
+            let expected = by_definition(&table, &zigzag, size);
+            // Half a step, and a sixteenth for the eighths that samples are rounded to first.
+            for (i, expected) in expected.iter().enumerate() {
+                let sample = f64::from(samples[i / size * 8 + i % size]);
+                prop_assert!((sample - expected).abs() < 0.57, "{i}: {sample}, not {expected}");
+            }
+        }
     }
 }

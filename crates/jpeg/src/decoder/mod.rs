@@ -10,13 +10,14 @@ mod colour;
 mod frame;
 mod inverse;
 mod reader;
+mod run;
 mod scans;
 mod tables;
 
 pub(crate) use colour::{halves_row, rgb_row};
-pub(crate) use frame::{Part, Run, decode_row, render_row};
-pub(crate) use inverse::Dequantiser;
+pub(crate) use frame::Part;
 pub(crate) use reader::{Bad, Reader};
+pub(crate) use run::{Run, decode_row, render_row};
 pub(crate) use scans::Carried;
 
 use crate::{Coefficients, JpegError, Pixels, Planes, ScanMap};
@@ -42,7 +43,7 @@ pub(crate) struct Source<'a> {
 /// [`JpegError::Cancelled`].
 pub(crate) fn planes(source: Source<'_>, eighths: usize) -> Result<Planes, JpegError> {
     check(source.map)?;
-    let mut frame = Frame::new(source.map, eighths);
+    let mut frame = Frame::new(source.map, eighths, source.strict);
     frame.decode(source)?;
     Ok(frame.into_planes())
 }

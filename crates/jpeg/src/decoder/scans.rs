@@ -11,6 +11,28 @@ pub(super) struct Chosen<'a> {
     pub skips: Option<&'a [u32; 1 << SKIP]>,
 }
 
+/// A block as it is kept.
+pub(super) struct Kept<'a> {
+    /// The coefficients, each in its place.
+    pub block: &'a mut [i16],
+    /// Which AC coefficients are not zero, by zigzag; kept up in progressive files alone.
+    pub present: &'a mut u64,
+    /// The place of each coefficient by zigzag, or beyond the block for those that are not kept.
+    pub places: &'a [u8; 64],
+    /// Behind the last coefficient that has a place, by zigzag.
+    pub wanted: usize,
+}
+
+impl Kept<'_> {
+    #[inline(always)]
+    fn set(&mut self, k: usize, value: i32) {
+        let place = self.places.get(k).copied().unwrap_or(u8::MAX);
+        if let Some(kept) = self.block.get_mut(usize::from(place)) {
+            *kept = value as i16;
+        }
+    }
+}
+
 /// What a scan carries from one block to the next; reset at each restart.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Carried {
@@ -45,36 +67,37 @@ pub(super) struct Band {
 }
 
 impl Band {
-    /// Decodes one block. `block` may be shorter than 64 coefficients in sequential and DC scans:
-    /// what does not fit is skipped.
+    /// Decodes one block.
     #[inline(always)]
     pub(super) fn block(
         self,
         reader: &mut Reader<'_>,
         codes: Chosen<'_>,
         (carried, component): (&mut Carried, usize),
-        block: &mut [i16],
+        mut kept: Kept<'_>,
     ) -> Result<(), Bad> {
         match self.coding {
             Coding::Sequential => {
                 let previous = &mut carried.dc[component];
-                sequential(reader, codes, previous, block)
+                sequential(reader, codes, previous, &mut kept)
             }
             Coding::DcFirst => {
                 reader.refill();
                 let difference = reader.difference(codes.dc.ok_or(Bad)?)?;
                 let previous = &mut carried.dc[component];
                 *previous = previous.wrapping_add(difference);
-                block[0] = (*previous << self.low) as i16;
+                kept.block[0] = (*previous << self.low) as i16;
                 Ok(())
             }
             Coding::DcRefine => {
-                block[0] |= (reader.bit() << self.low) as i16;
+                kept.block[0] |= (reader.bit() << self.low) as i16;
                 Ok(())
             }
-            Coding::AcFirst => self.first(reader, codes.ac.ok_or(Bad)?, &mut carried.ended, block),
+            Coding::AcFirst => {
+                self.first(reader, codes.ac.ok_or(Bad)?, &mut carried.ended, &mut kept)
+            }
             Coding::AcRefine => {
-                self.refine(reader, codes.ac.ok_or(Bad)?, &mut carried.ended, block)
+                self.refine(reader, codes.ac.ok_or(Bad)?, &mut carried.ended, &mut kept)
             }
         }
     }
@@ -86,13 +109,12 @@ impl Band {
         reader: &mut Reader<'_>,
         codes: &Codes,
         ended: &mut u32,
-        block: &mut [i16],
+        kept: &mut Kept<'_>,
     ) -> Result<(), Bad> {
         if *ended > 0 {
             *ended -= 1;
             return Ok(());
         }
-        let block = block.first_chunk_mut::<64>().ok_or(Bad)?;
         let mut k = self.start;
         while k <= self.end {
             reader.refill();
@@ -106,7 +128,11 @@ impl Band {
                 continue;
             }
             k += run as usize;
-            *block.get_mut(k).ok_or(Bad)? = (value << self.low) as i16;
+            if k > 63 {
+                return Err(Bad);
+            }
+            kept.set(k, value << self.low);
+            *kept.present |= 1 << k;
             k += 1;
         }
         Ok(())
@@ -119,9 +145,8 @@ impl Band {
         reader: &mut Reader<'_>,
         codes: &Codes,
         ended: &mut u32,
-        block: &mut [i16],
+        kept: &mut Kept<'_>,
     ) -> Result<(), Bad> {
-        let block = block.first_chunk_mut::<64>().ok_or(Bad)?;
         let bit = 1i16 << self.low;
         let mut k = self.start;
         if *ended == 0 {
@@ -143,43 +168,58 @@ impl Band {
                     }
                     _ => return Err(Bad),
                 };
-                k = self.correct(reader, block, k, Some(run), bit);
+                k = self.correct(reader, kept, k, run as usize, bit);
                 if newcomer != 0 {
-                    *block.get_mut(k).ok_or(Bad)? = newcomer;
+                    if k > 63 {
+                        return Err(Bad);
+                    }
+                    kept.set(k, newcomer.into());
+                    *kept.present |= 1 << k;
                 }
                 k += 1;
             }
         }
         if *ended > 0 {
-            self.correct(reader, block, k, None, bit);
+            self.correct(reader, kept, k, 64, bit);
             *ended -= 1;
         }
         Ok(())
     }
 
     /// Corrects the coefficients that are known from `k` on, over `zeros` others, and gives the
-    /// place of the next other one; without `zeros`, to the end of the band.
+    /// place of the next other one, or behind the band.
     #[inline(always)]
     fn correct(
         self,
         reader: &mut Reader<'_>,
-        block: &mut [i16; 64],
-        from: usize,
-        zeros: Option<u32>,
+        kept: &mut Kept<'_>,
+        mut k: usize,
+        mut zeros: usize,
         bit: i16,
     ) -> usize {
-        let mut left = zeros.unwrap_or(64);
-        for (k, value) in block.iter_mut().enumerate().take(self.end + 1).skip(from) {
-            if *value == 0 {
-                if left == 0 {
-                    return k;
+        let behind = self.end + 1;
+        let band = u64::MAX >> (63 - self.end);
+        let mut known = if k > 63 {
+            0
+        } else {
+            *kept.present & band & (u64::MAX << k)
+        };
+        while known != 0 {
+            let next = known.trailing_zeros() as usize;
+            if next - k > zeros {
+                return k + zeros;
+            }
+            zeros -= next - k;
+            k = next + 1;
+            known &= known - 1;
+            if reader.bit() == 1 {
+                let place = usize::from(kept.places[next]);
+                if let Some(value) = kept.block.get_mut(place).filter(|value| **value & bit == 0) {
+                    *value = value.wrapping_add(if *value > 0 { bit } else { -bit });
                 }
-                left -= 1;
-            } else if reader.bit() == 1 && *value & bit == 0 {
-                *value = value.wrapping_add(if *value > 0 { bit } else { -bit });
             }
         }
-        self.end + 1
+        (k + zeros).min(behind)
     }
 }
 
@@ -193,23 +233,22 @@ fn blocks_ended(reader: &mut Reader<'_>, size: u32) -> u32 {
     }
 }
 
-/// A block of a sequential scan (T.81 §F.2.2), as far as `block` has room.
+/// A block of a sequential scan (T.81 §F.2.2), as far as coefficients are wanted.
 #[inline(always)]
 fn sequential(
     reader: &mut Reader<'_>,
     codes: Chosen<'_>,
     previous: &mut i32,
-    block: &mut [i16],
+    kept: &mut Kept<'_>,
 ) -> Result<(), Bad> {
     let (Some(dc), Some(ac)) = (codes.dc, codes.ac) else {
         return Err(Bad);
     };
     reader.refill();
     *previous = previous.wrapping_add(reader.difference(dc)?);
-    block[0] = *previous as i16;
-    let kept = block.len();
+    kept.block[0] = *previous as i16;
     let mut k = 1;
-    while k < kept {
+    while k < kept.wanted {
         reader.refill();
         let (run, size, value) = reader.symbol(ac)?;
         if size == 0 {
@@ -220,9 +259,7 @@ fn sequential(
             continue;
         }
         k += run as usize;
-        if let Some(place) = block.get_mut(k) {
-            *place = value as i16;
-        }
+        kept.set(k, value);
         k += 1;
     }
     match codes.skips {

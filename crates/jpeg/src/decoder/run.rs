@@ -1,0 +1,169 @@
+//! One scan under way: the loop over restarts, rows and MCUs.
+
+use super::Source;
+use super::frame::Part;
+use super::reader::{Bad, Reader, unstuffed};
+use super::scans::{Band, Carried, Chosen, Kept};
+use crate::vectors;
+
+/// Why a scan stops before its end.
+pub(super) enum Stop {
+    Bad,
+    Ended,
+    Cancelled,
+}
+
+/// One scan under way.
+pub(crate) struct Run<'a> {
+    pub(super) parts: &'a mut [Part],
+    pub(super) members: &'a [usize],
+    pub(super) band: Band,
+    pub(super) chosen: [Chosen<'a>; 4],
+    /// MCUs in a row.
+    pub(super) across: usize,
+    /// Whether only the MCU row at hand is kept.
+    pub(super) window: bool,
+}
+
+impl Run<'_> {
+    /// Finds how many MCUs there are across, and gives how many down. A scan of one component
+    /// has an MCU for each of its blocks that carries samples (T.81 §A.2.2).
+    pub(super) fn measure(
+        &mut self,
+        width: usize,
+        height: usize,
+        largest: (usize, usize),
+    ) -> usize {
+        if let [index] = *self.members {
+            let grid = self.parts[index].grid;
+            self.across = grid.columns;
+            return grid.rows;
+        }
+        self.across = width.div_ceil(8 * largest.0);
+        height.div_ceil(8 * largest.1)
+    }
+
+    /// Decodes the scan row by row, restart by restart.
+    pub(super) fn rows(
+        &mut self,
+        mut data: &[u8],
+        down: usize,
+        interval: usize,
+        rendered: bool,
+        source: Source<'_>,
+    ) -> Result<(), Stop> {
+        let mut plain = Vec::new();
+        let total = self.across * down;
+        let interval = if interval == 0 { total } else { interval };
+        let mut mcu = 0;
+        let mut row = 0;
+        let mut failed = None;
+        while mcu < total {
+            data = unstuffed(data, &mut plain);
+            let mut reader = Reader::new(&plain);
+            let mut carried = Carried::default();
+            let end = total.min(mcu + interval);
+            let mut sound = true;
+            while mcu < end {
+                let x = mcu % self.across;
+                let count = (self.across - x).min(end - mcu);
+                if sound {
+                    let decoded =
+                        vectors::decode_row(self, &mut reader, &mut carried, (x, row, count));
+                    let stop = match decoded {
+                        Err(Bad) => Some(Stop::Bad),
+                        Ok(()) => reader.overrun().then_some(Stop::Ended),
+                    };
+                    if let Some(stop) = stop {
+                        if source.strict {
+                            return Err(stop);
+                        }
+                        // The rest of this interval is lost; another may follow.
+                        sound = false;
+                        failed = Some(stop);
+                    }
+                }
+                mcu += count;
+                if mcu % self.across == 0 {
+                    if (source.cancel)() {
+                        return Err(Stop::Cancelled);
+                    }
+                    if rendered && self.window {
+                        self.render(row);
+                    }
+                    row += 1;
+                }
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Turns the MCU row at hand into samples and makes room for the next.
+    fn render(&mut self, row: usize) {
+        let alone = self.members.len() == 1;
+        for index in self.members {
+            let part = &mut self.parts[*index];
+            let rows = if alone { 1 } else { part.vertical };
+            for line in 0..rows {
+                vectors::render_row(part, line, row * rows + line);
+            }
+            part.blocks.fill(0);
+        }
+    }
+}
+
+/// Decodes `count` MCUs of a row from the `x`-th on.
+#[inline(always)]
+pub(crate) fn decode_row(
+    run: &mut Run<'_>,
+    reader: &mut Reader<'_>,
+    carried: &mut Carried,
+    (x, row, count): (usize, usize, usize),
+) -> Result<(), Bad> {
+    let alone = run.members.len() == 1;
+    let kept_row = if run.window { 0 } else { row };
+    for mcu in x..x + count {
+        for &index in run.members {
+            let part = &mut run.parts[index];
+            let (h, v) = if alone {
+                (1, 1)
+            } else {
+                (part.horizontal, part.vertical)
+            };
+            for line in 0..v {
+                let first = (kept_row * v + line) * part.grid.stride + mcu * h;
+                for at in first..first + h {
+                    let block = part.blocks.get_mut(at * part.span..(at + 1) * part.span);
+                    let slot = if part.present.len() == 1 { 0 } else { at };
+                    let kept = Kept {
+                        block: block.ok_or(Bad)?,
+                        present: part.present.get_mut(slot).ok_or(Bad)?,
+                        places: &part.places,
+                        wanted: part.reach,
+                    };
+                    run.band
+                        .block(reader, run.chosen[index], (carried, index), kept)?;
+                }
+            }
+        }
+        // Behind the end there are zeros, which may look like a picture for ever.
+        if reader.overrun() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Turns one row of blocks into samples: the `kept`-th of those that are kept, the `row`-th of
+/// the picture.
+#[inline(always)]
+pub(crate) fn render_row(part: &mut Part, kept: usize, row: usize) {
+    let stride = part.stride();
+    let blocks = part.grid.stride * part.span;
+    let lines = stride * part.size;
+    let from = part.blocks.get(kept * blocks..(kept + 1) * blocks);
+    let to = part.samples.get_mut(row * lines..(row + 1) * lines);
+    if let (Some(from), Some(to), Some(dequantiser)) = (from, to, &part.dequantiser) {
+        dequantiser.row(from, to, stride);
+    }
+}
