@@ -152,8 +152,8 @@ fn cookies_of_http2_are_joined() {
     assert_eq!(exchange.headers.get_all(COOKIE).iter().count(), 1);
 }
 
-fn settled(method: Method, mut response: Response) -> Response {
-    settle(&method, false, &mut response);
+fn settled(method: &Method, mut response: Response) -> Response {
+    settle(method, false, &mut response);
     response
 }
 
@@ -161,23 +161,29 @@ fn settled(method: Method, mut response: Response) -> Response {
 fn the_length_is_that_of_the_body() {
     let mut response = Response::new(StatusCode::OK, "four");
     response.headers.insert(CONTENT_LENGTH, 5.into());
-    assert_eq!(settled(Method::GET, response).headers[CONTENT_LENGTH], "4");
+    assert_eq!(settled(&Method::GET, response).headers[CONTENT_LENGTH], "4");
     let empty = Response::new(StatusCode::OK, Body::Empty);
-    assert_eq!(settled(Method::GET, empty).headers[CONTENT_LENGTH], "0");
+    assert_eq!(settled(&Method::GET, empty).headers[CONTENT_LENGTH], "0");
 }
 
 #[test]
 fn some_responses_have_no_body() {
-    let head = settled(Method::HEAD, Response::new(StatusCode::OK, "four"));
+    let head = settled(&Method::HEAD, Response::new(StatusCode::OK, "four"));
     assert_eq!(head.headers[CONTENT_LENGTH], "4");
     assert_eq!(head.body.exact_len(), Some(0));
     let mut upstream = Response::new(StatusCode::OK, Body::Empty);
     upstream.headers.insert(CONTENT_LENGTH, 7.into());
-    assert_eq!(settled(Method::HEAD, upstream).headers[CONTENT_LENGTH], "7");
-    let nothing = settled(Method::GET, Response::new(StatusCode::NO_CONTENT, "four"));
+    assert_eq!(
+        settled(&Method::HEAD, upstream).headers[CONTENT_LENGTH],
+        "7"
+    );
+    let nothing = settled(&Method::GET, Response::new(StatusCode::NO_CONTENT, "four"));
     assert!(!nothing.headers.contains_key(CONTENT_LENGTH));
     assert_eq!(nothing.body.exact_len(), Some(0));
-    let same = settled(Method::GET, Response::new(StatusCode::NOT_MODIFIED, "four"));
+    let same = settled(
+        &Method::GET,
+        Response::new(StatusCode::NOT_MODIFIED, "four"),
+    );
     assert_eq!(same.body.exact_len(), Some(0));
     assert!(!same.headers.contains_key(CONTENT_LENGTH));
 }
@@ -196,7 +202,7 @@ fn an_origin_cannot_frame_our_responses() {
             .headers
             .insert(name, HeaderValue::from_static(value));
     }
-    let settled = settled(Method::GET, response);
+    let settled = settled(&Method::GET, response);
     let mut names: Vec<_> = settled.headers.keys().map(HeaderName::as_str).collect();
     names.sort_unstable();
     assert_eq!(names, ["content-length", "date"]);
@@ -205,7 +211,7 @@ fn an_origin_cannot_frame_our_responses() {
 #[test]
 fn an_unasked_switch_of_protocols_is_an_error_of_the_origin() {
     for status in [StatusCode::SWITCHING_PROTOCOLS, StatusCode::CONTINUE] {
-        let response = settled(Method::GET, Response::new(status, Body::Empty));
+        let response = settled(&Method::GET, Response::new(status, Body::Empty));
         assert_eq!(response.status, StatusCode::BAD_GATEWAY);
     }
 }
@@ -222,7 +228,7 @@ fn the_date_is_now() {
         HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT"),
     );
     assert_eq!(
-        settled(Method::GET, response).headers[DATE],
+        settled(&Method::GET, response).headers[DATE],
         "Thu, 01 Jan 1970 00:00:00 GMT"
     );
 }
