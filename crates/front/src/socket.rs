@@ -2,8 +2,8 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use base::ByteSize;
@@ -60,11 +60,6 @@ impl Socket {
         }
     }
 
-    /// What the kernel knows of the path; one system call.
-    pub fn estimate(&self) -> NetworkEstimate {
-        self.handle().estimate()
-    }
-
     /// Waits until the kernel holds less unsent than the low-water mark. Writes succeed beyond
     /// it, and the runtime remembers that the socket was writable, so the kernel is asked each
     /// time; asking also arms the wake-up.
@@ -97,7 +92,10 @@ impl SocketHandle {
             .descriptor
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        descriptor.as_ref().map(kernel::estimate).unwrap_or_default()
+        descriptor
+            .as_ref()
+            .map(kernel::estimate)
+            .unwrap_or_default()
     }
 
     /// Switches late binding on or off. It costs a system call a write.

@@ -1,7 +1,7 @@
 //! Listens in on an HTTP/2 connection, between TLS and the HTTP/2 library.
 //!
 //! Inbound it hears what the library drops: the priorities of RFC 7540 and PRIORITY_UPDATE
-//! (RFC 9218 §7.1). Outbound it counts the bytes of bodies that have really left, and keeps a unit
+//! (RFC 9218 §7.1), and the connection's window, which the library keeps to itself. Outbound it counts the bytes of bodies that have really left, and keeps a unit
 //! of a plan in one TLS record.
 
 use std::io::{self, IoSlice};
@@ -42,6 +42,8 @@ pub struct Tap(Mutex<Heard>);
 #[derive(Debug, Default)]
 struct Heard {
     signals: Vec<Signal>,
+    /// By how much the connection's window was opened, in bytes.
+    opened: u64,
     /// Body bytes that have left, by stream, in order.
     written: Vec<(u32, usize)>,
     /// Stream and length of the DATA frames that belong in one record.
@@ -67,6 +69,11 @@ impl Tap {
     /// Moves the signals heard since the last call to the end of `signals`.
     pub fn take_signals(&self, signals: &mut Vec<Signal>) {
         signals.append(&mut self.heard().signals);
+    }
+
+    /// By how much the client opened the connection's window since the last call, in bytes.
+    pub fn take_opened(&self) -> u64 {
+        std::mem::take(&mut self.heard().opened)
     }
 
     /// Moves the body bytes that have left since the last call to the end of `written`.
@@ -206,7 +213,9 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Tapped<IO> {
         let news = buffer.filled().get(before..).unwrap_or_default();
         this.inbound.read(news, |signal| {
             let mut heard = tap.heard();
-            if heard.signals.len() < MAX_SIGNALS {
+            if let Said::Window(bytes) = signal.said {
+                heard.opened = heard.opened.saturating_add(bytes.into());
+            } else if heard.signals.len() < MAX_SIGNALS {
                 heard.signals.push(signal);
             }
         });

@@ -1,5 +1,7 @@
 //! The one task of a connection: requests in, bytes out in their order.
 
+mod turns;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -8,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use base::Body;
 use bytes::Bytes;
-use delivery::{Grant, Scheduler};
+use delivery::Scheduler;
 use h2::RecvStream;
 use h2::server::{Connection, SendResponse};
 use http::header::{EXPECT, FORWARDED, VIA};
@@ -22,7 +24,7 @@ use super::H2Error;
 use super::clock::{Clock, Tick};
 use super::gate::Gate;
 use super::signals::{Early, amend};
-use super::source::{Read, Source, Upload};
+use super::source::{Source, Upload};
 use super::stream::{Sending, State, Stream, Wish};
 use super::wakes::Wakes;
 use crate::context::ConnectionContext;
@@ -32,6 +34,9 @@ use crate::tap::{Signal, Tap, Tapped};
 
 /// How often the task goes round before other connections have their turn.
 const ROUNDS: usize = 64;
+
+/// What a connection's window takes before it is opened (RFC 9113 §6.9.2).
+const INITIAL_WINDOW: i64 = 65_535;
 
 type Incoming = (Request<RecvStream>, SendResponse<Bytes>);
 
@@ -51,6 +56,10 @@ pub struct Driver<IO> {
     shutdown: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// Body bytes handed to the connection that have not left.
     waiting: u64,
+    /// What the client's window for the connection still takes, in bytes. The library knows it and
+    /// does not tell; without it every stream in turn would be found blocked, and would then send
+    /// the crumbs it was given.
+    window: i64,
     last_accepted: u32,
     scratch: Scratch,
 }
@@ -95,6 +104,7 @@ where
             clock: Clock::new(settings.timeouts.idle, settings.timeouts.write),
             shutdown: Some(Box::pin(context.shutdown.clone().cancelled_owned())),
             waiting: 0,
+            window: INITIAL_WINDOW,
             last_accepted: 0,
             scratch: Scratch::default(),
             context,
@@ -111,11 +121,15 @@ where
         }
         for _ in 0..ROUNDS {
             let mut woken = std::mem::take(&mut self.scratch.woken);
-            if self.wakes.take(&mut woken) && self.poll_connection(context)? {
-                return Poll::Ready(Ok(()));
+            if self.wakes.take(&mut woken) {
+                let over = self.poll_connection(context);
+                // What left before the connection ended has left.
+                self.settle();
+                if over? {
+                    return Poll::Ready(Ok(()));
+                }
+                self.hear();
             }
-            self.hear();
-            self.settle();
             self.start_incoming(context);
             for id in woken.drain(..) {
                 self.visit(id);
@@ -155,15 +169,20 @@ where
 
     /// Whether time is up for an idle connection that was asked to close.
     fn poll_clock(&mut self, context: &mut Context<'_>) -> Result<bool, H2Error> {
-        let has_data = self.waiting > 0
-            || self.streams.values().any(|stream| match &stream.state {
+        let Self {
+            streams, scheduler, ..
+        } = self;
+        let shut = self.window <= 0;
+        let handed_over = self.waiting > 0;
+        let has_data = || {
+            let blocked = |stream: &Stream| match &stream.state {
                 State::Turn(sending) => sending.blocked,
                 State::Answer { .. } => false,
-            });
-        match self
-            .clock
-            .poll(context, self.streams.is_empty(), || has_data)
-        {
+            };
+            let is_held_up = shut && !scheduler.is_empty();
+            handed_over || is_held_up || streams.values().any(|stream| blocked(stream))
+        };
+        match self.clock.poll(context, streams.is_empty(), has_data) {
             None => Ok(false),
             Some(Tick::Idle) => {
                 self.close();
@@ -208,16 +227,20 @@ where
     fn settle(&mut self) {
         let mut written = std::mem::take(&mut self.scratch.written);
         self.tap.take_written(&mut written);
+        self.window = self.window.saturating_add_unsigned(self.tap.take_opened());
         if !written.is_empty() {
             self.clock.progress();
         }
         for (id, bytes) in written.drain(..) {
-            // Bytes of a stream that was reset were taken off the count with it.
+            let bytes = bytes as u64;
             let Some(State::Turn(sending)) = self.streams.get_mut(&id).map(|it| &mut it.state)
             else {
+                // A frame of a stream that was reset, half written then: it was taken off the
+                // count with its stream, but it does use the window.
+                self.window = self.window.saturating_sub_unsigned(bytes);
                 continue;
             };
-            let bytes = (bytes as u64).min(sending.waiting);
+            let bytes = bytes.min(sending.waiting);
             sending.waiting -= bytes;
             self.waiting -= bytes;
             if sending.is_done() {
@@ -337,80 +360,6 @@ where
         self.queue(stream);
     }
 
-    /// Hands a body over at once where that harms no other, else gives it to the scheduler.
-    fn queue(&mut self, mut stream: Stream) {
-        let id = stream.id;
-        let State::Turn(sending) = &mut stream.state else {
-            return;
-        };
-        let length = sending.source.total();
-        self.gate.look_if_due();
-        let straight = self.gate.is_open()
-            && sending.source.is_over()
-            && self.scheduler.is_empty()
-            && self.waiting + length <= self.gate.limit(true)
-            && {
-                let wanted = usize::try_from(length).unwrap_or(usize::MAX);
-                sending.send.reserve_capacity(wanted);
-                sending.send.capacity() >= wanted
-            };
-        if straight {
-            if hand_over(sending, &self.tap, id, usize::MAX, false).is_ok() {
-                self.waiting += length;
-                self.gate.spend(length);
-                self.streams.insert(id, Box::new(stream));
-                self.scratch.fresh.push(id);
-            }
-            return;
-        }
-        sending.send.reserve_capacity(0);
-        let plan = match self.gate.keeps_order() {
-            true => sending.wish.plan(stream.said, stream.shared),
-            false => delivery::Plan::fair(),
-        };
-        self.scheduler.insert(id.into(), plan);
-        self.streams.insert(id, Box::new(stream));
-        self.scratch.fresh.push(id);
-        self.read_ahead(id);
-    }
-
-    /// Reads on in a streamed body, as far as is allowed to wait.
-    fn read_ahead(&mut self, id: u32) {
-        let limit = self.context.settings.http2.read_ahead.bytes();
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        // A unit of a plan must fit, or it would never be complete.
-        let limit = limit.max(delivery::RECORD_BODY);
-        let Some(stream) = self.streams.get_mut(&id) else {
-            return;
-        };
-        let whole = matches!(&stream.state, State::Turn(sending) if sending.source.is_over());
-        let waker = match whole {
-            // A body at hand needs nobody to wake.
-            true => self.waker.clone(),
-            false => stream.waker(&self.wakes),
-        };
-        let State::Turn(sending) = &mut stream.state else {
-            return;
-        };
-        let read = sending
-            .source
-            .read_ahead(limit, &mut Context::from_waker(&waker));
-        self.scheduler.available(id.into(), sending.source.total());
-        match read {
-            Read::Later | Read::Enough => {}
-            Read::Over => {
-                self.scheduler.end(id.into());
-                if sending.source.is_spent() {
-                    self.finish(id);
-                }
-            }
-            Read::Failed(error) => {
-                sending.break_off(&error);
-                self.end(id, false);
-            }
-        }
-    }
-
     /// Looks at a stream that asked for it.
     fn visit(&mut self, id: u32) {
         let Some(stream) = self.streams.get_mut(&id) else {
@@ -460,104 +409,6 @@ where
         }
     }
 
-    /// Grants what may leave now.
-    fn send(&mut self) {
-        if self.scheduler.is_empty() {
-            return;
-        }
-        self.gate.look_if_due();
-        let lone = self.scheduler.len() == 1;
-        while self.waiting < self.gate.limit(lone) {
-            let Some(grant) = self.scheduler.next(self.gate.grain(lone)) else {
-                break;
-            };
-            self.send_grant(grant);
-        }
-    }
-
-    /// Sends what was granted, as far as the client's window goes.
-    fn send_grant(&mut self, grant: Grant) {
-        let id = u32::try_from(grant.stream).unwrap_or(0);
-        let Some(State::Turn(sending)) = self.streams.get_mut(&id).map(|it| &mut it.state) else {
-            return self.scheduler.remove(grant.stream);
-        };
-        // Only now: what is reserved early is lost to streams that could use it.
-        sending.send.reserve_capacity(grant.bytes);
-        let room = sending.send.capacity().min(grant.bytes);
-        let before = sending.waiting;
-        if room > 0 && hand_over(sending, &self.tap, id, room, grant.whole).is_err() {
-            return self.end(id, false);
-        }
-        let bytes = sending.waiting - before;
-        if room > 0 && bytes == 0 {
-            // Nothing is at hand although the scheduler thinks so: never ask it twice.
-            return self.end(id, false);
-        }
-        self.waiting += bytes;
-        self.gate.spend(bytes);
-        self.scheduler
-            .sent(grant.stream, usize::try_from(bytes).unwrap_or(0));
-        if sending.finished {
-            return self.scheduler.remove(grant.stream);
-        }
-        if room < grant.bytes {
-            self.block(id);
-        }
-        self.read_ahead(id);
-    }
-
-    /// Waits for the client to open its window. One byte is asked for, so that the connection's
-    /// window is not kept from others meanwhile.
-    fn block(&mut self, id: u32) {
-        let Some(stream) = self.streams.get_mut(&id) else {
-            return;
-        };
-        let waker = stream.waker(&self.wakes);
-        let State::Turn(sending) = &mut stream.state else {
-            return;
-        };
-        sending.send.reserve_capacity(1);
-        match sending.send.poll_capacity(&mut Context::from_waker(&waker)) {
-            Poll::Ready(Some(Ok(_))) => {}
-            Poll::Pending => {
-                sending.blocked = true;
-                self.scheduler.block(id.into());
-            }
-            Poll::Ready(_) => self.end(id, false),
-        }
-    }
-
-    /// The last byte was handed over; the end is told, and then waits to leave too.
-    fn finish(&mut self, id: u32) {
-        let Some(State::Turn(sending)) = self.streams.get_mut(&id).map(|it| &mut it.state) else {
-            return;
-        };
-        let told = sending.finish();
-        self.scheduler.remove(id.into());
-        if told.is_err() {
-            self.end(id, false);
-        } else if sending.is_done() {
-            self.end(id, true);
-        }
-    }
-
-    /// Forgets a stream. What it still had waiting will never be counted as written.
-    fn end(&mut self, id: u32, complete: bool) {
-        self.scheduler.remove(id.into());
-        let Some(mut stream) = self.streams.remove(&id) else {
-            return;
-        };
-        if let State::Turn(sending) = &mut stream.state {
-            self.waiting -= sending.waiting;
-            if !complete {
-                self.tap.forget(id);
-            }
-            if let Some(ending) = sending.ending.as_mut().filter(|_| complete) {
-                ending.complete();
-            }
-        }
-    }
-
     /// Arms the wake-up by resets for streams that did not end in the run they began in.
     fn watch_fresh(&mut self) {
         let mut fresh = std::mem::take(&mut self.scratch.fresh);
@@ -574,37 +425,10 @@ where
     }
 }
 
-/// Hands at most `room` bytes to the connection; they must have window.
-fn hand_over(
-    sending: &mut Sending,
-    tap: &Tap,
-    id: u32,
-    room: usize,
-    whole: bool,
-) -> Result<(), h2::Error> {
-    let bytes = sending.source.take(room, whole);
-    let length = bytes.len();
-    let last = sending.source.is_spent() && !sending.source.has_trailers();
-    if whole {
-        tap.expect_unit(id, length);
-    }
-    sending.send.send_data(bytes, last)?;
-    sending.waiting += length as u64;
-    if let Some(ending) = &mut sending.ending {
-        ending.add_bytes(length as u64);
-    }
-    sending.finished = last;
-    sending.finish()
-}
-
 /// Gives a response the plan that what was said of it now asks for.
 fn replan(scheduler: &mut Scheduler, stream: &Stream) {
     if let State::Turn(sending) = &stream.state {
-        if !sending.finished {
-            scheduler.replan(
-                stream.id.into(),
-                sending.wish.plan(stream.said, stream.shared),
-            );
-        }
+        let plan = sending.wish.plan(stream.said, stream.shared);
+        scheduler.replan(stream.id.into(), plan);
     }
 }

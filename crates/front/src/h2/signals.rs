@@ -37,7 +37,7 @@ impl Early {
             Said::Update(_) => opening.later = Some(signal.said),
             // Before HEADERS a PRIORITY frame speaks of a node of the tree, not of a request.
             Said::Weight(_) if opening.opened => opening.later = Some(signal.said),
-            Said::Weight(_) => {}
+            Said::Weight(_) | Said::Window(_) => {}
         }
     }
 
@@ -74,7 +74,7 @@ impl Early {
 /// What a later signal makes of what was said; `None` if it says nothing new.
 pub fn amend(said: Option<Priority>, later: Said) -> Option<Priority> {
     match later {
-        Said::Opened(_) => None,
+        Said::Opened(_) | Said::Window(_) => None,
         Said::Weight(weight) => {
             let before = said.unwrap_or_default();
             let after = before.reweighted(weight);

@@ -104,7 +104,8 @@ mod linux {
             rtt: micros(info.tcpi_rtt),
             // The kernel says `u32::MAX` until it has measured one.
             min_rtt: micros(info.tcpi_min_rtt).filter(|_| {
-                filled(offset_of!(libc::tcp_info, tcpi_min_rtt) + 4) && info.tcpi_min_rtt != u32::MAX
+                filled(offset_of!(libc::tcp_info, tcpi_min_rtt) + 4)
+                    && info.tcpi_min_rtt != u32::MAX
             }),
             delivery_rate: (filled(offset_of!(libc::tcp_info, tcpi_delivery_rate) + 8)
                 && info.tcpi_delivery_rate != 0)

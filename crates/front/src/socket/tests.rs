@@ -55,7 +55,7 @@ async fn the_kernel_holds_little_when_the_client_does_not_read() {
 async fn the_path_is_known_while_the_socket_is_open() {
     let (socket, client) = pair().await;
     let handle = socket.handle();
-    assert!(socket.estimate().rtt.is_some());
+    assert!(handle.estimate().rtt.is_some());
     drop((socket, client));
     assert_eq!(handle.estimate(), NetworkEstimate::default());
 }

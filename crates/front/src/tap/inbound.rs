@@ -7,6 +7,7 @@ use super::frames::{Frames, Head, Step};
 
 const HEADERS: u8 = 0x1;
 const PRIORITY: u8 = 0x2;
+const WINDOW_UPDATE: u8 = 0x8;
 /// RFC 9218 §7.1.
 const PRIORITY_UPDATE: u8 = 0x10;
 
@@ -25,7 +26,7 @@ const MAX_UPDATE: usize = 4 + 256;
 const FIRST_ALLOWANCE: u32 = 512;
 const ALLOWANCE: u32 = 16;
 
-/// Something a client said of a stream's priority.
+/// Something a client said of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signal {
     /// The stream it is about.
@@ -34,7 +35,8 @@ pub struct Signal {
     pub said: Said,
 }
 
-/// What a client can say of a stream's priority, beside the `Priority` header.
+/// What a client can say of a stream's priority beside the `Priority` header, and of the
+/// connection's window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Said {
     /// HEADERS came, with this weight (1–256) if it had one.
@@ -43,6 +45,8 @@ pub enum Said {
     Weight(u16),
     /// A PRIORITY_UPDATE frame gives a complete set.
     Update(Priority),
+    /// The connection's window (stream 0) opens by so many bytes.
+    Window(u32),
 }
 
 /// Reads a client's side of a connection, from its first byte on.
@@ -112,6 +116,7 @@ impl Inbound {
                 }
             }
             PRIORITY if head.length == 5 => self.wanted = 5,
+            WINDOW_UPDATE if head.length == 4 && head.stream == 0 => self.wanted = 4,
             PRIORITY_UPDATE if head.length >= 4 && head.stream == 0 => {
                 self.wanted = head.length.min(MAX_UPDATE);
             }
@@ -133,7 +138,7 @@ impl Inbound {
         let Some(signal) = understand(head, &self.payload) else {
             return;
         };
-        if !matches!(signal.said, Said::Opened(_)) {
+        if matches!(signal.said, Said::Weight(_) | Said::Update(_)) {
             if self.allowance == 0 {
                 return;
             }
@@ -148,10 +153,14 @@ fn understand(head: Head, payload: &[u8]) -> Option<Signal> {
     let (stream, said) = match head.kind {
         HEADERS => (head.stream, Said::Opened(Some(weight))),
         PRIORITY => (head.stream, Said::Weight(weight)),
-        _ => {
-            let (stream, field) = payload.split_first_chunk::<4>()?;
-            let stream = u32::from_be_bytes(*stream) & 0x7fff_ffff;
-            (stream, Said::Update(Priority::parse(field)))
+        kind => {
+            let (number, field) = payload.split_first_chunk::<4>()?;
+            let number = u32::from_be_bytes(*number) & 0x7fff_ffff;
+            if kind == WINDOW_UPDATE {
+                let said = Said::Window(number);
+                return Some(Signal { stream: 0, said });
+            }
+            (number, Said::Update(Priority::parse(field)))
         }
     };
     (stream != 0).then_some(Signal { stream, said })

@@ -1,4 +1,5 @@
 use bytes::BytesMut;
+use delivery::Priority;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -40,6 +41,8 @@ fn every_way_to_say_a_priority_is_heard() {
         frame(0x1, 0x5, 5, &[0x82]),
         frame(0x2, 0, 3, &[0, 0, 0, 0, 219]),
         update(7, "u=1, i"),
+        frame(0x8, 0, 0, &[0x80, 0, 1, 0]),
+        frame(0x8, 0, 3, &[0, 0, 1, 0]),
         frame(0x0, 0, 5, &[0; 300]),
     ]);
     let expected = [
@@ -48,6 +51,7 @@ fn every_way_to_say_a_priority_is_heard() {
         said(5, Said::Opened(None)),
         said(3, Said::Weight(220)),
         said(7, Said::Update(Priority::parse(b"u=1, i"))),
+        said(0, Said::Window(256)),
     ];
     assert_eq!(Inbound::signals_in(&bytes), expected);
 }
@@ -86,7 +90,7 @@ proptest! {
     #[test]
     fn how_bytes_are_split_makes_no_difference(
         frames in proptest::collection::vec(
-            (prop_oneof![Just(0x1u8), Just(0x2), Just(0x10), Just(0x0)], any::<u8>(), 0u32..9,
+            (prop_oneof![Just(0x1u8), Just(0x2), Just(0x10), Just(0x8), Just(0x0)], any::<u8>(), 0u32..9,
              proptest::collection::vec(any::<u8>(), 0..20)),
             0..20),
         cuts in proptest::collection::vec(1usize..40, 1..60),

@@ -163,6 +163,11 @@ impl Client {
         frames
     }
 
+    /// Bytes that have come and were not looked at.
+    pub fn unread(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Lets the server do what it can while nothing is read.
     pub async fn pause(&mut self) {
         quiet().await;

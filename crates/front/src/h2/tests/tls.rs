@@ -132,10 +132,11 @@ async fn a_first_scan_leaves_in_one_record() {
         let mut received = vec![0; 65_535];
         stream.read_exact(&mut received).await.unwrap();
 
-        // Frame head, preview, content type of the record (RFC 8446 §5.2), tag.
+        // Frame head, preview, content type of the record (RFC 8446 §5.2), tag. Response heads may
+        // share the record where there is room.
         let unit = 9 + preview as usize + 1 + 16;
         let records = records.lock().unwrap();
-        let units = records.iter().filter(|length| **length == unit).count();
+        let units = records.iter().filter(|length| **length >= unit).count();
         assert_eq!(units, 2, "{records:?}");
     }
 }

@@ -1,0 +1,222 @@
+//! Bodies wait for their turn, and go piece by piece.
+
+use std::task::{Context, Poll};
+
+use delivery::Grant;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::super::source::Read;
+use super::super::stream::{Sending, State, Stream};
+use super::Driver;
+use crate::tap::Tap;
+
+impl<IO> Driver<IO>
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    /// Hands a body over at once where that harms no other, else gives it to the scheduler.
+    pub(super) fn queue(&mut self, mut stream: Stream) {
+        let id = stream.id;
+        let State::Turn(sending) = &mut stream.state else {
+            return;
+        };
+        let length = sending.source.total();
+        self.gate.look_if_due();
+        let straight = self.gate.is_open()
+            && sending.source.is_over()
+            && self.scheduler.is_empty()
+            && self.waiting + length <= self.gate.limit(true)
+            && {
+                let wanted = usize::try_from(length).unwrap_or(usize::MAX);
+                sending.send.reserve_capacity(wanted);
+                sending.send.capacity() >= wanted
+            };
+        if straight {
+            if hand_over(sending, &self.tap, id, usize::MAX, false).is_ok() {
+                self.waiting += length;
+                self.window = self.window.saturating_sub_unsigned(length);
+                self.gate.spend(length);
+                self.streams.insert(id, Box::new(stream));
+                self.scratch.fresh.push(id);
+            }
+            return;
+        }
+        sending.send.reserve_capacity(0);
+        let plan = match self.gate.keeps_order() {
+            true => sending.wish.plan(stream.said, stream.shared),
+            false => delivery::Plan::fair(),
+        };
+        self.scheduler.insert(id.into(), plan);
+        self.streams.insert(id, Box::new(stream));
+        self.scratch.fresh.push(id);
+        self.read_ahead(id);
+    }
+
+    /// Reads on in a streamed body, as far as is allowed to wait.
+    pub(super) fn read_ahead(&mut self, id: u32) {
+        let limit = self.context.settings.http2.read_ahead.bytes();
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        // A unit of a plan must fit, or it would never be complete.
+        let limit = limit.max(delivery::RECORD_BODY);
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        let whole = matches!(&stream.state, State::Turn(sending) if sending.source.is_over());
+        let waker = match whole {
+            // A body at hand needs nobody to wake.
+            true => self.waker.clone(),
+            false => stream.waker(&self.wakes),
+        };
+        let State::Turn(sending) = &mut stream.state else {
+            return;
+        };
+        let read = sending
+            .source
+            .read_ahead(limit, &mut Context::from_waker(&waker));
+        self.scheduler.available(id.into(), sending.source.total());
+        match read {
+            Read::Later | Read::Enough => {}
+            Read::Over => {
+                self.scheduler.end(id.into());
+                if sending.source.is_spent() {
+                    self.finish(id);
+                }
+            }
+            Read::Failed(error) => {
+                sending.break_off(&error);
+                self.end(id, false);
+            }
+        }
+    }
+
+    /// Grants what may leave now.
+    pub(super) fn send(&mut self) {
+        if self.scheduler.is_empty() {
+            return;
+        }
+        self.gate.look_if_due();
+        let lone = self.scheduler.len() == 1;
+        let limit = self.gate.limit(lone);
+        // Nobody can send before the client opens the connection's window.
+        while self.window > 0 {
+            let Some(grant) = self.scheduler.next(self.gate.grain(lone)) else {
+                break;
+            };
+            let after = self.waiting.saturating_add(grant.bytes as u64);
+            if self.waiting > 0 && after > limit {
+                break;
+            }
+            self.send_grant(grant);
+        }
+    }
+
+    /// Sends what was granted, as far as the client's window goes.
+    fn send_grant(&mut self, grant: Grant) {
+        let id = u32::try_from(grant.stream).unwrap_or(0);
+        let Some(State::Turn(sending)) = self.streams.get_mut(&id).map(|it| &mut it.state) else {
+            return self.scheduler.remove(grant.stream);
+        };
+        let window = usize::try_from(self.window).unwrap_or(usize::MAX);
+        let wanted = grant.bytes.min(window);
+        // Only now: what is reserved early is lost to streams that could use it.
+        sending.send.reserve_capacity(wanted);
+        let room = sending.send.capacity().min(wanted);
+        let before = sending.waiting;
+        if room > 0 && hand_over(sending, &self.tap, id, room, grant.whole).is_err() {
+            return self.end(id, false);
+        }
+        let bytes = sending.waiting - before;
+        if room > 0 && bytes == 0 {
+            // Nothing is at hand although the scheduler thinks so: never ask it twice.
+            return self.end(id, false);
+        }
+        self.waiting += bytes;
+        self.window = self.window.saturating_sub_unsigned(bytes);
+        self.gate.spend(bytes);
+        self.scheduler
+            .sent(grant.stream, usize::try_from(bytes).unwrap_or(0));
+        if sending.finished {
+            return self.scheduler.remove(grant.stream);
+        }
+        if room < wanted {
+            self.block(id);
+        }
+        self.read_ahead(id);
+    }
+
+    /// Waits for the client to open the stream's window. One byte is asked for, so that as good as
+    /// nothing of the connection's window is kept from others meanwhile.
+    fn block(&mut self, id: u32) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        let waker = stream.waker(&self.wakes);
+        let State::Turn(sending) = &mut stream.state else {
+            return;
+        };
+        sending.send.reserve_capacity(1);
+        match sending.send.poll_capacity(&mut Context::from_waker(&waker)) {
+            Poll::Ready(Some(Ok(_))) => {}
+            Poll::Pending => {
+                sending.blocked = true;
+                self.scheduler.block(id.into());
+            }
+            Poll::Ready(_) => self.end(id, false),
+        }
+    }
+
+    /// The last byte was handed over; the end is told, and then waits to leave too.
+    pub(super) fn finish(&mut self, id: u32) {
+        let Some(State::Turn(sending)) = self.streams.get_mut(&id).map(|it| &mut it.state) else {
+            return;
+        };
+        let told = sending.finish();
+        self.scheduler.remove(id.into());
+        if told.is_err() {
+            self.end(id, false);
+        } else if sending.is_done() {
+            self.end(id, true);
+        }
+    }
+
+    /// Forgets a stream. What it still had waiting will never be counted as written.
+    pub(super) fn end(&mut self, id: u32, complete: bool) {
+        self.scheduler.remove(id.into());
+        let Some(mut stream) = self.streams.remove(&id) else {
+            return;
+        };
+        if let State::Turn(sending) = &mut stream.state {
+            self.waiting -= sending.waiting;
+            self.window = self.window.saturating_add_unsigned(sending.waiting);
+            if !complete {
+                self.tap.forget(id);
+            }
+            if let Some(ending) = sending.ending.as_mut().filter(|_| complete) {
+                ending.complete();
+            }
+        }
+    }
+}
+
+/// Hands at most `room` bytes to the connection; they must have window.
+fn hand_over(
+    sending: &mut Sending,
+    tap: &Tap,
+    id: u32,
+    room: usize,
+    whole: bool,
+) -> Result<(), h2::Error> {
+    let bytes = sending.source.take(room, whole);
+    let length = bytes.len();
+    let last = sending.source.is_spent() && !sending.source.has_trailers();
+    if whole {
+        tap.expect_unit(id, length);
+    }
+    sending.send.send_data(bytes, last)?;
+    sending.waiting += length as u64;
+    if let Some(ending) = &mut sending.ending {
+        ending.add_bytes(length as u64);
+    }
+    sending.finished = last;
+    sending.finish()
+}
