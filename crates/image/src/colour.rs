@@ -52,6 +52,11 @@ pub(crate) fn to_srgb(
     Ok(picture)
 }
 
+/// Whether RGB pixels with this profile are shown as they are.
+pub(crate) fn passes_for_srgb(icc: &[u8]) -> bool {
+    guarded(|| rgb_converter(icc, Layout::Rgb)).is_none()
+}
+
 /// Converts ink (0 none, 255 full) to sRGB by its profile, or by plain subtraction without one.
 pub(crate) fn cmyk_to_rgb(
     data: &[u8],

@@ -87,6 +87,10 @@ pub enum ImageError {
 
 impl ImageError {
     /// A source that breaks its format's rules.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers hand over errors they are done with"
+    )]
     pub(crate) fn damaged(format: Format, reason: impl ToString) -> Self {
         Self::Damaged {
             format,
@@ -95,6 +99,10 @@ impl ImageError {
     }
 
     /// An encoder that failed.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers hand over errors they are done with"
+    )]
     pub(crate) fn encode(format: Format, reason: impl ToString) -> Self {
         Self::Encode {
             format,

@@ -44,6 +44,20 @@ impl Orientation {
         Self { mirrored, quarters }
     }
 
+    /// Its EXIF number, 1–8.
+    pub const fn to_exif(self) -> u16 {
+        match (self.mirrored, self.quarters % 4) {
+            (false, 0) => 1,
+            (true, 0) => 2,
+            (false, 2) => 3,
+            (true, 2) => 4,
+            (true, 3) => 5,
+            (false, 1) => 6,
+            (true, _) => 7,
+            (false, _) => 8,
+        }
+    }
+
     /// Reads it from EXIF data (the TIFF part, with or without `Exif\0\0` before it); upright if
     /// absent or damaged.
     pub fn from_exif_data(exif: &[u8]) -> Self {
@@ -74,42 +88,65 @@ impl Orientation {
     }
 }
 
-/// EXIF data with nothing but the artist and the copyright notice of `exif`; `None` if it has
-/// neither.
-pub(crate) fn copyright_only(exif: &[u8]) -> Option<Vec<u8>> {
-    let tiff = Tiff::new(exif)?;
-    let texts: Vec<(u16, Vec<u8>)> = [ARTIST, COPYRIGHT]
-        .into_iter()
-        .filter_map(|tag| Some((tag, tiff.text(tag)?)))
-        .collect();
-    if texts.is_empty() {
-        return None;
+/// EXIF data reduced to what a result may carry: artist and copyright notice if `credits`, and the
+/// orientation if `orientation` is not upright. `None` if nothing is left.
+pub(crate) fn reduced(exif: &[u8], credits: bool, orientation: Orientation) -> Option<Vec<u8>> {
+    let mut entries = Vec::new();
+    if orientation != Orientation::UPRIGHT {
+        entries.push(Written {
+            tag: ORIENTATION,
+            kind: SHORT,
+            count: 1,
+            value: orientation.to_exif().to_be_bytes().to_vec(),
+        });
     }
-    let directory_end = 8 + 2 + 12 * texts.len() + 4;
+    if let Some(tiff) = Tiff::new(exif).filter(|_| credits) {
+        entries.extend([ARTIST, COPYRIGHT].into_iter().filter_map(|tag| {
+            let value = tiff.text(tag)?;
+            Some(Written {
+                tag,
+                kind: ASCII,
+                count: value.len() as u32,
+                value,
+            })
+        }));
+    }
+    (!entries.is_empty()).then(|| write(&entries))
+}
+
+/// An entry to be written.
+struct Written {
+    tag: u16,
+    kind: u16,
+    count: u32,
+    value: Vec<u8>,
+}
+
+/// One directory of entries, which are in order of their tags, with their values behind it.
+fn write(entries: &[Written]) -> Vec<u8> {
+    let directory_end = 8 + 2 + 12 * entries.len() + 4;
     let mut out = b"MM\0*\0\0\0\x08".to_vec();
     let mut values = Vec::new();
-    out.extend_from_slice(&(texts.len() as u16).to_be_bytes());
-    for (tag, text) in &texts {
-        out.extend_from_slice(&tag.to_be_bytes());
-        out.extend_from_slice(&ASCII.to_be_bytes());
-        out.extend_from_slice(&(text.len() as u32).to_be_bytes());
-        if let Some(short) = text.get(..4).filter(|_| text.len() <= 4) {
-            out.extend_from_slice(short);
-        } else if text.len() < 4 {
-            let mut padded = text.clone();
-            padded.resize(4, 0);
-            out.extend_from_slice(&padded);
-        } else {
-            let offset = directory_end + values.len();
-            out.extend_from_slice(&(offset as u32).to_be_bytes());
-            values.extend_from_slice(text);
+    out.extend_from_slice(&(entries.len() as u16).to_be_bytes());
+    for entry in entries {
+        out.extend_from_slice(&entry.tag.to_be_bytes());
+        out.extend_from_slice(&entry.kind.to_be_bytes());
+        out.extend_from_slice(&entry.count.to_be_bytes());
+        let mut short = entry.value.clone();
+        if short.len() > 4 {
+            short = ((directory_end + values.len()) as u32)
+                .to_be_bytes()
+                .to_vec();
+            values.extend_from_slice(&entry.value);
             // Values lie on even offsets (TIFF 6.0 §2).
             values.resize(values.len().next_multiple_of(2), 0);
         }
+        short.resize(4, 0);
+        out.extend_from_slice(&short);
     }
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&values);
-    Some(out)
+    out
 }
 
 /// The same EXIF data saying that the picture is upright, as it is once it was turned.
@@ -284,7 +321,7 @@ mod tests {
         for length in 0..19 {
             let part = data.get(..length).unwrap();
             assert_eq!(Orientation::from_exif_data(part), Orientation::UPRIGHT);
-            assert_eq!(copyright_only(part), None);
+            assert_eq!(reduced(part, true, Orientation::UPRIGHT), None);
             assert_eq!(upright(part.to_vec()), part);
         }
     }
@@ -305,13 +342,24 @@ mod tests {
         data.extend(entry(COPYRIGHT, ASCII, long.len() as u32, 50));
         data.extend_from_slice(&[0; 4]);
         data.extend_from_slice(long);
-        let kept = copyright_only(&data).unwrap();
+        let upright = Orientation::UPRIGHT;
+        let kept = reduced(&data, true, upright).unwrap();
         let tiff = Tiff::new(&kept).unwrap();
         assert_eq!(tiff.text(COPYRIGHT).unwrap(), long);
         assert_eq!(tiff.text(ARTIST).unwrap(), b"Al\0");
         assert_eq!(Orientation::from_exif_data(&kept), Orientation::UPRIGHT);
         // What was written can be written again.
-        assert_eq!(copyright_only(&kept).unwrap(), kept);
+        assert_eq!(reduced(&kept, true, upright).unwrap(), kept);
+        assert_eq!(reduced(&data, false, upright), None);
+        for number in 2..=8 {
+            let turn = Orientation::from_exif(number);
+            assert_eq!(turn.to_exif(), number);
+            let kept = reduced(&data, true, turn).unwrap();
+            assert_eq!(Orientation::from_exif_data(&kept), turn);
+            assert_eq!(Tiff::new(&kept).unwrap().text(COPYRIGHT).unwrap(), long);
+            let bare = reduced(&data, false, turn).unwrap();
+            assert_eq!(Orientation::from_exif_data(&bare), turn);
+        }
     }
 
     /// Where a pixel of a picture of `width` × `height` goes, step by step.

@@ -45,6 +45,21 @@ impl Picture {
         })
     }
 
+    /// Wraps a plane of samples, `stride` bytes from row to row; `None` if there are too few.
+    pub(crate) fn from_plane(
+        width: usize,
+        height: usize,
+        stride: usize,
+        data: Vec<u8>,
+    ) -> Option<Self> {
+        if stride == width && data.len() == width * height {
+            return Self::new(width, height, Channels::Grey, data);
+        }
+        let rows = (0..height).map(|y| data.get(y * stride..)?.get(..width));
+        let data = rows.collect::<Option<Vec<_>>>()?.concat();
+        Self::new(width, height, Channels::Grey, data)
+    }
+
     pub(crate) fn row_length(&self) -> usize {
         self.width * self.channels.count()
     }

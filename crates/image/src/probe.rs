@@ -117,7 +117,7 @@ fn jpeg(bytes: &[u8]) -> Option<Probe> {
                     orientation = Orientation::from_exif_data(body);
                 }
             }
-            0xD8 | 0xD9 | 0xDA => return None, // A picture without a frame header.
+            0xD8..=0xDA => return None, // A picture without a frame header.
             _ => {}
         }
         if length < 2 {

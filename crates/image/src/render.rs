@@ -3,24 +3,21 @@
 use bytes::Bytes;
 use delivery::Outline;
 
-use crate::decode::{Decoded, decode};
+use crate::decode::decode;
 use crate::encode::{Goal, Made, encode};
 use crate::geometry::{Layout, Rectangle};
-use crate::outline::jpeg_outline;
+use crate::outline::jpeg_limits;
 use crate::outline_of;
 use crate::picture::Picture;
 use crate::{
     Accepted, Colour, Effects, Facts, Format, Gravity, ImageError, Limits, Metadata, Orientation,
-    Output, Probe, Variant, effects, facts, orient, probe, resize, saliency,
+    Output, Probe, Variant, effects, facts, lossless, orient, planar, probe, resize, saliency,
 };
 
 /// A picture whose size does not change is re-encoded only if that saves this share of its bytes,
-/// in percent: less is not worth a second loss of quality. A larger baseline JPEG that becomes
-/// progressive needs to save nothing, as its preview is the gain.
+/// in percent: less is not worth a second loss of quality. A baseline JPEG that is not re-encoded
+/// becomes progressive without any loss, as its preview is the gain.
 pub const MIN_SAVING_PERCENT: u64 = 8;
-
-/// Baseline JPEGs of at least this many bytes are worth re-encoding for their preview alone.
-const BIG_BASELINE: usize = 30_000;
 
 /// What became of a job.
 #[derive(Clone, Debug)]
@@ -109,13 +106,14 @@ fn keep(source: &[u8], format: Format, reason: impl Into<String>) -> Outcome {
     })
 }
 
-struct Job<'a> {
-    source: &'a [u8],
-    probe: Probe,
-    layout: Layout,
-    variant: &'a Variant,
-    limits: &'a Limits,
-    cancel: &'a dyn Fn() -> bool,
+/// One source on its way to one variant.
+pub(crate) struct Job<'a> {
+    pub(crate) source: &'a [u8],
+    pub(crate) probe: Probe,
+    pub(crate) layout: Layout,
+    pub(crate) variant: &'a Variant,
+    pub(crate) limits: &'a Limits,
+    pub(crate) cancel: &'a dyn Fn() -> bool,
 }
 
 impl Job<'_> {
@@ -123,30 +121,20 @@ impl Job<'_> {
         if let Some(reason) = self.reason_to_keep_unread() {
             return Ok(keep(self.source, self.probe.format, reason));
         }
-        let decoded = decode(
-            self.source,
-            &self.probe,
-            self.wanted_size(),
-            self.limits,
-            self.cancel,
-        )?;
-        self.go_on()?;
-        let exif = self.exif(&decoded);
-        let goal = Goal {
-            variant: self.variant,
-            source_format: self.probe.format,
-            photograph: decoded.photograph,
-            exif: exif.as_deref(),
-            cancel: self.cancel,
+        let made = match planar::make(self)? {
+            Some(made) => made,
+            None => self.make()?,
         };
-        let carries_metadata = decoded.exif.is_some();
-        let picture = self.finish(self.place(decoded.picture)?)?;
         self.go_on()?;
-        let (width, height) = (picture.width as u32, picture.height as u32);
-        let made = encode(picture, &goal)?;
-        if let Some(reason) = self.reason_to_keep(&made, carries_metadata) {
-            return Ok(keep(self.source, self.probe.format, reason));
-        }
+        let made = match self.reason_to_keep(&made) {
+            None => made,
+            Some(reason) => match lossless::make(self)? {
+                Some(made) => made,
+                None if self.must_strip(&made) => made,
+                None => return Ok(keep(self.source, self.probe.format, reason)),
+            },
+        };
+        let (width, height) = self.layout.canvas;
         Ok(Outcome::Rendered(Rendered {
             bytes: made.bytes.into(),
             format: made.format,
@@ -157,7 +145,30 @@ impl Job<'_> {
         }))
     }
 
-    fn go_on(&self) -> Result<(), ImageError> {
+    /// The general way, over RGB.
+    fn make(&self) -> Result<Made, ImageError> {
+        let decoded = decode(
+            self.source,
+            &self.probe,
+            self.wanted_size(),
+            self.limits,
+            self.cancel,
+        )?;
+        self.go_on()?;
+        let exif = decoded.exif.as_deref().and_then(|exif| self.exif(exif));
+        let goal = Goal {
+            variant: self.variant,
+            source_format: self.probe.format,
+            photograph: decoded.photograph,
+            exif: exif.as_deref(),
+            cancel: self.cancel,
+        };
+        let picture = self.finish(self.place(decoded.picture)?)?;
+        self.go_on()?;
+        encode(picture, &goal)
+    }
+
+    pub(crate) fn go_on(&self) -> Result<(), ImageError> {
         if (self.cancel)() {
             return Err(ImageError::Cancelled);
         }
@@ -183,7 +194,7 @@ impl Job<'_> {
     }
 
     /// Whether no pixel would change but by encoding.
-    fn only_encodes(&self) -> bool {
+    pub(crate) fn only_encodes(&self) -> bool {
         self.layout.unchanged
             && self.variant.background.is_none()
             && self.variant.effects == Effects::default()
@@ -203,9 +214,9 @@ impl Job<'_> {
         }
     }
 
-    fn reason_to_keep(&self, made: &Made, carries_metadata: bool) -> Option<String> {
-        let strips = carries_metadata && self.variant.metadata == Metadata::None;
-        if !self.only_encodes() || !self.original_serves() || strips {
+    /// Reasons that need the result.
+    fn reason_to_keep(&self, made: &Made) -> Option<String> {
+        if !self.only_encodes() || !self.original_serves() {
             return None;
         }
         let (before, after) = (self.source.len() as u64, made.bytes.len() as u64);
@@ -215,23 +226,27 @@ impl Job<'_> {
             ));
         }
         let saved = before - after;
-        if saved * 100 >= before * MIN_SAVING_PERCENT || self.gains_a_preview(made) {
-            return None;
-        }
-        Some(format!("making it again would save only {saved} bytes"))
+        (saved * 100 < before * MIN_SAVING_PERCENT)
+            .then(|| format!("making it again would save only {saved} bytes"))
     }
 
-    fn gains_a_preview(&self, made: &Made) -> bool {
-        let big = self.probe.format == Format::Jpeg && self.source.len() >= BIG_BASELINE;
-        let progressive = made.outline.preview < made.outline.length;
-        big && progressive
-            && jpeg_outline(self.source, self.limits)
-                .is_none_or(|outline| outline.preview == outline.length)
+    /// Whether the original carries metadata that must not be passed on.
+    fn must_strip(&self, made: &Made) -> bool {
+        self.variant.metadata == Metadata::None
+            && made.format == Format::Jpeg
+            && self.jpeg_map().is_some_and(|map| map.exif.is_some())
+    }
+
+    /// The structure of a JPEG source.
+    pub(crate) fn jpeg_map(&self) -> Option<jpeg::ScanMap> {
+        let jpeg = self.probe.format == Format::Jpeg;
+        let map = jpeg.then(|| jpeg::map_scans(self.source, &jpeg_limits(self.limits)));
+        map.and_then(Result::ok)
     }
 
     /// The least size, as stored, that decoding must give for a good result: twice what is shown,
     /// so that the resize filter has something to weigh.
-    fn wanted_size(&self) -> Option<(u32, u32)> {
+    pub(crate) fn wanted_size(&self) -> Option<(u32, u32)> {
         let Layout {
             turned,
             window,
@@ -255,11 +270,11 @@ impl Job<'_> {
         })
     }
 
-    fn exif(&self, decoded: &Decoded) -> Option<Vec<u8>> {
-        let exif = decoded.exif.as_deref()?;
+    /// The EXIF data of a result that stands upright.
+    pub(crate) fn exif(&self, exif: &[u8]) -> Option<Vec<u8>> {
         match self.variant.metadata {
             Metadata::Keep => Some(crate::exif::upright(exif.to_vec())),
-            Metadata::Copyright => crate::exif::copyright_only(exif),
+            Metadata::Copyright => crate::exif::reduced(exif, true, Orientation::UPRIGHT),
             Metadata::None => None,
         }
     }
@@ -306,24 +321,25 @@ impl Job<'_> {
     /// Where the window lies in the turned picture.
     fn window_offset(&self, trimmed: &Picture, turns: Orientation) -> (u32, u32) {
         let Layout { turned, window, .. } = self.layout;
-        let slack = (turned.0 - window.0, turned.1 - window.1);
-        if slack == (0, 0) {
-            return slack;
-        }
         match self.variant.gravity {
-            Gravity::Point { x, y } => {
-                let share = |slack: u32, share: u32| {
-                    (u64::from(slack) * u64::from(share.min(1000)) / 1000) as u32
-                };
-                (
-                    share(slack.0, x.thousandths()),
-                    share(slack.1, y.thousandths()),
-                )
-            }
+            Gravity::Point { .. } => self.point_offset(),
+            _ if turned == window => (0, 0),
             Gravity::Salient | Gravity::Face => {
                 saliency::window_offset(trimmed, turns, turned, window)
             }
         }
+    }
+
+    /// The same by the point that divides what is cut off; the middle where there is none.
+    pub(crate) fn point_offset(&self) -> (u32, u32) {
+        let Layout { turned, window, .. } = self.layout;
+        let (x, y) = match self.variant.gravity {
+            Gravity::Point { x, y } => (x.thousandths(), y.thousandths()),
+            Gravity::Salient | Gravity::Face => (500, 500),
+        };
+        let share =
+            |slack: u32, share: u32| (u64::from(slack) * u64::from(share.min(1000)) / 1000) as u32;
+        (share(turned.0 - window.0, x), share(turned.1 - window.1, y))
     }
 
     /// Effects, background and padding.
@@ -345,7 +361,7 @@ impl Job<'_> {
 }
 
 /// Width and height as they are before `turns`.
-fn sides((width, height): (u32, u32), turns: Orientation) -> (u32, u32) {
+pub(crate) fn sides((width, height): (u32, u32), turns: Orientation) -> (u32, u32) {
     if turns.swaps_sides() {
         (height, width)
     } else {

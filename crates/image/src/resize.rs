@@ -26,7 +26,11 @@ pub(crate) fn part_to_size(
     } else {
         picture.part(left, top, width, height)
     };
-    to_size(part, size.0 as usize, size.1 as usize)
+    let (width, height) = (size.0 as usize, size.1 as usize);
+    if (part.width, part.height) == (width, height) {
+        return Ok(part);
+    }
+    to_size(&part, width, height)
 }
 
 /// Where a stretch of a side of `full` pixels lies on a side of `actual` pixels.
@@ -42,26 +46,23 @@ fn span(start: u32, length: u32, full: u32, actual: usize) -> (usize, usize) {
 
 /// Brings a picture to a size.
 pub(crate) fn to_size(
-    picture: Picture,
+    picture: &Picture,
     width: usize,
     height: usize,
 ) -> Result<Picture, ImageError> {
-    if (picture.width, picture.height) == (width, height) {
-        return Ok(picture);
-    }
     let scaler = Scaler::new(ResamplingFunction::Lanczos3);
     let from = ImageSize::new(picture.width, picture.height);
     let to = ImageSize::new(width, height);
     let data = match picture.channels {
         Channels::Grey => scaler
             .plan_planar_resampling(from, to)
-            .and_then(|plan| run::<1>(&*plan, &picture, to)),
+            .and_then(|plan| run::<1>(&*plan, picture, to)),
         Channels::Rgb => scaler
             .plan_rgb_resampling(from, to)
-            .and_then(|plan| run::<3>(&*plan, &picture, to)),
+            .and_then(|plan| run::<3>(&*plan, picture, to)),
         Channels::Rgba => scaler
             .plan_rgba_resampling(from, to, true)
-            .and_then(|plan| run::<4>(&*plan, &picture, to)),
+            .and_then(|plan| run::<4>(&*plan, picture, to)),
     };
     let data = data.map_err(|error| ImageError::Resize {
         reason: format!("{error:?}"),
@@ -100,7 +101,7 @@ mod tests {
             let data = pixel.repeat(40 * 30);
             let even = Picture::new(40, 30, channels, data).unwrap();
             for (width, height) in [(7, 9), (100, 60), (40, 10), (1, 1)] {
-                let made = to_size(even.clone(), width, height).unwrap();
+                let made = to_size(&even, width, height).unwrap();
                 assert_eq!(made.data.len(), width * height * channels.count());
                 for (value, expected) in made.data.iter().zip(pixel.iter().cycle()) {
                     assert!(value.abs_diff(*expected) <= 1, "{value} {expected}");
@@ -114,7 +115,7 @@ mod tests {
         // Opaque red beside transparent green.
         let row = [[255, 0, 0, 255].repeat(8), [0, 255, 0, 0].repeat(8)].concat();
         let picture = Picture::new(16, 16, Channels::Rgba, row.repeat(16)).unwrap();
-        let small = to_size(picture, 5, 5).unwrap();
+        let small = to_size(&picture, 5, 5).unwrap();
         for pixel in small.data.chunks_exact(4).filter(|pixel| pixel[3] > 8) {
             assert!(pixel[0] > 240 && pixel[1] < 15, "{pixel:?}");
         }

@@ -59,7 +59,7 @@ fn map(picture: &Picture, turns: Orientation) -> Option<Map> {
     let longest = picture.width.max(picture.height);
     let side = |length: usize| (length * SIDE / longest).clamp(1, length);
     let (width, height) = (side(picture.width), side(picture.height));
-    let small = resize::to_size(picture.clone(), width, height).ok()?;
+    let small = resize::to_size(picture, width, height).ok()?;
     let small = orient::apply(small, turns).into_rgba();
     let (width, height) = (small.width, small.height);
     let planes = [

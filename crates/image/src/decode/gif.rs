@@ -36,10 +36,6 @@ pub(super) fn decode(source: &[u8], limits: &Limits) -> Result<Parts, ImageError
     Ok((picture.without_idle_alpha(), None))
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that `map_err` asks for"
-)]
 fn damaged(error: DecodingError) -> ImageError {
     ImageError::damaged(Format::Gif, error)
 }

@@ -42,10 +42,6 @@ pub(super) fn decode(source: &[u8], probe: &Probe) -> Result<Parts, ImageError> 
     Ok((picture.without_idle_alpha(), exif))
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that `map_err` asks for"
-)]
 fn damaged(error: DecodingError) -> ImageError {
     ImageError::damaged(Format::WebP, error)
 }

@@ -1,6 +1,6 @@
 //! JPEG, by our own writer.
 
-use ::jpeg::{EncodeOptions, Subsampling};
+use ::jpeg::{EncodeOptions, Encoded, Planes, Subsampling};
 
 use super::{Goal, Made};
 use crate::outline::from_jpeg;
@@ -8,9 +8,9 @@ use crate::picture::{Channels, Picture};
 use crate::{Colour, Format, ImageError, effects};
 
 /// From this quality on, colour is kept at full resolution.
-const FULL_COLOUR_QUALITY: u8 = 90;
+pub(crate) const FULL_COLOUR_QUALITY: u8 = 90;
 /// Longest EXIF data that fits one segment beside its marks (ITU-T T.81 §B.2.4), in bytes.
-const MAX_EXIF: usize = 65_000;
+pub(crate) const MAX_EXIF: usize = 65_000;
 
 pub(super) fn encode(
     picture: Picture,
@@ -35,23 +35,40 @@ pub(super) fn encode(
     if (goal.cancel)() {
         return Err(ImageError::Cancelled);
     }
+    let made = encode_planes(&planes.map_err(failed)?, quality, progressive, goal.exif)?;
+    Ok(if transparent {
+        made.because("on white, as JPEG has no transparency")
+    } else {
+        made
+    })
+}
+
+/// Encodes planes that are ready.
+pub(crate) fn encode_planes(
+    planes: &Planes,
+    quality: u8,
+    progressive: bool,
+    exif: Option<&[u8]>,
+) -> Result<Made, ImageError> {
     let options = EncodeOptions {
         quality,
         progressive,
-        exif: goal.exif.filter(|exif| exif.len() <= MAX_EXIF),
+        exif: exif.filter(|exif| exif.len() <= MAX_EXIF),
         ..EncodeOptions::default()
     };
-    let encoded = ::jpeg::encode(&planes.map_err(failed)?, &options).map_err(failed)?;
-    let mut made = Made {
+    ::jpeg::encode(planes, &options)
+        .map(made)
+        .map_err(|error| ImageError::encode(Format::Jpeg, error))
+}
+
+/// A file with the outline that its writer recorded.
+pub(crate) fn made(encoded: Encoded) -> Made {
+    Made {
         outline: from_jpeg(&encoded.outline()),
         bytes: encoded.bytes,
         format: Format::Jpeg,
         notes: Vec::new(),
-    };
-    if transparent {
-        made = made.because("on white, as JPEG has no transparency");
     }
-    Ok(made)
 }
 
 fn opaque(picture: Picture) -> Picture {

@@ -1,6 +1,6 @@
 //! From pixels to a file, in the format that suits the picture.
 
-mod jpeg;
+pub(crate) mod jpeg;
 mod png;
 mod webp;
 
@@ -11,11 +11,16 @@ use crate::{Accepted, Format, ImageError, Output, Prefer, Variant, webp_encode};
 
 /// A result under this many bytes appears at once in any format, so the smaller one is taken.
 const SMALL_BYTES: usize = 8 << 10;
+/// Results of more pixels are not expected to be that small.
+const SMALL_PIXELS: usize = 250 * 250;
 /// The same for a picture with sides under this many pixels.
 const SMALL_SIDE: usize = 100;
 /// A drawing is kept exact as long as that costs at most this much more than a lossy file, in
 /// percent.
 const EXACT_PREMIUM_PERCENT: usize = 150;
+
+/// Why a photograph is a JPEG.
+pub(crate) const PHOTOGRAPH: &str = "JPEG, as a photograph appears early in it";
 
 /// What is to be made.
 pub(crate) struct Goal<'a> {
@@ -39,9 +44,24 @@ pub(crate) struct Made {
 }
 
 impl Made {
-    fn because(mut self, note: impl Into<String>) -> Self {
+    pub(crate) fn because(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
         self
+    }
+}
+
+/// Whether a photograph of this size, taken from a JPEG, becomes a JPEG, and if so, whether a
+/// progressive one. `None` also where that is known only after trying.
+pub(crate) fn surely_jpeg(variant: &Variant, width: u32, height: u32) -> Option<bool> {
+    match variant.output {
+        Output::Jpeg | Output::Source => Some(true),
+        Output::BaselineJpeg => Some(false),
+        Output::Auto { accepted, prefer } => {
+            let small = width as usize * height as usize <= SMALL_PIXELS;
+            let rival = accepted.webp && !variant.fast && (small || prefer == Prefer::Bytes);
+            (accepted.jpeg && !rival).then_some(true)
+        }
+        Output::WebP | Output::Png | Output::Facts => None,
     }
 }
 
@@ -100,7 +120,8 @@ fn auto(
 /// A photograph as JPEG, or as WebP when it is so small that a preview is of no use.
 fn photograph(picture: Picture, goal: &Goal<'_>, accepted: Accepted) -> Result<Made, ImageError> {
     let small_sides = picture.width < SMALL_SIDE && picture.height < SMALL_SIDE;
-    let spare = (accepted.webp && !goal.variant.fast).then(|| picture.clone());
+    let small = picture.width * picture.height <= SMALL_PIXELS;
+    let spare = (small && accepted.webp && !goal.variant.fast).then(|| picture.clone());
     let made = jpeg::encode(picture, goal, true)?;
     if let Some(picture) = spare
         && (small_sides || made.bytes.len() < SMALL_BYTES)
@@ -110,7 +131,7 @@ fn photograph(picture: Picture, goal: &Goal<'_>, accepted: Accepted) -> Result<M
             return Ok(webp.because("WebP, as it is too small to need a preview"));
         }
     }
-    Ok(made.because("JPEG, as a photograph appears early in it"))
+    Ok(made.because(PHOTOGRAPH))
 }
 
 /// A drawing, or anything with alpha.

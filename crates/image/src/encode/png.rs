@@ -97,7 +97,15 @@ impl Indexed {
         for (place, colour) in (0..=255).zip(&colours) {
             seen.insert(*colour, place);
         }
-        let pixels = picture.data.chunks_exact(depth);
+        let mut last: (Option<&[u8]>, u8) = (None, 0);
+        let places = picture.data.chunks_exact(depth).map(|pixel| {
+            if last.0 != Some(pixel) {
+                let place = seen.get(&colour(pixel)).copied();
+                last = (Some(pixel), place.unwrap_or_default());
+            }
+            last.1
+        });
+        let places = places.collect();
         Some(Self {
             palette: colours
                 .iter()
@@ -108,7 +116,7 @@ impl Indexed {
                 .map(|colour| colour[0])
                 .filter(|alpha| *alpha < 255)
                 .collect(),
-            places: pixels.map(|pixel| seen[&colour(pixel)]).collect(),
+            places,
         })
     }
 

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::picture::Picture;
 use crate::samples::{self, near, outcome, pixel, pixels, rendered};
 
 const ALL: &str = "image/webp,*/*";
@@ -52,6 +53,8 @@ fn exif_orientation_is_applied_once() {
         // Small enough for shrinking while decoding, exact, and cropped.
         for (options, size) in [
             ("w=30,f=png", None),
+            ("w=36,f=jpeg,q=95", None),
+            ("w=20,h=20,fit=cover,f=jpeg,q=95", Some((20, 20))),
             ("w=40,h=40,fit=squeeze,f=png", Some((40, 40))),
             ("w=1000,h=60,fit=contain,f=png,metadata=keep", None),
             (
@@ -205,8 +208,14 @@ fn metadata_is_kept_as_far_as_asked() {
     let notice = found("w=50").unwrap();
     assert!(notice.ends_with(b"(c) Nobody\0") || notice.ends_with(b"(c) Nobody\0\0"));
     assert_eq!(found("w=50,metadata=none"), None);
-    // Without metadata, the original will not do even if it were smaller.
-    assert_eq!(found("f=jpeg,q=100,metadata=none"), None);
+    // Without metadata, the original will not do even where it is smaller; what is rewritten
+    // without loss is not turned and keeps saying so.
+    let bare = found("f=jpeg,q=100,metadata=none").unwrap();
+    assert!(!bare.windows(6).any(|window| window == b"Nobody"));
+    assert_eq!(
+        Orientation::from_exif_data(&bare),
+        Orientation::from_exif(6)
+    );
 }
 
 #[test]
@@ -235,6 +244,71 @@ fn what_saves_nothing_stays_as_it_is() {
     // The same bytes as a PNG to a client that takes no PNG: it must be made anew.
     let png = samples::png(&samples::drawing(64, 64));
     assert_eq!(rendered(&png, "", "image/jpeg").format, Format::Jpeg);
+}
+
+/// The mean difference of two pictures of the same size.
+fn difference(one: &Picture, two: &Picture) -> f64 {
+    let (one, two) = (one.clone().into_rgba(), two.clone().into_rgba());
+    assert_eq!((one.width, one.height), (two.width, two.height));
+    let sum: u64 = one
+        .data
+        .iter()
+        .zip(&two.data)
+        .map(|(a, b)| u64::from(a.abs_diff(*b)))
+        .sum();
+    sum as f64 / one.data.len() as f64
+}
+
+#[test]
+fn a_baseline_jpeg_that_saves_nothing_becomes_progressive_without_loss() {
+    let exif = samples::exif_orientation(6);
+    let photograph = samples::photograph(640, 480);
+    let icc = moxcms::ColorProfile::new_display_p3().encode().unwrap();
+    let source = samples::jpeg_with(&photograph, 75, false, Some(&icc), Some(&exif));
+    let made = rendered(&source, "", ALL);
+    assert!(
+        made.notes
+            .iter()
+            .any(|note| note.contains("without any loss")),
+        "{:?}",
+        made.notes
+    );
+    assert!(made.bytes.len() * 100 <= source.len() * 102);
+    assert!(made.outline.preview < made.outline.length / 2);
+    assert_eq!(pixels(&made.bytes), pixels(&source));
+    // Nothing was turned or converted, so what says how to show it stays.
+    assert_eq!(
+        probe(&made.bytes, &Limits::default()).unwrap().orientation,
+        Orientation::from_exif(6)
+    );
+    let map = jpeg::map_scans(&made.bytes, &jpeg::Limits::default()).unwrap();
+    assert_eq!(map.icc(&made.bytes), Some(icc));
+}
+
+#[test]
+fn the_way_over_planes_gives_the_same_as_the_way_over_rgb() {
+    for (colour, options) in [
+        ("q=95", "w=200"),
+        ("q=95", "w=150,h=150,fit=cover,g=left"),
+        ("q=80", "w=333,flip=h"),
+        ("q=80", "w=900,fit=contain,rotate=270"),
+        ("q=85", "w=99,h=77,fit=squeeze"),
+    ] {
+        for number in [1, 6] {
+            let exif = samples::exif_orientation(number);
+            let stored = samples::photograph(641, 479);
+            let source = samples::jpeg_with(&stored, 95, true, None, Some(&exif));
+            let planar = rendered(&source, &format!("{options},{colour},f=jpeg"), ALL);
+            // A brightness that changes almost nothing takes the other way.
+            let general = rendered(
+                &source,
+                &format!("{options},{colour},f=jpeg,brightness=1.001"),
+                ALL,
+            );
+            let off = difference(&pixels(&planar.bytes), &pixels(&general.bytes));
+            assert!(off < 2.5, "{options} {colour} orientation {number}: {off}");
+        }
+    }
 }
 
 #[test]

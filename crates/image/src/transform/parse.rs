@@ -228,7 +228,7 @@ const OPTIONS: &[Spec] = &[
         form: "a whole number of pixels, 1 or more, without trim",
         set: |transform, text| {
             area(transform, text, 1, |_, _, width, _, value| {
-                *width = Some(value)
+                *width = Some(value);
             })
         },
     },
@@ -237,7 +237,7 @@ const OPTIONS: &[Spec] = &[
         form: "a whole number of pixels, 1 or more, without trim",
         set: |transform, text| {
             area(transform, text, 1, |_, _, _, height, value| {
-                *height = Some(value)
+                *height = Some(value);
             })
         },
     },

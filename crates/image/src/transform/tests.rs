@@ -41,25 +41,25 @@ const GOOD: &[(&str, Change)] = &[
         t.zoom = factor(500);
     }),
     ("q=1", |t| {
-        t.quality = Some(QualityChoice::Number(Quality::new(1)))
+        t.quality = Some(QualityChoice::Number(Quality::new(1)));
     }),
     ("quality=medium-low", |t| {
-        t.quality = Some(QualityChoice::MediumLow)
+        t.quality = Some(QualityChoice::MediumLow);
     }),
     ("scq=low", |t| t.slow_quality = Some(QualityChoice::Low)),
     ("f=auto", |t| t.format = Some(FormatChoice::Auto)),
     ("format=baseline-jpeg", |t| {
-        t.format = Some(FormatChoice::BaselineJpeg)
+        t.format = Some(FormatChoice::BaselineJpeg);
     }),
     ("compression=fast", |t| t.fast = true),
     ("anim=false", |t| t.animation = Some(false)),
     ("metadata=none", |t| t.metadata = Some(Metadata::None)),
     ("background=white", |t| t.background = Some(Colour::WHITE)),
     ("background=%23ffffff", |t| {
-        t.background = Some(Colour::WHITE)
+        t.background = Some(Colour::WHITE);
     }),
     ("background=rgb%28255%2C255%2c255%29", |t| {
-        t.background = Some(Colour::WHITE)
+        t.background = Some(Colour::WHITE);
     }),
     ("background=rgb(255,255,255),h=5", |t| {
         t.background = Some(Colour::WHITE);
