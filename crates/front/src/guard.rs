@@ -275,31 +275,29 @@ impl Guard {
     }
 
     fn take_head(&mut self, input: &[u8], passed: &mut Vec<u8>) -> Result<usize, Violation> {
-        for (place, byte) in input.iter().enumerate() {
-            let before = self.held.last().copied();
-            self.held.push(*byte);
-            match byte {
-                b'\n' if before != Some(b'\r') => return Err(Violation::LineEnd),
-                b'\n' => {}
-                _ if before == Some(b'\r') => return Err(Violation::LineEnd),
-                b'\t' | b'\r' => {}
-                0..=0x1f | 0x7f => return Err(Violation::Control),
-                _ => {}
-            }
-            if self.held.len() > self.limits.bytes {
-                return Err(Violation::TooLarge);
-            }
-            if *byte != b'\n' {
-                continue;
-            }
-            if self.held.len() == 2 {
-                self.skip_empty_line()?;
-            } else if self.held.ends_with(b"\r\n\r\n") {
-                self.release_head(passed)?;
-                return Ok(place + 1);
-            }
+        let before = self.held.last().copied();
+        let room = self.limits.bytes.saturating_sub(self.held.len());
+        let plain = input.iter().take(room).take_while(|byte| is_plain(**byte));
+        let count = plain.count();
+        if count > 0 && before != Some(b'\r') {
+            self.held
+                .extend_from_slice(input.get(..count).unwrap_or_default());
+            return Ok(count);
         }
-        Ok(input.len())
+        let Some(byte) = input.first().copied() else {
+            return Ok(0);
+        };
+        check_line_byte(byte, before)?;
+        if room == 0 {
+            return Err(Violation::TooLarge);
+        }
+        self.held.push(byte);
+        if byte == b'\n' && self.held.len() == 2 {
+            self.skip_empty_line()?;
+        } else if self.held.ends_with(b"\r\n\r\n") {
+            self.release_head(passed)?;
+        }
+        Ok(1)
     }
 
     /// One empty line before a request is tolerated (RFC 9112 §2.2) and not handed on.
@@ -333,6 +331,23 @@ impl Guard {
 
     fn finish_message(&mut self) {
         self.state = if self.last { State::Over } else { State::Head };
+    }
+}
+
+/// A byte that may stand in a line anywhere.
+fn is_plain(byte: u8) -> bool {
+    byte >= 0x20 && byte != 0x7f
+}
+
+/// Checks that lines end with CR LF and are free of control characters.
+fn check_line_byte(byte: u8, before: Option<u8>) -> Result<(), Violation> {
+    match byte {
+        b'\n' if before == Some(b'\r') => Ok(()),
+        b'\n' => Err(Violation::LineEnd),
+        _ if before == Some(b'\r') => Err(Violation::LineEnd),
+        b'\t' | b'\r' => Ok(()),
+        byte if is_plain(byte) => Ok(()),
+        _ => Err(Violation::Control),
     }
 }
 

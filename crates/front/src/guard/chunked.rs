@@ -2,7 +2,7 @@
 //! sizes, no bare line feeds, bounded extensions.
 
 use super::head::examine_trailers;
-use super::{Limits, Violation};
+use super::{Limits, Violation, check_line_byte};
 
 /// Longest size line: sixteen digits, an extension, CR LF. Nobody sends extensions in earnest.
 const MAX_LINE: usize = 256;
@@ -129,15 +129,7 @@ impl Chunked {
 
 /// Adds a byte to a line; a line is free of control characters and ends with CR LF.
 fn take_line_byte(byte: u8, held: &mut Vec<u8>) -> Result<(), Violation> {
-    let after_cr = held.last() == Some(&b'\r');
-    match byte {
-        b'\n' if !after_cr => return Err(Violation::LineEnd),
-        b'\n' => {}
-        _ if after_cr => return Err(Violation::LineEnd),
-        b'\t' | b'\r' => {}
-        0..=0x1f | 0x7f => return Err(Violation::Control),
-        _ => {}
-    }
+    check_line_byte(byte, held.last().copied())?;
     held.push(byte);
     Ok(())
 }
