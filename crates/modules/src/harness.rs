@@ -246,8 +246,7 @@ pub struct Answer {
     pub headers: HeaderMap,
     pub body: Bytes,
     pub has_outline: bool,
-    /// Why each module did what it did; for failed assertions.
-    #[expect(dead_code, reason = "shown by Debug")]
+    /// Why each module did what it did.
     pub notes: Vec<String>,
 }
 

@@ -3,7 +3,7 @@
 use base::settings::{Report, Setting, Settings, read};
 use pipeline::{Module, Phase};
 
-use crate::harness::services;
+use crate::harness::{Page, Site, photo, services};
 use crate::list::ORDER;
 use crate::{SiteSettings, build};
 
@@ -125,4 +125,25 @@ async fn everything_wrong_is_reported_at_once_with_its_line() {
         lines.iter().filter(|line| **line > 0).count() >= 3,
         "{report}"
     );
+}
+
+#[tokio::test]
+async fn the_trace_says_why() {
+    let site = Site::new().await;
+    let page = Page::new("image/jpeg", photo(320, 240));
+    site.origin.page("/photo.jpg", page);
+    let miss = site.get("/photo.jpg").send().await.notes.join("\n");
+    for words in [
+        "site 127.0.0.1",
+        "format: by picture",
+        "uri-miss: https://example.com/photo.jpg",
+        "asks http://127.0.0.1",
+        "200 OK by HTTP/1.1 over a new connection",
+        "kept, fresh for 600 s",
+        "jpeg; width=320",
+    ] {
+        assert!(miss.contains(words), "{words}: {miss}");
+    }
+    let hit = site.get("/photo.jpg").send().await.notes.join("\n");
+    assert!(hit.contains("kept, fresh for another"), "{hit}");
 }
