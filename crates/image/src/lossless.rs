@@ -47,9 +47,10 @@ pub(crate) fn make(job: &Job<'_>) -> Result<Option<Made>, ImageError> {
     };
     let written = jpeg::write(&coefficients, &options)
         .map_err(|error| ImageError::encode(Format::Jpeg, error))?;
-    let smaller = written.bytes.len() <= job.source.len();
-    Ok(smaller
-        .then(|| made(written).because("the same picture in progressive order, without any loss")))
+    let most = job.source.len() * (100 + PREVIEW_COST_PERCENT);
+    let worth_it = written.bytes.len() * 100 <= most;
+    let note = "the same picture in progressive order, without any loss";
+    Ok(worth_it.then(|| made(written).because(note)))
 }
 
 fn kept_exif(data: &[u8], job: &Job<'_>) -> Option<Vec<u8>> {
