@@ -43,7 +43,7 @@ impl Facts {
 /// The facts about a source and what the variant would make of it, from its header alone.
 ///
 /// # Errors
-/// As for [`probe`], and [`ImageError::OutputPixels`].
+/// As for [`probe()`], and [`ImageError::OutputPixels`].
 pub fn facts(source: &[u8], variant: &Variant, limits: &Limits) -> Result<Facts, ImageError> {
     let probe = probe(source, limits)?;
     let layout = Layout::new(&probe, variant, limits)?;

@@ -1,9 +1,9 @@
 //! Pictures: what a file is, which variant of it a client gets, and how that variant is made.
 //!
-//! Three steps, each pure. [`probe`] reads a file's header and refuses what is too large before
-//! anything is allocated. [`choose`] joins what the URL asks ([`Transform`]), what the client says
+//! Three steps, each pure. [`probe()`] reads a file's header and refuses what is too large before
+//! anything is allocated. [`choose()`] joins what the URL asks ([`Transform`]), what the client says
 //! ([`Signals`]) and what the site wants ([`Policy`]) into one of few [`Variant`]s, and explains
-//! itself. [`render`] makes the variant, or says why the original is the better answer.
+//! itself. [`render()`] makes the variant, or says why the original is the better answer.
 //!
 //! No I/O, no clock, no async; a long job asks a callback whether it is still wanted.
 

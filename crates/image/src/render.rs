@@ -64,7 +64,7 @@ pub struct Original {
 /// limits' pixels, four bytes each, twice over.
 ///
 /// # Errors
-/// As for [`probe`], except that pictures of kinds that are not read are kept as they are;
+/// As for [`probe()`], except that pictures of kinds that are not read are kept as they are;
 /// [`ImageError::Damaged`], [`ImageError::OutputPixels`], [`ImageError::Encode`],
 /// [`ImageError::Cancelled`].
 pub fn render(
