@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let size = arguments.next().unwrap_or_else(|| "1600x1067".into());
     let (width, height) = size.split_once('x').ok_or("the size is WIDTHxHEIGHT")?;
     let (width, height) = (width.parse()?, height.parse()?);
-    let seed = arguments.next().map_or(Ok(2026), |seed| seed.parse())?;
+    let seed: Option<u64> = arguments.next().map(|seed| seed.parse()).transpose()?;
     let names: Vec<String> = arguments.collect();
     std::fs::create_dir_all(&folder)?;
     for scene in Scene::ALL {
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             continue;
         }
         let start = Instant::now();
-        let picture = photograph(*scene, width, height, seed);
+        let picture = photograph(*scene, width, height, seed.unwrap_or(scene.take()));
         let painted = start.elapsed();
         let file = baseline_jpeg(&picture, 90);
         println!(

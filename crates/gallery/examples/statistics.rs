@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("|---|---|---|---|---|---|---|");
     let mut computed = Vec::new();
     for scene in Scene::ALL {
-        let picture = photograph(*scene, width, height, 2026);
+        let picture = photograph(*scene, width, height, scene.take());
         let measures = measure(&picture)?;
         print_row(scene.name(), &measures);
         computed.push(measures);

@@ -75,9 +75,10 @@ pub fn photograph(scene: Scene, width: u32, height: u32, seed: u64) -> Picture {
     }
 }
 
-/// Declares the scenes once: variant, name in addresses, title, what it shows.
+/// Declares the scenes once: variant, seed of its best take, name in addresses, title, what it
+/// shows.
 macro_rules! scenes {
-    ($($(#[doc = $doc:literal])+ $variant:ident, $name:literal, $title:literal, $alt:literal;)+) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident, $take:literal, $name:literal, $title:literal, $alt:literal;)+) => {
         /// What can be photographed.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Scene { $($(#[doc = $doc])+ $variant,)+ }
@@ -96,6 +97,11 @@ macro_rules! scenes {
                 match self { $(Self::$variant => $title),+ }
             }
 
+            /// The seed of the take that the sample site shows.
+            pub const fn take(self) -> u64 {
+                match self { $(Self::$variant => $take),+ }
+            }
+
             /// What the picture shows, for those who cannot see it.
             pub const fn description(self) -> &'static str {
                 match self { $(Self::$variant => $alt),+ }
@@ -106,37 +112,37 @@ macro_rules! scenes {
 
 scenes! {
     /// Snowy mountains mirrored in a lake.
-    Lake, "lake", "Still water", "Snow-capped mountains mirrored in a calm lake";
+    Lake, 3, "lake", "Still water", "Snow-capped mountains mirrored in a calm lake";
     /// Desert dunes in low light.
-    Dunes, "dunes", "Sand sea", "Wind-rippled desert dunes in low evening light";
+    Dunes, 6, "dunes", "Sand sea", "Wind-rippled desert dunes in low evening light";
     /// Wooded ridges in morning mist.
-    Mist, "mist", "First light", "Wooded ridges fading into morning mist";
+    Mist, 6, "mist", "First light", "Wooded ridges fading into morning mist";
     /// A coast seen from above.
-    Shore, "shore", "Where the reef ends", "A sandy shore and turquoise water seen from above";
+    Shore, 2026, "shore", "Where the reef ends", "A sandy shore and turquoise water seen from above";
     /// A slot canyon.
-    Canyon, "canyon", "Carved by water", "Smooth glowing walls of a sandstone slot canyon";
+    Canyon, 5, "canyon", "Carved by water", "Smooth glowing walls of a sandstone slot canyon";
     /// A flower close up.
-    Dahlia, "dahlia", "Dahlia", "A dahlia in full bloom against a soft green background";
+    Dahlia, 2026, "dahlia", "Dahlia", "A dahlia in full bloom against a soft green background";
     /// A skyline at dusk.
-    City, "city", "Blue hour", "A city skyline at dusk with lit windows reflected in a river";
+    City, 2026, "city", "Blue hour", "A city skyline at dusk with lit windows reflected in a river";
     /// Rolling farmland.
-    Hills, "hills", "After the rain", "Rolling green hills with lines of cypress trees";
+    Hills, 4, "hills", "After the rain", "Rolling green hills with lines of cypress trees";
     /// A row of houses.
-    Street, "street", "Harbour street", "Painted house fronts with shutters and balconies in the sun";
+    Street, 2026, "street", "Harbour street", "Painted house fronts with shutters and balconies in the sun";
     /// Autumn leaves.
-    Leaves, "leaves", "Ground cover", "Autumn leaves in red, gold and brown covering the ground";
+    Leaves, 2026, "leaves", "Ground cover", "Autumn leaves in red, gold and brown covering the ground";
     /// The sea at sunset.
-    Sunset, "sunset", "Last minutes", "The sun setting over the sea, its light glittering on the waves";
+    Sunset, 2026, "sunset", "Last minutes", "The sun setting over the sea, its light glittering on the waves";
     /// Fruit on a table.
-    Peaches, "peaches", "Peaches", "Ripe peaches on a wooden table in window light";
+    Peaches, 2026, "peaches", "Peaches", "Ripe peaches on a wooden table in window light";
     /// Northern lights.
-    Aurora, "aurora", "Northern lights", "Green northern lights above snowy fir trees";
+    Aurora, 2026, "aurora", "Northern lights", "Green northern lights above snowy fir trees";
     /// Round stones.
-    Pebbles, "pebbles", "Low tide", "Round wet pebbles on a beach";
+    Pebbles, 2026, "pebbles", "Low tide", "Round wet pebbles on a beach";
     /// Lights out of focus.
-    Lights, "lights", "Rush hour", "Out-of-focus lights of a street at night";
+    Lights, 2026, "lights", "Rush hour", "Out-of-focus lights of a street at night";
     /// A sea of clouds.
-    Clouds, "clouds", "Above it all", "Dark peaks rising from a sea of clouds at sunrise";
+    Clouds, 2, "clouds", "Above it all", "Dark peaks rising from a sea of clouds at sunrise";
 }
 
 impl Scene {

@@ -76,7 +76,7 @@ pub fn landscape(
                 }
             }
             if let Some((hit, cover)) = seen.rims[y] {
-                *place = place.mix(look(hit, 1.0), cover);
+                *place = place.mix(look(hit, relief.sunlight(&hit, sun)), cover);
             }
         }
     })
@@ -149,15 +149,16 @@ pub fn lake(frame: &Frame) -> (Canvas, Camera) {
         let rock = Tone::hex(0x6d675f).mix(Tone::hex(0x8f8172), 0.5 + grain);
         let grass = Tone::hex(0x3c4a1f).mix(Tone::hex(0x6d6a31), 0.5 + 0.6 * grain);
         let fir = Tone::hex(0x16261a).mix(Tone::hex(0x2f4424), 0.5 + grain);
-        let steep = lit.normal.1;
+        let normal = lit.rough(noise.other(40), 11.0, 0.22);
+        let steep = normal.1;
         let mut ground = rock.mix(
             grass,
             smooth(0.55, 0.8, steep) * smooth(1.0, 0.5, y + 0.2 * grain),
         );
-        ground = ground.mix(fir, smooth(0.62, 0.30, y + 0.35 * grain));
+        ground = ground.mix(fir, smooth(0.86, 0.54, y + 0.30 * grain));
         let snow = smooth(0.95, 1.35, y + 0.45 * grain) * smooth(0.38, 0.62, steep + 0.1 * grain);
         ground = ground.mix(Tone(0.86, 0.89, 0.95), snow);
-        let bright = lit.normal.dot(sun).max(0.0) * lit.sun;
+        let bright = normal.dot(sun).max(0.0) * lit.sun;
         let light = Tone(1.75, 1.6, 1.35) * bright + Tone(0.24, 0.33, 0.46) * (0.45 + 0.55 * steep);
         haze(ground * light, Tone(0.50, 0.64, 0.82), z, 0.045)
     };
@@ -228,14 +229,15 @@ pub fn dunes(frame: &Frame) -> (Canvas, Camera) {
         lens: 1.25,
         horizon: 0.30,
         reach: (0.35, 40.0),
-        steps: 460,
+        steps: 1100,
         water: false,
     };
     let land = |x: f32, z: f32, footprint: f32| {
         let bend = 0.55 * noise.other(1).at(x * 0.23, z * 0.23);
         let crest = |scale: f32, k: u32| {
             let value = noise.other(k).at(x * scale + bend, z * scale * 1.5 - bend);
-            let edge = 1.0 - (value * 1.25).abs();
+            // As round as the survey's steps are long, so that crests do not show them.
+            let edge = 1.0 - 1.25 * value.hypot(footprint * scale * 14.0);
             edge.max(0.0).powf(1.35)
         };
         let broad = noise.other(2).at(x * 0.08, z * 0.08);
@@ -466,11 +468,13 @@ pub fn clouds(frame: &Frame) -> (Canvas, Camera) {
         swell + 0.46 * billow - 0.12
     };
     let peak = |x: f32, z: f32, footprint: f32| {
-        let mass = smooth(
-            0.15,
-            0.75,
-            noise.other(2).at(x * 0.16 + 2.3, z * 0.13) + 0.25,
-        );
+        // The camera floats over cloud; peaks keep their distance.
+        let mass = smooth(2.2, 4.2, z)
+            * smooth(
+                0.15,
+                0.75,
+                noise.other(2).at(x * 0.16 + 2.3, z * 0.13) + 0.25,
+            );
         noise
             .other(3)
             .ridged(x * 0.45, z * 0.45, octaves(2.0, footprint, 10))
