@@ -5,14 +5,8 @@
 //! columns at once, one per lane, so that the compiler makes vectors of it.
 
 use crate::coefficients::Block;
+use crate::lanes::{Lanes, rounded, transposed};
 use crate::quantisation::{QuantisationTable, ZIGZAG};
-
-/// Eight values side by side.
-type Lanes = [f32; 8];
-
-/// Adding this to a float of at most 22 bits rounds it to nearest and leaves the integer in the
-/// low bits of its representation.
-const ROUNDER: f32 = 12_582_912.0;
 
 /// What turns transformed samples into quantised coefficients, for one table.
 pub(crate) struct Quantiser {
@@ -52,9 +46,9 @@ impl Quantiser {
         let mut present = [0u32; 8];
         for u in 0..8 {
             for v in 0..8 {
-                let rounded = (columns[u][v] * self.factors[u][v] + ROUNDER).to_bits();
-                values[u][v] = (rounded as i32 - ROUNDER.to_bits() as i32).clamp(-1023, 1023);
-                present[v] |= u32::from(values[u][v] != 0) << u;
+                let value = rounded(columns[u][v] * self.factors[u][v]).clamp(-1023, 1023);
+                values[u][v] = value;
+                present[v] |= u32::from(value != 0) << u;
             }
         }
         // Most coefficients are zero: only the others are put in their places.
@@ -70,52 +64,75 @@ impl Quantiser {
     }
 }
 
-#[inline(always)]
-fn add(a: Lanes, b: Lanes) -> Lanes {
-    std::array::from_fn(|lane| a[lane] + b[lane])
-}
-
-#[inline(always)]
-fn subtract(a: Lanes, b: Lanes) -> Lanes {
-    std::array::from_fn(|lane| a[lane] - b[lane])
-}
-
-#[inline(always)]
-fn times(a: Lanes, factor: f32) -> Lanes {
-    std::array::from_fn(|lane| a[lane] * factor)
-}
-
-#[inline(always)]
-fn transposed(rows: &[Lanes; 8]) -> [Lanes; 8] {
-    std::array::from_fn(|x| std::array::from_fn(|y| rows[y][x]))
-}
-
 /// The one-dimensional transform down each column.
 #[inline(always)]
 fn transform(rows: &mut [Lanes; 8]) {
-    let sums: [Lanes; 4] = std::array::from_fn(|i| add(rows[i], rows[7 - i]));
-    let differences: [Lanes; 4] = std::array::from_fn(|i| subtract(rows[i], rows[7 - i]));
+    for i in 0..8 {
+        let sum = |a: usize| rows[a][i] + rows[7 - a][i];
+        let difference = |a: usize| rows[a][i] - rows[7 - a][i];
+        let (outer, outer_difference) = (sum(0) + sum(3), sum(0) - sum(3));
+        let (inner, inner_difference) = (sum(1) + sum(2), sum(1) - sum(2));
+        let turned = (inner_difference + outer_difference) * std::f32::consts::FRAC_1_SQRT_2;
 
-    let outer = add(sums[0], sums[3]);
-    let outer_difference = subtract(sums[0], sums[3]);
-    let inner = add(sums[1], sums[2]);
-    let inner_difference = subtract(sums[1], sums[2]);
-    let turned = times(add(inner_difference, outer_difference), 0.707_106_77);
-    rows[0] = add(outer, inner);
-    rows[4] = subtract(outer, inner);
-    rows[2] = add(outer_difference, turned);
-    rows[6] = subtract(outer_difference, turned);
+        let low = difference(3) + difference(2);
+        let middle = (difference(2) + difference(1)) * std::f32::consts::FRAC_1_SQRT_2;
+        let high = difference(1) + difference(0);
+        let shared = (low - high) * 0.382_683_43;
+        let low = low * 0.541_196_1 + shared;
+        let high = high * 1.306_563 + shared;
+        let (plus, minus) = (difference(0) + middle, difference(0) - middle);
 
-    let low = add(differences[3], differences[2]);
-    let middle = times(add(differences[2], differences[1]), 0.707_106_77);
-    let high = add(differences[1], differences[0]);
-    let shared = times(subtract(low, high), 0.382_683_43);
-    let low = add(times(low, 0.541_196_1), shared);
-    let high = add(times(high, 1.306_563), shared);
-    let plus = add(differences[0], middle);
-    let minus = subtract(differences[0], middle);
-    rows[5] = add(minus, low);
-    rows[3] = subtract(minus, low);
-    rows[1] = add(plus, high);
-    rows[7] = subtract(plus, high);
+        rows[0][i] = outer + inner;
+        rows[4][i] = outer - inner;
+        rows[2][i] = outer_difference + turned;
+        rows[6][i] = outer_difference - turned;
+        rows[5][i] = minus + low;
+        rows[3][i] = minus - low;
+        rows[1][i] = plus + high;
+        rows[7][i] = plus - high;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::quantisation::NATURAL;
+
+    /// A coefficient by the definition (T.81 §A.3.3).
+    fn by_definition(samples: &[[u8; 8]; 8], u: usize, v: usize) -> f64 {
+        let norm = |frequency| if frequency == 0 { 0.5f64.sqrt() } else { 1.0 };
+        let wave = |frequency: usize, at: usize| {
+            ((2 * at + 1) as f64 * frequency as f64 * std::f64::consts::PI / 16.0).cos()
+        };
+        let mut sum = 0.0;
+        for (y, row) in samples.iter().enumerate() {
+            for (x, sample) in row.iter().enumerate() {
+                sum += (f64::from(*sample) - 128.0) * wave(u, x) * wave(v, y);
+            }
+        }
+        sum * norm(u) * norm(v) / 4.0
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn coefficients_are_the_definitions_to_the_nearest_step(
+            samples in proptest::collection::vec(any::<u8>(), 64),
+            table in proptest::collection::vec(2..200u16, 64),
+        ) {
+            let samples: [[u8; 8]; 8] =
+                std::array::from_fn(|y| std::array::from_fn(|x| samples[y * 8 + x]));
+            let table = QuantisationTable::try_from(table).expect("64 of them");
+            let mut block = [0; 64];
+            Quantiser::new(&table).block(&samples, &mut block);
+            for (value, natural) in block.iter().zip(NATURAL.map(usize::from)) {
+                let exact = by_definition(&samples, natural % 8, natural / 8);
+                let steps = exact / f64::from(table[natural]);
+                prop_assert!((f64::from(*value) - steps).abs() < 0.501, "{value}, not {steps}");
+            }
+        }
+    }
 }

@@ -18,6 +18,7 @@ mod dct;
 mod decoder;
 mod forward;
 mod huffman;
+mod lanes;
 mod markers;
 mod script;
 mod segments;

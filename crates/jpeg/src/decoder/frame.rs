@@ -1,7 +1,7 @@
 //! A picture under way: its components, and which of its scans are decoded.
 
 use super::Source;
-use super::codes::SKIP;
+use super::codes::{Codes, SKIP};
 use super::inverse::{Dequantiser, places};
 use super::run::{Run, Stop};
 use super::scans::{Band, Chosen, Coding};
@@ -311,7 +311,7 @@ impl Frame {
             let large = part.grid.stride * part.grid.rows >= WORTH_SKIPPING;
             if let Some(skip) = skips.get_mut(ac).filter(|_| large && part.size < 4) {
                 let codes = tables.ac.get(ac).and_then(Option::as_ref);
-                *skip = skip.take().or_else(|| codes.map(|codes| codes.skips()));
+                *skip = skip.take().or_else(|| codes.map(Codes::skips));
             }
         }
         skips

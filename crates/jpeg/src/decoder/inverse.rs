@@ -3,12 +3,9 @@
 //!
 //! All of them run on eight or fewer lanes at once so that the compiler makes vectors of them.
 
+use crate::lanes::{Lanes, rounded, transposed};
 use crate::quantisation::{NATURAL, QuantisationTable};
 
-type Lanes = [f32; 8];
-
-/// Adding this rounds a float to an integer in the low bits of its representation.
-const ROUNDER: f32 = 12_582_912.0;
 /// Samples come out eight times too large, so that halves are rounded up exactly.
 const SCALE: f32 = 8.0;
 
@@ -65,25 +62,51 @@ impl Dequantiser {
     /// apart.
     #[inline(always)]
     pub(super) fn row(&self, blocks: &[i16], out: &mut [u8], stride: usize) {
-        for (x, block) in blocks.chunks_exact(self.size * self.size).enumerate() {
-            let out = &mut out[x * self.size..];
-            if block[1..].iter().fold(0, |any, value| any | value) == 0 {
-                let flat = sample(f32::from(block[0]) * self.factors[0]);
-                for line in out.chunks_mut(stride).take(self.size) {
-                    line[..self.size].fill(flat);
+        match self.size {
+            8 => self.row_of::<8, 64>(blocks, out, stride),
+            4 => self.row_of::<4, 16>(blocks, out, stride),
+            2 => self.row_of::<2, 4>(blocks, out, stride),
+            _ => {
+                for (sample_out, dc) in out.iter_mut().zip(blocks) {
+                    *sample_out = sample(f32::from(*dc) * self.factors[0]);
                 }
-                continue;
             }
-            match self.size {
-                8 => self.eight(block, out, stride),
-                4 => self.four(block, out, stride),
-                _ => self.two(block, out, stride),
+        }
+    }
+
+    /// [`row`](Self::row) for blocks of one known `SIZE` and its square.
+    #[inline(always)]
+    fn row_of<const SIZE: usize, const SPAN: usize>(
+        &self,
+        blocks: &[i16],
+        out: &mut [u8],
+        stride: usize,
+    ) {
+        for (x, block) in blocks.as_chunks::<SPAN>().0.iter().enumerate() {
+            let out = &mut out[x * SIZE..];
+            let mut rest = *block;
+            rest[0] = 0;
+            let samples = if rest.iter().fold(0, |any, value| any | value) == 0 {
+                [[sample(f32::from(block[0]) * self.factors[0]); SIZE]; SIZE]
+            } else {
+                let mut samples = [[0; SIZE]; SIZE];
+                match SIZE {
+                    8 => self.eight(block, samples.as_flattened_mut()),
+                    4 => self.four(block, samples.as_flattened_mut()),
+                    _ => self.two(block, samples.as_flattened_mut()),
+                }
+                samples
+            };
+            for (line, samples) in out.chunks_mut(stride).zip(&samples) {
+                if let Some(line) = line.first_chunk_mut::<SIZE>() {
+                    *line = *samples;
+                }
             }
         }
     }
 
     #[inline(always)]
-    fn eight(&self, block: &[i16], out: &mut [u8], stride: usize) {
+    fn eight(&self, block: &[i16], out: &mut [u8]) {
         let Some(block) = block.first_chunk::<64>() else {
             return;
         };
@@ -96,53 +119,55 @@ impl Dequantiser {
         inverse(&mut columns);
         let mut rows = transposed(&columns);
         inverse(&mut rows);
-        for (line, values) in out.chunks_mut(stride).zip(&rows) {
-            if let Some(line) = line.first_chunk_mut::<8>() {
-                for i in 0..8 {
-                    line[i] = sample(values[i]);
-                }
+        for (line, values) in out.as_chunks_mut::<8>().0.iter_mut().zip(&rows) {
+            // In two loops, so that each is whole vectors.
+            let mut eighths = [0; 8];
+            for i in 0..8 {
+                eighths[i] = rounded((values[i] + 128.0 * SCALE).max(0.0).min(255.0 * SCALE));
+            }
+            for i in 0..8 {
+                line[i] = ((eighths[i] + 4) >> 3).min(255) as u8;
             }
         }
     }
 
     /// Half size: the 4 × 4 lowest frequencies through a transform of four.
     #[inline(always)]
-    fn four(&self, block: &[i16], out: &mut [u8], stride: usize) {
+    fn four(&self, block: &[i16], out: &mut [u8]) {
         let Some(block) = block.first_chunk::<16>() else {
             return;
         };
-        let mut rows = [[0.0; 4]; 4];
+        let mut columns = [[0.0; 4]; 4];
         for u in 0..4 {
             for v in 0..4 {
-                rows[u][v] = f32::from(block[u * 4 + v]) * self.factors[u * 4 + v];
+                columns[u][v] = f32::from(block[u * 4 + v]) * self.factors[u * 4 + v];
             }
         }
-        let columns = half_inverse(&rows);
+        let c = half_inverse(&columns);
         let rows = half_inverse(&std::array::from_fn(|v| {
-            std::array::from_fn(|x| columns[x][v])
+            [c[0][v], c[1][v], c[2][v], c[3][v]]
         }));
-        for (line, values) in out.chunks_mut(stride).zip(&rows) {
-            for i in 0..4 {
-                line[i] = sample(values[i]);
-            }
+        for (out, value) in out.iter_mut().zip(rows.as_flattened()) {
+            *out = sample(*value);
         }
     }
 
     /// Quarter size: the 2 × 2 lowest frequencies.
     #[inline(always)]
-    fn two(&self, block: &[i16], out: &mut [u8], stride: usize) {
+    fn two(&self, block: &[i16], out: &mut [u8]) {
         let value = |at: usize| f32::from(block[at]) * self.factors[at];
-        // cos(π/4) in each direction; the second in place is the lower in frequency down.
-        let (a, c, b, d) = (
-            value(0),
-            0.707_106_77 * value(1),
-            0.707_106_77 * value(2),
-            0.5 * value(3),
-        );
-        out[0] = sample(a + b + c + d);
-        out[1] = sample(a - b + c - d);
-        out[stride] = sample(a + b - c - d);
-        out[stride + 1] = sample(a - b - c + d);
+        // cos(π/4) in each direction.
+        let (flat, down) = (value(0), std::f32::consts::FRAC_1_SQRT_2 * value(1));
+        let (across, both) = (std::f32::consts::FRAC_1_SQRT_2 * value(2), 0.5 * value(3));
+        let values = [
+            flat + across + down + both,
+            flat - across + down - both,
+            flat + across - down - both,
+            flat - across - down + both,
+        ];
+        for (out, value) in out.iter_mut().zip(values) {
+            *out = sample(value);
+        }
     }
 }
 
@@ -153,7 +178,10 @@ fn half_inverse(rows: &[[f32; 4]; 4]) -> [[f32; 4]; 4] {
     for i in 0..4 {
         let (a, b, c, d) = (rows[0][i], rows[1][i], rows[2][i], rows[3][i]);
         // cos(π/8), cos(3π/8), and cos(π/4) for the middle frequency.
-        let (outer, inner) = (a + 0.707_106_77 * c, a - 0.707_106_77 * c);
+        let (outer, inner) = (
+            a + std::f32::consts::FRAC_1_SQRT_2 * c,
+            a - std::f32::consts::FRAC_1_SQRT_2 * c,
+        );
         let steep = 0.923_879_5 * b + 0.382_683_43 * d;
         let gentle = 0.382_683_43 * b - 0.923_879_5 * d;
         out[0][i] = outer + steep;
@@ -168,64 +196,36 @@ fn half_inverse(rows: &[[f32; 4]; 4]) -> [[f32; 4]; 4] {
 #[inline(always)]
 fn sample(value: f32) -> u8 {
     // Coefficients of damaged files can be far out of range, beyond what the rounding can hold.
-    let value = (value + 128.0 * SCALE).clamp(0.0, 255.0 * SCALE);
-    let rounded = (value + ROUNDER).to_bits() as i32 - ROUNDER.to_bits() as i32;
-    ((rounded + 4) >> 3).min(255) as u8
-}
-
-#[inline(always)]
-fn add(a: Lanes, b: Lanes) -> Lanes {
-    std::array::from_fn(|lane| a[lane] + b[lane])
-}
-
-#[inline(always)]
-fn subtract(a: Lanes, b: Lanes) -> Lanes {
-    std::array::from_fn(|lane| a[lane] - b[lane])
-}
-
-#[inline(always)]
-fn times(a: Lanes, factor: f32) -> Lanes {
-    std::array::from_fn(|lane| a[lane] * factor)
-}
-
-#[inline(always)]
-fn transposed(rows: &[Lanes; 8]) -> [Lanes; 8] {
-    std::array::from_fn(|x| std::array::from_fn(|y| rows[y][x]))
+    ((rounded((value + 128.0 * SCALE).clamp(0.0, 255.0 * SCALE)) + 4) >> 3).min(255) as u8
 }
 
 /// The one-dimensional inverse down each column, the mirror of the forward one.
 #[inline(always)]
 fn inverse(rows: &mut [Lanes; 8]) {
-    let outer = add(rows[0], rows[4]);
-    let inner = subtract(rows[0], rows[4]);
-    let sum = add(rows[2], rows[6]);
-    let turned = subtract(
-        times(subtract(rows[2], rows[6]), std::f32::consts::SQRT_2),
-        sum,
-    );
-    let even = [
-        add(outer, sum),
-        add(inner, turned),
-        subtract(inner, turned),
-        subtract(outer, sum),
-    ];
+    for i in 0..8 {
+        let (outer, inner) = (rows[0][i] + rows[4][i], rows[0][i] - rows[4][i]);
+        let sum = rows[2][i] + rows[6][i];
+        let turned = (rows[2][i] - rows[6][i]) * std::f32::consts::SQRT_2 - sum;
+        let even = [outer + sum, inner + turned, inner - turned, outer - sum];
 
-    let minus = subtract(rows[5], rows[3]);
-    let plus = add(rows[5], rows[3]);
-    let sum = add(rows[1], rows[7]);
-    let difference = subtract(rows[1], rows[7]);
-    let first = add(sum, plus);
-    let third = times(subtract(sum, plus), std::f32::consts::SQRT_2);
-    let shared = times(add(minus, difference), 1.847_759_1);
-    let low = subtract(times(difference, 1.082_392_2), shared);
-    let high = add(times(minus, -2.613_126), shared);
-    let second = subtract(high, first);
-    let middle = subtract(third, second);
-    let fourth = add(low, middle);
-    let odd = [first, second, middle, times(fourth, -1.0)];
-    for i in 0..4 {
-        rows[i] = add(even[i], odd[i]);
-        rows[7 - i] = subtract(even[i], odd[i]);
+        let (plus, minus) = (rows[5][i] + rows[3][i], rows[5][i] - rows[3][i]);
+        let (sum, difference) = (rows[1][i] + rows[7][i], rows[1][i] - rows[7][i]);
+        let shared = (minus + difference) * 1.847_759_1;
+        let low = difference * 1.082_392_2 - shared;
+        let high = minus * -2.613_126 + shared;
+        let first = sum + plus;
+        let second = high - first;
+        let third = (sum - plus) * std::f32::consts::SQRT_2 - second;
+        let fourth = -(low + third);
+
+        rows[0][i] = even[0] + first;
+        rows[1][i] = even[1] + second;
+        rows[2][i] = even[2] + third;
+        rows[3][i] = even[3] + fourth;
+        rows[4][i] = even[3] - fourth;
+        rows[5][i] = even[2] - third;
+        rows[6][i] = even[1] - second;
+        rows[7][i] = even[0] - first;
     }
 }
 

@@ -1,12 +1,17 @@
-//! Beside libjpeg-turbo's programs, where they are installed.
+//! Beside other decoders and encoders: `zune-jpeg`, and libjpeg-turbo's programs where they are
+//! installed.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use firstlight_jpeg::{
-    DecodeOptions, EncodeOptions, Limits, Subsampling, Tables, decode, encode, gray_to_planes,
-    map_scans, rgb_to_planes,
+    DecodeOptions, EncodeOptions, Limits, RECORD, Subsampling, Tables, WriteOptions, decode,
+    encode, gray_to_planes, map_scans, read_coefficients, rgb_to_planes, write,
 };
+use zune_core::bytestream::ZCursor;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::DecoderOptions;
+use zune_jpeg::JpegDecoder;
 
 use crate::picture::{natural, pixels, psnr};
 
@@ -31,6 +36,83 @@ fn piped(program: &str, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
         "{program} {arguments:?} refused the file"
     );
     Some(output.stdout)
+}
+
+/// What `zune-jpeg` makes of a file.
+fn zune(file: &[u8], colour: ColorSpace) -> Vec<u8> {
+    let options = DecoderOptions::default().jpeg_set_out_colorspace(colour);
+    JpegDecoder::new_with_options(ZCursor::new(file), options)
+        .decode()
+        .expect("decodes")
+}
+
+#[test]
+fn another_decoder_sees_the_same_picture() {
+    for (width, height) in [(1, 1), (16, 16), (129, 67), (320, 241)] {
+        let rgb = natural(width, height, 51);
+        let gray: Vec<u8> = rgb.chunks_exact(3).map(|pixel| pixel[2]).collect();
+        let files = [
+            (
+                gray_to_planes(gray, width, height).expect("fits"),
+                ColorSpace::Luma,
+            ),
+            (
+                rgb_to_planes(&rgb, width, height, Subsampling::Full).expect("fits"),
+                ColorSpace::RGB,
+            ),
+        ];
+        for (planes, colour) in files {
+            for progressive in [false, true] {
+                let how = EncodeOptions {
+                    progressive,
+                    baseline_below: 0,
+                    ..EncodeOptions::default()
+                };
+                let file = encode(&planes, &how).expect("encodes").bytes;
+                let ours = pixels(&file, &DecodeOptions::default());
+                let likeness = psnr(&ours, &zune(&file, colour));
+                assert!(
+                    likeness > 45.0,
+                    "{width}×{height}, {progressive}: {likeness} dB"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn coefficients_are_written_down_again_without_loss() {
+    let (width, height) = (231, 145);
+    let rgb = natural(width, height, 61);
+    for subsampling in [Subsampling::Full, Subsampling::Quarter] {
+        let planes = rgb_to_planes(&rgb, width, height, subsampling).expect("fits");
+        let [baseline, progressive] = [false, true].map(|progressive| {
+            let how = EncodeOptions {
+                progressive,
+                baseline_below: 0,
+                ..EncodeOptions::default()
+            };
+            encode(&planes, &how).expect("encodes").bytes
+        });
+        let read = |file: &[u8]| read_coefficients(file, &DecodeOptions::default()).expect("reads");
+        let coefficients = read(&baseline);
+        assert!(
+            coefficients == read(&progressive),
+            "the same from either kind of file"
+        );
+        let how = WriteOptions {
+            progressive: true,
+            preview_budget: RECORD,
+            icc: None,
+            exif: None,
+        };
+        assert!(write(&coefficients, &how).expect("writes").bytes == progressive);
+        let how = WriteOptions {
+            progressive: false,
+            ..how
+        };
+        assert!(write(&coefficients, &how).expect("writes").bytes == baseline);
+    }
 }
 
 /// The pixels of a PGM or PPM file.

@@ -186,7 +186,7 @@ fn small_pictures_may_be_baseline() {
 fn metadata_passes_through() {
     let planes = gray_to_planes(vec![90; 64], 8, 8).expect("fits");
     // More than one segment holds, to see the profile cut and joined.
-    let icc: Vec<u8> = (0..150_000u32).map(|i| (i * 7 >> 3) as u8).collect();
+    let icc: Vec<u8> = (0..150_000u32).map(|i| ((i * 7) >> 3) as u8).collect();
     let exif = b"II*\0\x08\0\0\0\0\0";
     let how = EncodeOptions {
         icc: Some(&icc),
