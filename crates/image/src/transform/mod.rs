@@ -4,6 +4,7 @@
 //! below.
 
 mod colour;
+mod options;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -11,7 +12,8 @@ mod tests;
 use base::Quality;
 
 pub use colour::Colour;
-pub use parse::{OptionError, OptionProblem, option_forms};
+pub use options::option_forms;
+pub use parse::{OptionError, OptionProblem};
 
 /// The largest `dpr` that has an effect; larger ones count as this one. Beyond three device pixels
 /// to a CSS pixel the eye sees no difference.
