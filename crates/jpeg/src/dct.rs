@@ -66,6 +66,10 @@ impl Quantiser {
 
 /// The one-dimensional transform down each column.
 #[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "a loop over lanes becomes vectors"
+)]
 fn transform(rows: &mut [Lanes; 8]) {
     for i in 0..8 {
         let sum = |a: usize| rows[a][i] + rows[7 - a][i];

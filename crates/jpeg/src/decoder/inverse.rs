@@ -123,7 +123,7 @@ impl Dequantiser {
             // In two loops, so that each is whole vectors.
             let mut eighths = [0; 8];
             for i in 0..8 {
-                eighths[i] = rounded((values[i] + 128.0 * SCALE).max(0.0).min(255.0 * SCALE));
+                eighths[i] = rounded((values[i] + 128.0 * SCALE).clamp(0.0, 255.0 * SCALE));
             }
             for i in 0..8 {
                 line[i] = ((eighths[i] + 4) >> 3).min(255) as u8;
@@ -201,6 +201,10 @@ fn sample(value: f32) -> u8 {
 
 /// The one-dimensional inverse down each column, the mirror of the forward one.
 #[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "a loop over lanes becomes vectors"
+)]
 fn inverse(rows: &mut [Lanes; 8]) {
     for i in 0..8 {
         let (outer, inner) = (rows[0][i] + rows[4][i], rows[0][i] - rows[4][i]);
