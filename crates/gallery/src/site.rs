@@ -198,10 +198,10 @@ fn page(width: u32, height: u32) -> String {
     for (index, scene) in Scene::ALL.iter().enumerate().skip(1) {
         let lazy = if index > 8 { " loading=\"lazy\"" } else { "" };
         // Writing to a string cannot fail.
-        let _ = write!(
+        let _ = writeln!(
             figures,
             "<figure><img src=\"{}\" alt=\"{}\" width=\"{width}\" height=\"{height}\"{lazy}>\
-             <figcaption>{}<span class=\"imprint\">{:02}/{}</span></figcaption></figure>\n",
+             <figcaption>{}<span class=\"imprint\">{:02}/{}</span></figcaption></figure>",
             photograph_path(*scene),
             scene.description(),
             scene.title(),

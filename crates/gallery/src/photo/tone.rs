@@ -54,11 +54,6 @@ impl Tone {
         }
     }
 
-    /// Channel by channel.
-    pub fn map(self, f: impl Fn(f32) -> f32) -> Self {
-        Self(f(self.0), f(self.1), f(self.2))
-    }
-
     /// Brightness as the eye weighs it (BT.709).
     pub fn luminance(self) -> f32 {
         self.dot(Self(0.2126, 0.7152, 0.0722))

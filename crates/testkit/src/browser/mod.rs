@@ -1,6 +1,7 @@
 //! Chromium, driven over its debugging pipe: no port, no driver, works in a link's namespace.
 
 mod base64;
+mod page;
 mod pipe;
 mod session;
 
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::Link;
+pub use page::Page;
 use session::{Session, text};
 
 /// Why a browser did not do as asked.
@@ -196,7 +198,7 @@ impl Browser {
     /// # Errors
     /// When the browser does not answer.
     pub fn version(&self) -> Result<String, BrowserError> {
-        let version = self.session.call(None, "Browser.getVersion", json!({}))?;
+        let version = self.session.call(None, "Browser.getVersion", &json!({}))?;
         Ok(text(&version, "product"))
     }
 
@@ -206,7 +208,7 @@ impl Browser {
     /// When the browser refuses or does not answer.
     pub fn open(&self, width: u32, height: u32) -> Result<Page, BrowserError> {
         let call = |page: Option<&str>, method: &str, params: Value| {
-            self.session.call(page, method, params)
+            self.session.call(page, method, &params)
         };
         let blank = json!({ "url": "about:blank" });
         let target = text(&call(None, "Target.createTarget", blank)?, "targetId");
@@ -240,7 +242,7 @@ impl Browser {
     /// Ends the browser in order and removes its profile; one that does not end is killed.
     pub fn close(mut self) {
         // A browser that has gone already is closed.
-        let _ = self.session.call(None, "Browser.close", json!({}));
+        let _ = self.session.call(None, "Browser.close", &json!({}));
         let deadline = Instant::now() + CLOSE_LIMIT;
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(10));
@@ -274,145 +276,6 @@ fn find() -> Option<PathBuf> {
         .iter()
         .flat_map(|name| std::env::split_paths(&path).map(move |folder| folder.join(name)))
         .find(|program| program.is_file())
-}
-
-/// A page of a browser. Closed when dropped.
-pub struct Page {
-    session: Arc<Session>,
-    id: String,
-    target: String,
-    started: Instant,
-}
-
-impl Page {
-    /// Starts a navigation and returns once the browser has the first bytes of the answer; loading goes
-    /// on. What the page reported before is forgotten.
-    ///
-    /// # Errors
-    /// [`BrowserError::Navigation`] when nothing answers there.
-    pub fn navigate(&mut self, url: &str) -> Result<(), BrowserError> {
-        self.session.reset(&self.id);
-        self.started = Instant::now();
-        let result = self.call("Page.navigate", json!({ "url": url }))?;
-        match text(&result, "errorText") {
-            message if message.is_empty() => Ok(()),
-            message => Err(BrowserError::Navigation {
-                url: url.to_owned(),
-                message,
-            }),
-        }
-    }
-
-    /// Waits for the `load` event; returns when it came, counted from the navigation.
-    ///
-    /// # Errors
-    /// [`BrowserError::TimedOut`] when it has not come within `limit` from now.
-    pub fn wait_for_load(&self, limit: Duration) -> Result<Duration, BrowserError> {
-        let loaded = |state: &session::PageState| state.loaded.is_some();
-        let at = self
-            .session
-            .page(&self.id, limit, loaded, |state| state.loaded)?;
-        Ok(at.map_or(Duration::ZERO, |at| {
-            at.saturating_duration_since(self.started)
-        }))
-    }
-
-    /// Waits until a time after the start of the navigation; returns at once if it has passed.
-    pub fn wait_until(&self, time: Duration) {
-        thread::sleep(time.saturating_sub(self.started.elapsed()));
-    }
-
-    /// What the page shows now, as PNG, also in the middle of loading.
-    ///
-    /// # Errors
-    /// When the browser refuses or does not answer.
-    pub fn screenshot(&self) -> Result<Vec<u8>, BrowserError> {
-        let how = json!({ "format": "png", "optimizeForSpeed": true });
-        let picture = self.call("Page.captureScreenshot", how)?;
-        base64::decode(&text(&picture, "data")).ok_or(BrowserError::Nonsense("a broken picture"))
-    }
-
-    /// From now on every change of the page is kept as a picture, until the next navigation
-    /// but one; call it before [`Page::navigate`].
-    ///
-    /// # Errors
-    /// When the browser refuses or does not answer.
-    pub fn start_screencast(&self) -> Result<(), BrowserError> {
-        let how = json!({ "format": "jpeg", "quality": 85, "everyNthFrame": 1 });
-        self.call("Page.startScreencast", how).map(drop)
-    }
-
-    /// The pictures of a screencast since the navigation with their times after it, in order.
-    ///
-    /// # Errors
-    /// When the page cannot say when it started.
-    pub fn frames(&self) -> Result<Vec<(Duration, CastFrame)>, BrowserError> {
-        let origin = self.evaluate("performance.timeOrigin")?;
-        let origin = origin
-            .as_f64()
-            .ok_or(BrowserError::Nonsense("no time origin"))?
-            / 1000.0;
-        let any = |_: &session::PageState| true;
-        let frames = self
-            .session
-            .page(&self.id, Duration::ZERO, any, |state| state.frames.clone())?;
-        let mut frames: Vec<(Duration, CastFrame)> = frames
-            .into_iter()
-            .filter_map(|frame| {
-                let after = Duration::try_from_secs_f64(frame.epoch_seconds - origin).ok()?;
-                Some((after, frame))
-            })
-            .collect();
-        frames.sort_by_key(|(after, _)| *after);
-        Ok(frames)
-    }
-
-    /// What the page complained about since the navigation: console errors, exceptions, failed
-    /// requests. A browser that has gone has no more complaints.
-    pub fn problems(&self) -> Vec<Problem> {
-        let any = |_: &session::PageState| true;
-        let read = |state: &mut session::PageState| state.problems.clone();
-        self.session
-            .page(&self.id, Duration::ZERO, any, read)
-            .unwrap_or_default()
-    }
-
-    /// The responses received since the navigation, in order of arrival.
-    pub fn responses(&self) -> Vec<Response> {
-        let any = |_: &session::PageState| true;
-        let read = |state: &mut session::PageState| state.responses.clone();
-        self.session
-            .page(&self.id, Duration::ZERO, any, read)
-            .unwrap_or_default()
-    }
-
-    /// Runs a script in the page and returns its value; promises are awaited.
-    ///
-    /// # Errors
-    /// [`BrowserError::Script`] with what it threw.
-    pub fn evaluate(&self, script: &str) -> Result<Value, BrowserError> {
-        let what = json!({
-            "expression": script, "returnByValue": true, "awaitPromise": true,
-        });
-        let mut result = self.call("Runtime.evaluate", what)?;
-        if let Some(details) = result.get("exceptionDetails") {
-            let thrown = text(&details["exception"], "description");
-            return Err(BrowserError::Script(thrown));
-        }
-        Ok(result["result"]["value"].take())
-    }
-
-    fn call(&self, method: &str, params: Value) -> Result<Value, BrowserError> {
-        self.session.call(Some(&self.id), method, params)
-    }
-}
-
-impl Drop for Page {
-    fn drop(&mut self) {
-        // A browser that has gone has closed its pages.
-        let close = json!({ "targetId": self.target });
-        let _ = self.session.call(None, "Target.closeTarget", close);
-    }
 }
 
 #[cfg(test)]

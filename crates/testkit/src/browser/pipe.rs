@@ -16,7 +16,7 @@ pub fn spawn(command: &mut Command) -> io::Result<(Child, File, File)> {
     let (child_reads, we_write) = pipe()?;
     let (we_read, child_writes) = pipe()?;
     // Out of the way of 3 and 4, or the first copy could overwrite the source of the second.
-    let (child_reads, child_writes) = (lift(child_reads)?, lift(child_writes)?);
+    let (child_reads, child_writes) = (lift(&child_reads)?, lift(&child_writes)?);
     let (reads, writes) = (child_reads.as_raw_fd(), child_writes.as_raw_fd());
     command.process_group(0);
     // SAFETY: between fork and exec the closure calls nothing but `dup2`, which is
@@ -50,7 +50,7 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 /// The same file on a descriptor of at least 10.
-fn lift(file: OwnedFd) -> io::Result<OwnedFd> {
+fn lift(file: &OwnedFd) -> io::Result<OwnedFd> {
     // SAFETY: the descriptor is open; F_DUPFD_CLOEXEC takes a number.
     let lifted = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 10) };
     if lifted < 0 {

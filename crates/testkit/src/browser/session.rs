@@ -62,7 +62,7 @@ impl Session {
         &self,
         page: Option<&str>,
         method: &str,
-        params: Value,
+        params: &Value,
     ) -> Result<Value, BrowserError> {
         let id = self.send(page, method, params)?;
         let mut state = self.wait(COMMAND_LIMIT, |state| state.answers.contains_key(&id))?;
@@ -98,7 +98,7 @@ impl Session {
             .insert(page.to_owned(), PageState::default());
     }
 
-    fn send(&self, page: Option<&str>, method: &str, params: Value) -> Result<u64, BrowserError> {
+    fn send(&self, page: Option<&str>, method: &str, params: &Value) -> Result<u64, BrowserError> {
         let id = {
             let mut state = self.lock();
             state.next += 1;
@@ -167,7 +167,7 @@ impl Session {
             if method == "Page.screencastFrame" {
                 // Without it the browser sends no more; the answer is of no interest.
                 let ack = json!({ "sessionId": params["sessionId"] });
-                let _ = self.send(Some(&page), "Page.screencastFrameAck", ack);
+                let _ = self.send(Some(&page), "Page.screencastFrameAck", &ack);
             }
             self.lock()
                 .pages

@@ -1,227 +1,14 @@
 //! Landscapes: height fields in perspective under a sky.
 
+use super::landscape::{Lit, firs, haze, landscape, octaves};
 use super::sky::Sky;
 use crate::photo::Frame;
 use crate::photo::camera::Camera;
 use crate::photo::canvas::Canvas;
-use crate::photo::noise::Noise;
 use crate::photo::terrain::{Hit, Relief, View};
 use crate::photo::tone::{Tone, smooth};
 
-/// A point of the land and the light on it.
-pub struct Lit {
-    /// The point.
-    pub hit: Hit,
-    /// The ground's normal there.
-    pub normal: Tone,
-    /// Share of sunlight that reaches it.
-    pub sun: f32,
-    /// Size of a pixel there.
-    pub footprint: f32,
-}
-
-impl Lit {
-    /// Roughens the ground by noise of `scale` per unit, down to the size of a pixel.
-    pub fn rough(&self, noise: Noise, scale: f32, strength: f32) -> Tone {
-        let Hit { x, y, z, .. } = self.hit;
-        let (mut u, mut v) = ((x + 0.4 * y) * scale, (z + 0.9 * y) * scale);
-        let (mut dx, mut dz) = (0.0, 0.0);
-        for octave in 0..octaves(1.0 / scale, self.footprint, 5) {
-            let (_, across, along) = noise.other(octave).slope(u, v);
-            dx += across;
-            dz += along;
-            (u, v) = (u * 2.03 + 7.7, v * 2.03 - 3.1);
-        }
-        (self.normal + Tone(-dx, 0.0, -dz) * strength).unit()
-    }
-}
-
-/// Paints surveyed land under a sky.
-pub fn landscape(
-    frame: &Frame,
-    view: &View,
-    relief: &Relief,
-    sun: Tone,
-    shade: impl Fn(&Lit) -> Tone + Sync,
-    sky: impl Fn(f32, f32) -> Tone + Sync,
-) -> Canvas {
-    let pixel = view.pixel(frame);
-    let look = |hit: Hit, sun: f32| {
-        shade(&Lit {
-            hit,
-            normal: relief.normal(&hit),
-            sun,
-            footprint: hit.z * pixel,
-        })
-    };
-    Canvas::paint_columns(frame.width, frame.height, |x, column| {
-        let seen = relief.column(frame, view, x);
-        let (mut lit, mut lit_at, mut age) = (1.0, 0.0_f32, 0);
-        for (y, place) in column.iter_mut().enumerate() {
-            match seen.hits[y] {
-                // Deeper than the shore blends into water.
-                Some(hit) if view.water && hit.y < -0.004 => {}
-                Some(hit) => {
-                    age += 1;
-                    // Shadows are soft: one look serves two rows of the same slope.
-                    if age >= 2 || (hit.z - lit_at).abs() > lit_at * 0.03 {
-                        lit = relief.sunlight(&hit, sun);
-                        (lit_at, age) = (hit.z, 0);
-                    }
-                    *place = look(hit, lit);
-                }
-                None => {
-                    let (sideways, upward) = view.ray(frame, x, y as f32);
-                    *place = sky(sideways, upward);
-                }
-            }
-            if let Some((hit, cover)) = seen.rims[y] {
-                *place = place.mix(look(hit, relief.sunlight(&hit, sun)), cover);
-            }
-        }
-    })
-}
-
-/// How many octaves of noise are larger than a pixel.
-fn octaves(largest: f32, footprint: f32, most: u32) -> u32 {
-    ((largest / footprint.max(1e-6)).log2().max(1.0) as u32).min(most)
-}
-
-/// Air between here and there: distant land takes the colour of the sky.
-fn haze(light: Tone, air: Tone, distance: f32, thickness: f32) -> Tone {
-    air.mix(light, (-distance * thickness).exp())
-}
-
-/// Height added by conifers: pointed cones, one to a cell of `size`.
-fn firs(noise: Noise, x: f32, z: f32, size: f32, tall: f32) -> f32 {
-    let (u, v) = (x / size, z / size);
-    let (near, _, owner) = noise.cells(u, v);
-    let grown = 0.45 + 0.55 * noise.other(9).unit(owner.0, owner.1);
-    (1.0 - near * 1.7).max(0.0) * tall * grown
-}
-
-pub fn lake(frame: &Frame) -> (Canvas, Camera) {
-    let noise = frame.noise;
-    let view = View {
-        eye: 0.055,
-        lens: 1.05,
-        horizon: 0.585,
-        reach: (0.25, 16.0),
-        steps: 900,
-        water: true,
-    };
-    let land = |x: f32, z: f32, footprint: f32| {
-        let rise = smooth(2.3, 7.5, z + x.abs() * 0.35);
-        let valley = smooth(0.1, 2.6, (x + 0.35 + 0.12 * z * (z * 0.35).sin()).abs());
-        let crest = noise.ridged(x * 0.34 + 3.1, z * 0.34, octaves(2.4, footprint, 10));
-        let shore = 0.10
-            * noise
-                .other(1)
-                .fractal(x * 1.3, z * 1.3, octaves(0.7, footprint, 6), 0.5);
-        let bank = smooth(
-            1.9,
-            2.6,
-            z + 0.5 * noise.other(2).at(x * 0.9, 0.5) + x.abs() * 0.5,
-        );
-        let wood = bank * smooth(0.75, 0.45, crest * rise * (0.35 + valley) * 2.2);
-        let trees = if footprint < 0.02 && wood > 0.0 {
-            firs(noise.other(3), x, z, 0.035, 0.075 * wood)
-        } else {
-            0.03 * wood
-        };
-        -0.03 + bank * (0.05 + shore * 0.6) + rise * crest * (0.35 + 0.9 * valley) * 2.5 + trees
-    };
-    let sun = Tone(-0.62, 0.42, -0.25).unit();
-    let sky = Sky {
-        sun,
-        zenith: Tone(0.10, 0.24, 0.58),
-        horizon: Tone(0.58, 0.72, 0.88),
-        light: Tone(1.25, 1.16, 1.02),
-        cloud: 0.42,
-        noise: noise.other(20),
-    };
-    let shade = |lit: &Lit| {
-        let Hit { x, y, z, .. } = lit.hit;
-        let grain =
-            noise
-                .other(5)
-                .fractal(x * 9.0, (z + y) * 9.0, octaves(0.1, lit.footprint, 6), 0.6);
-        let rock = Tone::hex(0x6d675f).mix(Tone::hex(0x8f8172), 0.5 + grain);
-        let grass = Tone::hex(0x3c4a1f).mix(Tone::hex(0x6d6a31), 0.5 + 0.6 * grain);
-        let fir = Tone::hex(0x16261a).mix(Tone::hex(0x2f4424), 0.5 + grain);
-        let normal = lit.rough(noise.other(40), 11.0, 0.22);
-        let steep = normal.1;
-        let mut ground = rock.mix(
-            grass,
-            smooth(0.55, 0.8, steep) * smooth(1.0, 0.5, y + 0.2 * grain),
-        );
-        ground = ground.mix(fir, smooth(0.86, 0.54, y + 0.30 * grain));
-        let snow = smooth(0.95, 1.35, y + 0.45 * grain) * smooth(0.38, 0.62, steep + 0.1 * grain);
-        ground = ground.mix(Tone(0.86, 0.89, 0.95), snow);
-        let bright = normal.dot(sun).max(0.0) * lit.sun;
-        let light = Tone(1.75, 1.6, 1.35) * bright + Tone(0.24, 0.33, 0.46) * (0.45 + 0.55 * steep);
-        haze(ground * light, Tone(0.50, 0.64, 0.82), z, 0.045)
-    };
-    let relief = Relief::survey(frame, &view, land);
-    let scene = landscape(frame, &view, &relief, sun, shade, |s, u| sky.at(s, u));
-    let mirror_view = View {
-        eye: -view.eye,
-        ..view
-    };
-    let mirror = landscape(frame, &mirror_view, &relief, sun, shade, |s, u| {
-        sky.at(s, u)
-    });
-    let canvas = still_water(frame, &view, &scene, &mirror, &relief, noise.other(30));
-    let camera = Camera {
-        exposure: 1.0,
-        ..Camera::default()
-    };
-    (canvas, camera)
-}
-
-/// Replaces what lies under height zero by water that mirrors `mirror`, the land as seen from as
-/// far below the surface as the eye is above.
-fn still_water(
-    frame: &Frame,
-    view: &View,
-    scene: &Canvas,
-    mirror: &Canvas,
-    relief: &Relief,
-    noise: Noise,
-) -> Canvas {
-    let horizon = view.horizon * frame.height as f32;
-    Canvas::paint(frame.width, frame.height, |x, y| {
-        let here = scene.pixels[y * frame.width + x];
-        let (sideways, upward) = view.ray(frame, x, y as f32);
-        if upward >= -1e-4 {
-            return here;
-        }
-        let z = view.eye / -upward;
-        let depth = -relief.at(sideways * z, z);
-        let water = smooth(-0.002, 0.001, depth);
-        if water <= 0.0 || z > 9.0 {
-            return here;
-        }
-        let calm = smooth(
-            0.1,
-            0.45,
-            noise.other(1).fractal(sideways * z * 1.2, z * 0.5, 3, 0.5) + 0.3,
-        );
-        let ripple = |k: u32| {
-            let fine = noise.other(2 + k).at(sideways * z * 26.0, z * 60.0);
-            let broad = noise.other(4 + k).at(sideways * z * 7.0, z * 19.0);
-            (fine * 0.5 + broad) * (0.3 + 0.9 * calm)
-        };
-        let lens = frame.height as f32;
-        let row = 2.0 * horizon - y as f32 + ripple(0) * lens * 0.008 - lens * 0.004 * calm;
-        let reflected = mirror.sample(x as f32 + ripple(1) * lens * 0.0018, row.min(horizon - 1.0));
-        let grazing = (1.0 + upward * 2.2).clamp(0.0, 1.0);
-        let share = 0.25 + 0.67 * grazing * grazing;
-        let bed = Tone(0.030, 0.075, 0.078);
-        here.mix(bed.mix(reflected, share) * 0.93, water)
-    })
-}
-
+/// Dunes in low light, their crests casting shadows.
 pub fn dunes(frame: &Frame) -> (Canvas, Camera) {
     let noise = frame.noise;
     let view = View {
@@ -285,6 +72,7 @@ pub fn dunes(frame: &Frame) -> (Canvas, Camera) {
     )
 }
 
+/// Wooded ridges against the light, mist in the valleys.
 pub fn mist(frame: &Frame) -> (Canvas, Camera) {
     let noise = frame.noise;
     let view = View {
@@ -357,6 +145,7 @@ pub fn mist(frame: &Frame) -> (Canvas, Camera) {
     )
 }
 
+/// Farmland with lines of cypresses, cloud shadows on it.
 pub fn hills(frame: &Frame) -> (Canvas, Camera) {
     let noise = frame.noise;
     let view = View {
@@ -450,6 +239,7 @@ pub fn hills(frame: &Frame) -> (Canvas, Camera) {
     )
 }
 
+/// Peaks over a sea of clouds, toward the sun.
 pub fn clouds(frame: &Frame) -> (Canvas, Camera) {
     let noise = frame.noise;
     let view = View {

@@ -1,14 +1,17 @@
 //! The scenes, by the way they are painted.
 
+mod city;
 mod ground;
-pub mod land;
+mod lake;
+mod land;
+mod landscape;
 mod night;
 mod sea;
 mod sky;
 mod stamp;
 mod still;
 mod stone;
-mod town;
+mod street;
 
 use super::camera::Camera;
 use super::canvas::Canvas;
@@ -17,7 +20,7 @@ use super::{Frame, Scene};
 /// Paints a scene and says how the camera was set.
 pub fn paint(scene: Scene, frame: &Frame) -> (Canvas, Camera) {
     match scene {
-        Scene::Lake => land::lake(frame),
+        Scene::Lake => lake::lake(frame),
         Scene::Dunes => land::dunes(frame),
         Scene::Mist => land::mist(frame),
         Scene::Hills => land::hills(frame),
@@ -31,7 +34,7 @@ pub fn paint(scene: Scene, frame: &Frame) -> (Canvas, Camera) {
         Scene::Dahlia => still::dahlia(frame),
         Scene::Peaches => still::peaches(frame),
         Scene::Leaves => ground::leaves(frame),
-        Scene::City => town::city(frame),
-        Scene::Street => town::street(frame),
+        Scene::City => city::city(frame),
+        Scene::Street => street::street(frame),
     }
 }

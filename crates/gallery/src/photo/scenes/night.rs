@@ -1,6 +1,6 @@
 //! Scenes without the sun.
 
-use super::land::landscape;
+use super::landscape::{Lit, landscape};
 use super::stamp::{Stamp, lay, scatter};
 use crate::photo::Frame;
 use crate::photo::camera::Camera;
@@ -46,7 +46,7 @@ pub fn aurora(frame: &Frame) -> (Canvas, Camera) {
         ) * 0.012;
         night + star + Tone(0.9, 0.95, 1.1) * milk + glow(x, y)
     };
-    let shade = |lit: &super::land::Lit| {
+    let shade = |lit: &Lit| {
         let (x, z) = (lit.hit.x, lit.hit.z);
         let needle = noise
             .other(6)

@@ -1,0 +1,70 @@
+//! What the recorder asks for.
+
+use std::time::Duration;
+
+/// A request and when to send it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub(super) path: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) weight: Option<u16>,
+    pub(super) after: Duration,
+    pub(super) reweigh: Vec<(Duration, u16)>,
+    pub(super) updates: Vec<(Duration, String)>,
+}
+
+impl Request {
+    /// A GET for a path, sent at once.
+    pub fn get(path: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            headers: Vec::new(),
+            weight: None,
+            after: Duration::ZERO,
+            reweigh: Vec::new(),
+            updates: Vec::new(),
+        }
+    }
+
+    /// Adds a header field; the name in lower case.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds a `priority` field (RFC 9218 §4), for example `u=2, i`.
+    #[must_use]
+    pub fn priority(self, value: &str) -> Self {
+        self.header("priority", value)
+    }
+
+    /// Gives HEADERS a weight of 1–256, exclusive under the root, as Chromium does.
+    #[must_use]
+    pub fn weight(mut self, weight: u16) -> Self {
+        self.weight = Some(weight);
+        self
+    }
+
+    /// Sends the request this long after the first.
+    #[must_use]
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.after = delay;
+        self
+    }
+
+    /// Sends a PRIORITY frame with a new weight at a time after the first request, as Chromium
+    /// does for images that turned out to be visible.
+    #[must_use]
+    pub fn reweigh(mut self, at: Duration, weight: u16) -> Self {
+        self.reweigh.push((at, weight));
+        self
+    }
+
+    /// Sends a PRIORITY_UPDATE frame (RFC 9218 §7.1) at a time after the first request.
+    #[must_use]
+    pub fn update(mut self, at: Duration, priority: &str) -> Self {
+        self.updates.push((at, priority.to_owned()));
+        self
+    }
+}
