@@ -153,3 +153,36 @@ pub fn for_each_row<T: Send>(
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pixel_is_painted_once_by_rows_and_by_columns() {
+        let place = |x: usize, y: usize| Tone(x as f32, y as f32, 1.0);
+        let rows = Canvas::paint(37, 53, place);
+        let columns = Canvas::paint_columns(37, 53, |x, column| {
+            for (y, pixel) in column.iter_mut().enumerate() {
+                *pixel += place(x, y);
+            }
+        });
+        assert_eq!(rows.pixels, columns.pixels);
+        assert_eq!(rows.pixels[53 * 37 - 1], place(36, 52));
+    }
+
+    #[test]
+    fn a_blur_keeps_what_is_even_and_spreads_what_is_not() {
+        let even = Canvas::paint(40, 30, |_, _| Tone::grey(0.5));
+        let soft = even.blurred(4.0);
+        assert!(soft.pixels.iter().all(|pixel| (pixel.0 - 0.5).abs() < 1e-3));
+        let point = Canvas::paint(41, 41, |x, y| {
+            Tone::grey(f32::from(u8::from(x == 20 && y == 20)))
+        });
+        let soft = point.blurred(3.0);
+        let sum: f32 = soft.pixels.iter().map(|pixel| pixel.0).sum();
+        assert!((sum - 1.0).abs() < 1e-3, "{sum}");
+        assert!(soft.at(20, 20).0 < 0.05 && soft.at(23, 18).0 > 0.0);
+        assert!((soft.at(17, 20).0 - soft.at(20, 23).0).abs() < 1e-5);
+    }
+}

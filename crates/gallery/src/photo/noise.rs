@@ -217,3 +217,54 @@ const fn scramble(word: u32) -> u32 {
     word = word.wrapping_mul(0x846c_a68b);
     word ^ (word >> 16)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gradient_noise_is_centred_and_bounded() {
+        let noise = Noise::new(5);
+        let values: Vec<f32> = (0..20_000)
+            .map(|step| noise.at(step as f32 * 0.37, step as f32 * 0.11 - 900.0))
+            .collect();
+        let mean = values.iter().sum::<f32>() / values.len() as f32;
+        assert!(mean.abs() < 0.03, "{mean}");
+        assert!(values.iter().all(|value| value.abs() < 1.6));
+    }
+
+    #[test]
+    fn slopes_are_those_of_the_values() {
+        let noise = Noise::new(11);
+        let step = 1e-2;
+        for index in 0..500 {
+            let (x, y) = (index as f32 * 0.173 - 40.0, index as f32 * -0.091 + 7.0);
+            let (value, dx, dy) = noise.slope(x, y);
+            let across = (noise.at(x + step, y) - noise.at(x - step, y)) / (2.0 * step);
+            let along = (noise.at(x, y + step) - noise.at(x, y - step)) / (2.0 * step);
+            assert!((value - noise.at(x, y)).abs() < 1e-4);
+            assert!((dx - across).abs() < 0.03, "{dx} {across} at {x} {y}");
+            assert!((dy - along).abs() < 0.03, "{dy} {along} at {x} {y}");
+        }
+    }
+
+    #[test]
+    fn the_split_of_a_number_is_its_floor() {
+        for value in [-3.75_f32, -1.0, -0.25, 0.0, 0.5, 1.0, 2.999, 1000.5] {
+            let (whole, rest) = split(value);
+            assert!((0.0..=1.0).contains(&rest), "{value}: {rest}");
+            assert!((whole as f32 + rest - value).abs() < 1e-4, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_cell_is_the_nearest() {
+        let noise = Noise::new(3);
+        for index in 0..200 {
+            let (x, y) = (index as f32 * 0.29, index as f32 * 0.41 - 30.0);
+            let (first, second, owner) = noise.cells(x, y);
+            let (px, py) = noise.centre(owner.0, owner.1);
+            assert!(((px - x).hypot(py - y) - first).abs() < 1e-4 && second >= first);
+        }
+    }
+}

@@ -238,3 +238,63 @@ fn meet(before: (f32, f32), after: (f32, f32), eye: f32, slope: f32) -> f32 {
         1.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::photo::noise::Noise;
+
+    const VIEW: View = View {
+        eye: 1.0,
+        lens: 1.0,
+        horizon: 0.5,
+        reach: (0.5, 100.0),
+        steps: 400,
+        water: false,
+    };
+
+    fn frame() -> Frame {
+        Frame {
+            width: 60,
+            height: 40,
+            noise: Noise::new(1),
+        }
+    }
+
+    #[test]
+    fn flat_land_is_seen_where_rays_meet_it() {
+        let frame = frame();
+        let relief = Relief::survey(&frame, &VIEW, |_, _, _| 0.0);
+        let seen = relief.column(&frame, &VIEW, 10);
+        for (row, hit) in seen.hits.iter().enumerate() {
+            let (_, upward) = VIEW.ray(&frame, 10, row as f32);
+            match hit {
+                Some(hit) => {
+                    assert!((hit.z - -1.0 / upward).abs() < hit.z * 0.02, "row {row}");
+                    assert!(relief.normal(hit).1 > 0.999);
+                    assert!(relief.sunlight(hit, Tone(0.3, 0.9, 0.3).unit()) > 0.99);
+                }
+                None => assert!(upward > -0.02, "row {row} sees nothing"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_hill_hides_what_is_behind_it_and_shades_it() {
+        let frame = frame();
+        let hill = |_: f32, z: f32, _: f32| if (4.0..5.0).contains(&z) { 0.9 } else { 0.0 };
+        let relief = Relief::survey(&frame, &VIEW, hill);
+        let seen = relief.column(&frame, &VIEW, 30);
+        let hidden = |hit: &Hit| (5.1..40.0).contains(&hit.z);
+        assert!(!seen.hits.iter().flatten().any(hidden));
+        let near = seen
+            .hits
+            .iter()
+            .flatten()
+            .find(|hit| (3.0..3.9).contains(&hit.z));
+        let low_sun_ahead = Tone(0.0, 0.3, 1.0).unit();
+        assert!(relief.sunlight(near.unwrap(), low_sun_ahead) < 0.1);
+        let sun_behind = Tone(0.0, 0.3, -1.0).unit();
+        assert!(relief.sunlight(near.unwrap(), sun_behind) > 0.9);
+    }
+}
