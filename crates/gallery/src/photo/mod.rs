@@ -54,8 +54,8 @@ impl Frame {
 
 /// Takes the photograph of a scene.
 ///
-/// Uses all cores for about a tenth of a second at 1600 × 1067. A side of 0 gives an empty
-/// picture.
+/// Uses all cores; at 1600 × 1067 about one second of processor time in all (0.7–1.7 s measured
+/// on a core of 2.3 GHz). A side of 0 gives an empty picture.
 pub fn photograph(scene: Scene, width: u32, height: u32, seed: u64) -> Picture {
     let mut pixels = Vec::new();
     if width > 0 && height > 0 {
