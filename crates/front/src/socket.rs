@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use base::ByteSize;
@@ -34,18 +34,22 @@ struct Shared {
     /// The descriptor while the socket is open. Asking the kernel holds the lock, so that the
     /// number cannot be closed and given to another file in between.
     descriptor: Mutex<Option<kernel::Descriptor>>,
+    /// The low-water mark of late binding.
+    unsent: ByteSize,
     late: AtomicBool,
+    corked: AtomicBool,
 }
 
 impl Socket {
-    /// Takes over a connection: no delay for small writes, and a low-water mark of `unsent` bytes.
-    /// What the kernel does not offer is left as it is.
+    /// Takes over a connection: no delay for small writes, and with late binding a low-water mark
+    /// of `unsent` bytes. What the kernel does not offer is left as it is.
     pub fn new(stream: TcpStream, unsent: ByteSize) -> Self {
         let _ = stream.set_nodelay(true);
-        kernel::set_unsent_low_water(&stream, unsent);
         let shared = Shared {
             descriptor: Mutex::new(kernel::descriptor(&stream)),
+            unsent,
             late: AtomicBool::new(false),
+            corked: AtomicBool::new(false),
         };
         Self {
             shared: Arc::new(shared),
@@ -64,6 +68,9 @@ impl Socket {
     /// it, and the runtime remembers that the socket was writable, so the kernel is asked each
     /// time; asking also arms the wake-up.
     fn poll_room(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.shared.corked.load(Ordering::Relaxed) {
+            return Poll::Pending;
+        }
         if !self.shared.late.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(()));
         }
@@ -87,31 +94,42 @@ impl Socket {
 impl SocketHandle {
     /// What the kernel knows of the path; one system call. Empty after the socket has closed.
     pub fn estimate(&self) -> NetworkEstimate {
-        let descriptor = self
-            .shared
-            .descriptor
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let descriptor = self.shared.descriptor();
         descriptor
             .as_ref()
             .map(kernel::estimate)
             .unwrap_or_default()
     }
 
-    /// Switches late binding on or off. It costs a system call a write.
+    /// Switches late binding on or off. On, it costs a system call a write.
     pub fn set_late(&self, late: bool) {
-        self.shared.late.store(late, Ordering::Relaxed);
+        if self.shared.late.swap(late, Ordering::Relaxed) == late {
+            return;
+        }
+        if let Some(descriptor) = &*self.shared.descriptor() {
+            let mark = late.then_some(self.shared.unsent);
+            kernel::set_unsent_low_water(descriptor, mark);
+        }
+    }
+
+    /// Holds back all writes, or no longer. TLS then gathers what it would write, and whoever
+    /// corks a socket must uncork and flush it: a held write wakes nobody.
+    pub fn set_corked(&self, corked: bool) {
+        self.shared.corked.store(corked, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    fn descriptor(&self) -> MutexGuard<'_, Option<kernel::Descriptor>> {
+        self.descriptor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        let mut descriptor = self
-            .shared
-            .descriptor
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *descriptor = None;
+        *self.shared.descriptor() = None;
     }
 }
 

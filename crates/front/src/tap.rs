@@ -6,6 +6,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -15,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 mod frames;
 mod inbound;
 
+use crate::socket::SocketHandle;
 use frames::{DATA, Frames, HEAD, Step};
 pub use inbound::{Inbound, Said, Signal};
 
@@ -32,12 +34,19 @@ pub struct Tapped<IO> {
     outbound: Frames,
     /// Body bytes the layer below has taken but perhaps not passed on.
     taken: SmallVec<[(u32, usize); 4]>,
+    /// Whether the layer below holds something that was gathered.
+    gathered: bool,
+    /// The socket below TLS.
+    socket: Option<SocketHandle>,
     tap: Arc<Tap>,
 }
 
 /// What was heard.
 #[derive(Debug, Default)]
-pub struct Tap(Mutex<Heard>);
+pub struct Tap {
+    heard: Mutex<Heard>,
+    gathering: AtomicBool,
+}
 
 #[derive(Debug, Default)]
 struct Heard {
@@ -51,14 +60,17 @@ struct Heard {
 }
 
 impl<IO> Tapped<IO> {
-    /// Wraps a server's side of a connection of which no byte was read or written yet.
-    pub fn new(io: IO) -> (Self, Arc<Tap>) {
+    /// Wraps a server's side of a connection of which no byte was read or written yet. `socket` is
+    /// the socket below its TLS; without it nothing can be gathered.
+    pub fn new(io: IO, socket: Option<SocketHandle>) -> (Self, Arc<Tap>) {
         let tap = Arc::new(Tap::default());
         let tapped = Self {
             io,
             inbound: Inbound::default(),
             outbound: Frames::default(),
             taken: SmallVec::new(),
+            gathered: false,
+            socket,
             tap: Arc::clone(&tap),
         };
         (tapped, tap)
@@ -92,8 +104,20 @@ impl Tap {
         self.heard().units.retain(|unit| unit.0 != stream);
     }
 
+    /// Gathers what is written in the buffer of TLS, a record beside the other, until it is full
+    /// or gathering ends; then all of it goes to the kernel in one call. Whoever began it must end
+    /// it and have the connection flushed.
+    pub fn set_gathering(&self, gathering: bool) {
+        self.gathering.store(gathering, Ordering::Relaxed);
+    }
+
+    /// Whether writes are being gathered.
+    pub fn is_gathering(&self) -> bool {
+        self.gathering.load(Ordering::Relaxed)
+    }
+
     fn heard(&self) -> MutexGuard<'_, Heard> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -101,6 +125,7 @@ impl<IO: AsyncWrite + Unpin> Tapped<IO> {
     /// Empties the layer below; only what has passed it counts as written.
     fn poll_empty(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.io).poll_flush(context))?;
+        self.gathered = false;
         if !self.taken.is_empty() {
             self.tap.heard().written.extend(self.taken.drain(..));
         }
@@ -113,7 +138,10 @@ impl<IO: AsyncWrite + Unpin> Tapped<IO> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if !self.taken.is_empty() {
+        if let Poll::Ready(written) = self.poll_gather(context, slices) {
+            return Poll::Ready(written);
+        }
+        if self.gathered || !self.taken.is_empty() {
             ready!(self.poll_empty(context))?;
         }
         let cut = self.cut(slices);
@@ -135,6 +163,24 @@ impl<IO: AsyncWrite + Unpin> Tapped<IO> {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             _ => Poll::Ready(Ok(written)),
         }
+    }
+
+    /// Writes into the buffer of TLS alone. Not ready if there is no gathering, or no room left.
+    fn poll_gather(
+        &mut self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let Some(socket) = self.socket.as_ref().filter(|_| self.tap.is_gathering()) else {
+            return Poll::Pending;
+        };
+        socket.set_corked(true);
+        let polled = write_slices(&mut self.io, context, slices);
+        socket.set_corked(false);
+        let written = ready!(polled)?;
+        self.gathered = true;
+        self.count(slices, written);
+        Poll::Ready(Ok(written))
     }
 
     /// Where to end the write so that no unit is torn apart; `None` if nothing needs to be cut.
@@ -245,6 +291,9 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Tapped<IO> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.gathered && self.tap.is_gathering() {
+            return Poll::Ready(Ok(()));
+        }
         self.poll_empty(context)
     }
 

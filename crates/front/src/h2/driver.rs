@@ -119,6 +119,7 @@ where
         if self.poll_shutdown(context) || self.poll_clock(context)? {
             return Poll::Ready(Ok(()));
         }
+        self.tap.set_gathering(self.gate.gathers());
         for _ in 0..ROUNDS {
             let mut woken = std::mem::take(&mut self.scratch.woken);
             if self.wakes.take(&mut woken) {
@@ -136,6 +137,12 @@ where
             }
             self.scratch.woken = woken;
             self.send();
+            if self.tap.is_gathering() && self.wakes.is_quiet() {
+                // One more round, in which everything that was gathered goes out at once.
+                self.tap.set_gathering(false);
+                self.waker.wake_by_ref();
+                continue;
+            }
             self.watch_fresh();
             if self.wakes.leave() {
                 self.clock.rest(self.streams.is_empty());

@@ -63,6 +63,11 @@ impl Gate {
         self.open
     }
 
+    /// Whether writes may be gathered: the path is known to be near.
+    pub fn gathers(&self) -> bool {
+        self.order && self.open
+    }
+
     /// How much is granted at once: `lone` if no other response waits. Held back, never more than
     /// fits one TLS record.
     pub fn grain(&self, lone: bool) -> usize {

@@ -59,7 +59,9 @@ pub async fn serve<IO>(io: IO, context: ConnectionContext) -> Result<(), H2Error
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let (tapped, tap) = Tapped::new(io);
+    // Without TLS between there is nothing to gather in.
+    let below_tls = context.socket.clone().filter(|_| context.connection.tls);
+    let (tapped, tap) = Tapped::new(io, below_tls);
     let settings = &context.settings;
     let handshake = library(settings).handshake::<_, Bytes>(tapped);
     let connection = tokio::time::timeout(settings.timeouts.handshake, handshake)

@@ -44,6 +44,12 @@ impl Wakes {
         std::mem::take(&mut noted.connection)
     }
 
+    /// Whether nobody asked since the last look.
+    pub fn is_quiet(&self) -> bool {
+        let noted = self.noted();
+        !noted.connection && noted.streams.is_empty()
+    }
+
     /// Ends the run, unless somebody asked meanwhile: then false, and the task goes on.
     pub fn leave(&self) -> bool {
         let mut noted = self.noted();

@@ -38,14 +38,16 @@ mod linux {
         Some(Descriptor(stream.as_raw_fd()))
     }
 
-    /// Sets `TCP_NOTSENT_LOWAT`; old kernels that lack it keep their own mark.
-    pub fn set_unsent_low_water(stream: &TcpStream, unsent: ByteSize) {
-        let mark = libc::c_int::try_from(unsent.bytes()).unwrap_or(libc::c_int::MAX);
-        // SAFETY: `mark` lives through the call and its size is passed; the descriptor is open as
-        // long as `stream` is borrowed.
+    /// Sets `TCP_NOTSENT_LOWAT`, or goes back to the system's own mark; old kernels that lack it
+    /// keep theirs.
+    pub fn set_unsent_low_water(descriptor: &Descriptor, unsent: Option<ByteSize>) {
+        let mark = unsent.map_or(0, ByteSize::bytes);
+        let mark = libc::c_int::try_from(mark).unwrap_or(libc::c_int::MAX);
+        // SAFETY: `mark` lives through the call and its size is passed; the caller holds the lock
+        // that keeps the descriptor open.
         unsafe {
             libc::setsockopt(
-                stream.as_raw_fd(),
+                descriptor.0,
                 libc::IPPROTO_TCP,
                 libc::TCP_NOTSENT_LOWAT,
                 (&raw const mark).cast(),
@@ -127,7 +129,7 @@ mod other {
         None
     }
 
-    pub fn set_unsent_low_water(_stream: &TcpStream, _unsent: ByteSize) {}
+    pub fn set_unsent_low_water(_descriptor: &Descriptor, _unsent: Option<ByteSize>) {}
 
     pub fn has_room(_stream: &TcpStream) -> io::Result<bool> {
         Ok(true)

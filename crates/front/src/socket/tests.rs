@@ -50,6 +50,26 @@ async fn the_kernel_holds_little_when_the_client_does_not_read() {
     assert!(held[1] < held[0], "{held:?}");
 }
 
+#[tokio::test]
+async fn a_corked_socket_holds_back_until_it_is_uncorked() {
+    let (mut socket, mut client) = pair().await;
+    let handle = socket.handle();
+    handle.set_corked(true);
+    let held = std::future::poll_fn(|context| {
+        Poll::Ready(
+            Pin::new(&mut socket)
+                .poll_write(context, b"held")
+                .is_pending(),
+        )
+    });
+    assert!(held.await);
+    handle.set_corked(false);
+    socket.write_all(b"sent").await.unwrap();
+    let mut received = [0; 4];
+    client.read_exact(&mut received).await.unwrap();
+    assert_eq!(received, *b"sent");
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_path_is_known_while_the_socket_is_open() {

@@ -123,7 +123,7 @@ proptest! {
 #[tokio::test]
 async fn body_bytes_count_when_they_have_left() {
     let (server, mut far) = tokio::io::duplex(100);
-    let (mut tapped, tap) = Tapped::new(server);
+    let (mut tapped, tap) = Tapped::new(server, None);
     let bytes = [
         frame(0x1, 0x4, 1, &[7; 30]),
         frame(0x0, 0x0, 1, &[1; 200]),
@@ -179,7 +179,7 @@ impl AsyncWrite for Records {
 
 #[tokio::test]
 async fn a_unit_is_kept_in_one_record() {
-    let (mut tapped, tap) = Tapped::new(Records::default());
+    let (mut tapped, tap) = Tapped::new(Records::default(), None);
     let head = frame(0x1, 0x4, 1, &[7; 100]);
     let unit = frame(0x0, 0x0, 1, &[1; 16_375]);
     tap.expect_unit(1, 16_375);
