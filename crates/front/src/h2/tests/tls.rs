@@ -8,11 +8,15 @@ use std::task::{Context, Poll};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use super::site::{Server, picture};
+use super::site::{Server, pattern, picture, typed};
+use crate::FrontSettings;
 use crate::h2::serve;
-use pipeline::Step;
+use crate::socket::Socket;
+use base::ByteSize;
+use pipeline::{NetworkEstimate, Step};
 
 /// Notes the length of every TLS record that is read.
 struct Wiretap {
@@ -139,4 +143,62 @@ async fn a_first_scan_leaves_in_one_record() {
         let units = records.iter().filter(|length| **length >= unit).count();
         assert_eq!(units, 2, "{records:?}");
     }
+}
+
+/// Serves twelve megabytes on ten streams over TLS and a socket of the kernel.
+async fn serve_much(rtt: std::time::Duration) {
+    const LENGTH: usize = 1_200_000;
+    let estimate = NetworkEstimate {
+        rtt: Some(rtt),
+        ..NetworkEstimate::default()
+    };
+    let answer = |_: &mut _| Step::respond(typed("text/plain", pattern(LENGTH)));
+    let server = Server::with(FrontSettings::default(), estimate, answer);
+    let (server_config, client_config) = configs();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut context = server.context.clone();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let socket = Socket::new(stream, ByteSize::kib(16));
+        context.socket = Some(socket.handle());
+        let acceptor = TlsAcceptor::from(server_config);
+        serve(acceptor.accept(socket).await.unwrap(), context).await
+    });
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let connector = TlsConnector::from(client_config);
+    let stream = connector.connect(name, stream).await.unwrap();
+    let (requests, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let bodies = (0..10).map(|_| {
+        let requests = requests.clone();
+        async move {
+            let mut requests = requests.ready().await.unwrap();
+            let request = http::Request::get("https://localhost/").body(()).unwrap();
+            let (response, _) = requests.send_request(request, true).unwrap();
+            let mut incoming = response.await.unwrap().into_body();
+            let mut body = Vec::new();
+            while let Some(data) = incoming.data().await {
+                let data = data.unwrap();
+                incoming
+                    .flow_control()
+                    .release_capacity(data.len())
+                    .unwrap();
+                body.extend_from_slice(&data);
+            }
+            assert!(body == pattern(LENGTH));
+        }
+    });
+    futures_util::future::join_all(bodies).await;
+}
+
+#[tokio::test]
+async fn gathered_records_all_arrive() {
+    serve_much(std::time::Duration::from_micros(50)).await;
+}
+
+#[tokio::test]
+async fn late_bound_records_all_arrive() {
+    serve_much(std::time::Duration::from_millis(80)).await;
 }
