@@ -160,8 +160,11 @@ fn measure(
 
 fn one_run(profile: Profile, peer: &Peer, pictures: &[Picture]) -> Result<Times, String> {
     let link = Link::new(profile).map_err(|error| error.to_string())?;
-    let recorder = Recorder::new((link.server_address(), peer.port).into(), "localhost")
-        .limit(Duration::from_secs(60));
+    let recorder = Recorder::new(
+        (link.server_address(), peer.port).into(),
+        format!("localhost:{}", peer.port),
+    )
+    .limit(Duration::from_secs(60));
     let requests = requests();
     let recording = link
         .run(|| recorder.record_blocking(&requests))
@@ -229,9 +232,9 @@ fn picture(place: usize) -> Result<Picture, String> {
     while high - low > 1 {
         let middle = (low + high) / 2;
         if encode(middle)?.bytes.len() > PICTURE_BYTES {
-            high = middle
+            high = middle;
         } else {
-            low = middle
+            low = middle;
         }
     }
     let encoded = encode(low)?;
@@ -321,7 +324,7 @@ fn firstlight(
     let peer = Peer::start(name, version.trim().to_owned(), port, command)?;
     // What is cached is asked for over loopback first: the link is what is measured.
     for place in 0..PICTURES {
-        let address = format!("https://127.0.0.1:{port}/{place}.jpg");
+        let address = format!("https://localhost:{port}/{place}.jpg");
         let accept = "accept: image/*,*/*;q=0.8";
         shell::run(shell::command(
             "curl",
