@@ -2,6 +2,7 @@
 //! types, settings are declared once, bodies stream.
 
 pub mod body;
+pub mod digits;
 pub mod failure;
 pub mod id;
 pub mod settings;

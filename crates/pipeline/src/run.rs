@@ -2,7 +2,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
 
 use futures_util::FutureExt;
 use http::StatusCode;
@@ -52,11 +51,11 @@ impl Pipeline {
     /// # Cancel safety
     /// Dropping the future abandons the request; modules see no response.
     pub async fn run(&self, exchange: &mut Exchange) -> Box<Response> {
+        exchange.trace.start();
         let mut ran = 0u64;
         let mut skipped = PhaseSet::default();
         let mut answer = None;
         for (place, module) in self.requesting() {
-            let since = Instant::now();
             let (id, phase) = (module.id(), module.phase());
             if skipped.contains(phase) || !module.concerns(exchange) {
                 let verdict = if skipped.contains(phase) {
@@ -64,9 +63,7 @@ impl Pipeline {
                 } else {
                     "no concern"
                 };
-                exchange
-                    .trace
-                    .record(id, phase, Side::Request, verdict, since);
+                exchange.trace.record(id, phase, Side::Request, verdict);
                 continue;
             }
             ran |= 1 << place;
@@ -77,7 +74,7 @@ impl Pipeline {
                 Some(Verdict::Respond(_)) => "respond",
                 Some(Verdict::Skip(_)) => "skip",
             };
-            exchange.trace.record(id, phase, Side::Request, name, since);
+            exchange.trace.record(id, phase, Side::Request, name);
             match verdict {
                 Some(Verdict::Respond(response)) => {
                     answer = Some(response);
@@ -151,7 +148,6 @@ async fn answer_through(
     exchange: &mut Exchange,
     response: Box<Response>,
 ) -> Box<Response> {
-    let since = Instant::now();
     let id = exchange.id;
     let inner = &mut *exchange;
     let reply = match guarded(move || module.response(inner, response)) {
@@ -172,7 +168,7 @@ async fn answer_through(
     };
     exchange
         .trace
-        .record(module.id(), module.phase(), Side::Response, verdict, since);
+        .record(module.id(), module.phase(), Side::Response, verdict);
     response
 }
 

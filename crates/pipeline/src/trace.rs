@@ -40,9 +40,16 @@ pub struct Trace {
     events: SmallVec<[Event; 12]>,
     pending: SmallVec<[Cow<'static, str>; 1]>,
     detailed: bool,
+    /// When the last step ended.
+    clock: Option<Instant>,
 }
 
 impl Trace {
+    /// The first step begins now.
+    pub(crate) fn start(&mut self) {
+        self.clock = Some(Instant::now());
+    }
+
     /// Asks modules for notes that cost something to make.
     pub fn set_detailed(&mut self, detailed: bool) {
         self.detailed = detailed;
@@ -76,10 +83,12 @@ impl Trace {
         phase: Phase,
         side: Side,
         verdict: &'static str,
-        since: Instant,
     ) {
+        // A step ends where the next one begins: one look at the clock for both.
+        let now = Instant::now();
+        let since = self.clock.replace(now).unwrap_or(now);
         let notes = std::mem::take(&mut self.pending);
-        let took = since.elapsed();
+        let took = now.duration_since(since);
         self.events.push(Event {
             module,
             phase,

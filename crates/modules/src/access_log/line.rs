@@ -1,8 +1,10 @@
 //! One line.
 
 use std::io::Write;
+use std::net::IpAddr;
 use std::time::SystemTime;
 
+use base::digits::{push_millis, push_number, push_padded};
 use pipeline::{Exchange, Outcome, Protocol};
 
 use crate::facts::Facts;
@@ -30,33 +32,35 @@ impl<'a> Line<'a> {
     /// `2026-11-23T05:20:11.032Z 192.0.2.1 h2 GET /a.jpg 200 20480 1.2ms hit example.com 0f…`.
     pub fn text(&self) -> Vec<u8> {
         let mut line = Vec::with_capacity(192);
-        let whole = if self.outcome.complete {
-            ""
-        } else {
-            " cut-off"
-        };
         write_time(&mut line, self.now);
-        let written = write!(
-            line,
-            " {} {} {} ",
-            self.exchange.connection.remote.ip(),
-            self.protocol(),
-            self.exchange.method
-        );
+        line.push(b' ');
+        write_address(&mut line, self.exchange.connection.remote.ip());
+        for word in [self.protocol(), self.exchange.method.as_str()] {
+            line.push(b' ');
+            line.extend_from_slice(word.as_bytes());
+        }
+        line.push(b' ');
         // A path may hold anything; a terminal and a log reader must not be steered by it.
         push_visible(&mut line, self.exchange.path_and_query());
-        let written = written.and(writeln!(
-            line,
-            " {} {} {}ms {} {} {}{whole}",
-            self.outcome.status.as_u16(),
-            self.outcome.body_bytes,
-            Millis(self.outcome.duration),
+        line.push(b' ');
+        push_number(&mut line, self.outcome.status.as_u16().into());
+        line.push(b' ');
+        push_number(&mut line, self.outcome.body_bytes);
+        line.push(b' ');
+        push_millis(&mut line, self.outcome.duration);
+        line.extend_from_slice(b"ms");
+        for word in [
             self.cache(),
             self.site(),
-            self.exchange.id,
-        ));
-        // Writing into memory does not fail.
-        debug_assert!(written.is_ok());
+            self.exchange.id.encode(&mut [0; 16]),
+        ] {
+            line.push(b' ');
+            line.extend_from_slice(word.as_bytes());
+        }
+        if !self.outcome.complete {
+            line.extend_from_slice(b" cut-off");
+        }
+        line.push(b'\n');
         line
     }
 
@@ -82,15 +86,17 @@ impl<'a> Line<'a> {
         if let Some(image) = self.facts.and_then(|facts| facts.image.as_ref()) {
             push_json(&mut line, "image", image.to_str().unwrap_or_default());
         }
-        let written = writeln!(
-            line,
-            ",\"status\":{},\"bytes\":{},\"ms\":{},\"complete\":{}}}",
-            self.outcome.status.as_u16(),
-            self.outcome.body_bytes,
-            Millis(self.outcome.duration),
-            self.outcome.complete,
-        );
-        debug_assert!(written.is_ok());
+        line.extend_from_slice(b",\"status\":");
+        push_number(&mut line, self.outcome.status.as_u16().into());
+        line.extend_from_slice(b",\"bytes\":");
+        push_number(&mut line, self.outcome.body_bytes);
+        line.extend_from_slice(b",\"ms\":");
+        push_millis(&mut line, self.outcome.duration);
+        let complete: &[u8] = match self.outcome.complete {
+            true => b",\"complete\":true}\n",
+            false => b",\"complete\":false}\n",
+        };
+        line.extend_from_slice(complete);
         line
     }
 
@@ -110,16 +116,6 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Milliseconds with one decimal, from whole numbers.
-struct Millis(std::time::Duration);
-
-impl std::fmt::Display for Millis {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let tenths = self.0.as_micros() / 100;
-        write!(f, "{}.{}", tenths / 10, tenths % 10)
-    }
-}
-
 /// RFC 3339 with milliseconds, UTC.
 fn write_time(line: &mut Vec<u8>, now: SystemTime) {
     let since = now
@@ -127,15 +123,30 @@ fn write_time(line: &mut Vec<u8>, now: SystemTime) {
         .unwrap_or_default();
     let seconds = since.as_secs();
     let (year, month, day) = civil((seconds / 86_400) as i64);
-    let written = write!(
-        line,
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
-        seconds / 3600 % 24,
-        seconds / 60 % 60,
-        seconds % 60,
-        since.subsec_millis()
-    );
-    debug_assert!(written.is_ok());
+    for (number, width, end) in [
+        (year as u64, 4, b'-'),
+        (month as u64, 2, b'-'),
+        (day as u64, 2, b'T'),
+        (seconds / 3600 % 24, 2, b':'),
+        (seconds / 60 % 60, 2, b':'),
+        (seconds % 60, 2, b'.'),
+        (u64::from(since.subsec_millis()), 3, b'Z'),
+    ] {
+        push_padded(line, number, width);
+        line.push(end);
+    }
+}
+
+fn write_address(line: &mut Vec<u8>, address: IpAddr) {
+    let IpAddr::V4(address) = address else {
+        return line.extend_from_slice(address.to_string().as_bytes());
+    };
+    for (place, number) in address.octets().into_iter().enumerate() {
+        if place > 0 {
+            line.push(b'.');
+        }
+        push_number(line, number.into());
+    }
 }
 
 /// The date of a day since 1970 in the proleptic Gregorian calendar, by counting eras of 400 years

@@ -5,11 +5,11 @@ mod config;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Write;
 use std::time::Duration;
 
+use base::digits::push_millis;
 use base::settings::Report;
-use bytes::BytesMut;
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use pipeline::{Exchange, Module, Phase, Reply, Response};
 
@@ -52,7 +52,7 @@ impl HeadersModule {
         if self.settings.request_id {
             let mut digits = [0; 16];
             let id = HeaderValue::from_str(exchange.id.encode(&mut digits));
-            headers.extend(id.map(|id| (REQUEST_ID, id)));
+            headers.extend(id.map(|id| (REQUEST_ID, once(id))));
         }
         let took = exchange.started.elapsed();
         let facts = Facts::of(exchange);
@@ -60,7 +60,7 @@ impl HeadersModule {
             headers.append(CACHE_STATUS, facts.cache.to_header());
         }
         if self.settings.server_timing {
-            headers.extend(timing(facts, took).map(|value| (SERVER_TIMING, value)));
+            headers.extend(timing(facts, took).map(|value| (SERVER_TIMING, once(value))));
         }
     }
 }
@@ -84,29 +84,37 @@ impl Module for HeadersModule {
     }
 }
 
+/// Keeps a value that never comes again out of the compression table of the connection
+/// (RFC 7541 §6.2.3), where it would take the place of values that do.
+fn once(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
+}
+
 /// `Server-Timing`: `cache;desc=hit, edge;dur=0.1, origin;dur=25.4, image;dur=41.0`, milliseconds.
 /// `edge` is everything up to here.
 fn timing(facts: &Facts, took: Duration) -> Option<HeaderValue> {
-    let mut text = BytesMut::with_capacity(96);
+    let mut text = Vec::with_capacity(96);
     let word = facts.cache.word();
     if word != "-" {
-        write!(text, "cache;desc={word}, ").ok()?;
+        text.extend_from_slice(b"cache;desc=");
+        text.extend_from_slice(word.as_bytes());
+        text.extend_from_slice(b", ");
     }
-    push(&mut text, "edge", took)?;
+    push(&mut text, "edge", took);
     for (name, time) in [("origin", facts.origin_time), ("image", facts.image_time)] {
         if let Some(time) = time {
-            text.write_str(", ").ok()?;
-            push(&mut text, name, time)?;
+            text.extend_from_slice(b", ");
+            push(&mut text, name, time);
         }
     }
-    HeaderValue::from_maybe_shared(text.freeze()).ok()
+    HeaderValue::from_maybe_shared(Bytes::from(text)).ok()
 }
 
-/// Tenths of a millisecond, in whole numbers: formatting a float costs more than a cached answer
-/// should.
-fn push(text: &mut BytesMut, name: &str, time: Duration) -> Option<()> {
-    let tenths = time.as_micros() / 100;
-    write!(text, "{name};dur={}.{}", tenths / 10, tenths % 10).ok()
+fn push(text: &mut Vec<u8>, name: &str, time: Duration) {
+    text.extend_from_slice(name.as_bytes());
+    text.extend_from_slice(b";dur=");
+    push_millis(text, time);
 }
 
 fn read(lines: &[String], place: &str, report: &mut Report) -> Vec<(HeaderName, HeaderValue)> {

@@ -38,59 +38,100 @@ impl Chosen {
     }
 }
 
-/// Choices that were made for pictures at their own URL, by the headers they depend on.
+/// Choices that were made, by what the URL says and by the headers they depend on.
 pub struct Memory {
     policy: Policy,
-    /// The headers that such a choice can depend on.
-    headers: Vec<&'static str>,
-    made: RwLock<HashMap<Vec<u8>, Arc<Chosen>>>,
+    forms: RwLock<HashMap<Box<str>, Form>>,
 }
 
-/// Most choices remembered; a client that sends nonsense must not fill memory.
+/// The choices for one text of options.
+struct Form {
+    /// The headers that such a choice can depend on.
+    headers: Vec<&'static str>,
+    made: HashMap<Vec<u8>, Arc<Chosen>>,
+}
+
+/// Most texts of options remembered, and most choices for each; a client that sends nonsense must
+/// not fill memory.
 const LIMIT: usize = 512;
-/// Longest headers that are remembered, in bytes.
+/// Longest options and headers that are remembered, in bytes.
 const LONGEST: usize = 512;
 
 impl Memory {
     /// Remembers choices under this policy.
     pub fn new(policy: Policy) -> Self {
-        let silent = choose(&Transform::default(), &Signals::default(), &policy);
         Self {
             policy,
-            headers: silent.vary,
-            made: RwLock::default(),
+            forms: RwLock::default(),
         }
-    }
-
-    /// The choice for a URL that says what it wants.
-    pub fn for_url(&self, transform: &Transform, headers: &HeaderMap) -> Arc<Chosen> {
-        Arc::new(Chosen::new(transform, headers, &self.policy))
     }
 
     /// The choice for a picture at its own URL.
     pub fn in_place(&self, headers: &HeaderMap) -> Arc<Chosen> {
-        let mut said = Vec::with_capacity(128);
-        for name in &self.headers {
-            let value = headers
-                .get(*name)
-                .map_or(&b""[..], |value| value.as_bytes());
-            said.extend_from_slice(value);
-            said.push(b'\n');
-        }
-        if let Some(known) = self.made.read().get(&said) {
+        self.remembered("", &Transform::default(), headers)
+    }
+
+    /// The choice for a URL whose `options` say what is wanted, and which were read as
+    /// `transform`.
+    pub fn for_url(
+        &self,
+        options: &str,
+        transform: &Transform,
+        headers: &HeaderMap,
+    ) -> Arc<Chosen> {
+        self.remembered(options, transform, headers)
+    }
+
+    fn remembered(&self, options: &str, transform: &Transform, headers: &HeaderMap) -> Arc<Chosen> {
+        if let Some(form) = self.forms.read().get(options)
+            && let Some(known) = form.made.get(&said(&form.headers, headers))
+        {
             return known.clone();
         }
-        let chosen = Arc::new(Chosen::new(&Transform::default(), headers, &self.policy));
-        let foreseen = chosen.vary.iter().all(|name| self.headers.contains(name));
-        if foreseen && said.len() <= LONGEST {
-            let mut made = self.made.write();
-            if made.len() >= LIMIT {
-                made.clear();
-            }
-            made.insert(said, chosen.clone());
+        let chosen = Arc::new(Chosen::new(transform, headers, &self.policy));
+        if options.len() <= LONGEST {
+            self.remember(options, transform, headers, &chosen);
         }
         chosen
     }
+
+    fn remember(
+        &self,
+        options: &str,
+        transform: &Transform,
+        headers: &HeaderMap,
+        chosen: &Arc<Chosen>,
+    ) {
+        let mut forms = self.forms.write();
+        if forms.len() >= LIMIT && !forms.contains_key(options) {
+            forms.clear();
+        }
+        let form = forms.entry(options.into()).or_insert_with(|| Form {
+            headers: choose(transform, &Signals::default(), &self.policy).vary,
+            made: HashMap::new(),
+        });
+        let foreseen = chosen.vary.iter().all(|name| form.headers.contains(name));
+        let said = said(&form.headers, headers);
+        if foreseen && said.len() <= LONGEST {
+            if form.made.len() >= LIMIT {
+                form.made.clear();
+            }
+            form.made.insert(said, chosen.clone());
+        }
+    }
+}
+
+/// What a request says in these headers, as one key.
+fn said(names: &[&'static str], headers: &HeaderMap) -> Vec<u8> {
+    let mut said = Vec::with_capacity(128);
+    for name in names {
+        let value = headers
+            .get(*name)
+            .map_or(&b""[..], |value| value.as_bytes());
+        said.extend_from_slice(value);
+        said.push(b'\n');
+    }
+    said
 }
 
 #[cfg(test)]
@@ -126,9 +167,34 @@ mod tests {
             }
         }
         assert_eq!(
-            memory.made.read().len(),
+            memory.forms.read()[""].made.len(),
             4,
             "the user agent changes nothing"
         );
+    }
+
+    #[test]
+    fn options_are_told_apart() {
+        let memory = Memory::new(Policy::default());
+        let headers = HeaderMap::new();
+        for options in ["width=100", "width=200", "w=100"] {
+            let transform = Transform::parse(options).unwrap();
+            let expected = Chosen::new(&transform, &headers, &Policy::default());
+            for _ in 0..2 {
+                let chosen = memory.for_url(options, &transform, &headers);
+                assert_eq!(chosen.variant, expected.variant, "{options}");
+            }
+        }
+    }
+
+    #[test]
+    fn nonsense_does_not_fill_memory() {
+        let memory = Memory::new(Policy::default());
+        for width in 1..=2 * LIMIT {
+            let options = format!("width={width}");
+            let transform = Transform::parse(&options).unwrap();
+            memory.for_url(&options, &transform, &HeaderMap::new());
+        }
+        assert!(memory.forms.read().len() <= LIMIT);
     }
 }

@@ -115,7 +115,11 @@ impl ImagesModule {
                 Source::primary(&exchange.uri, false),
             ),
             Wanted::Url(asked) => (
-                self.memory.for_url(&asked.transform, &exchange.headers),
+                self.memory.for_url(
+                    target::options(exchange),
+                    &asked.transform,
+                    &exchange.headers,
+                ),
                 Source::primary(&asked.source, asked.foreign),
             ),
         };

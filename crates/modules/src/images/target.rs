@@ -64,9 +64,7 @@ pub fn is_url(exchange: &Exchange) -> bool {
 /// # Errors
 /// [`ImagesError::Options`], [`ImagesError::Source`], [`ImagesError::Nested`].
 pub fn read_url(exchange: &Exchange) -> Result<Wanted, ImagesError> {
-    let whole = exchange.path_and_query();
-    let rest = whole.strip_prefix(PREFIX).unwrap_or_default();
-    let (options, source) = rest.split_once('/').unwrap_or((rest, ""));
+    let (options, source) = halves(exchange);
     let transform = Transform::parse(options)?;
     let (source, foreign) =
         source_uri(source, &exchange.uri).map_err(|problem| ImagesError::Source {
@@ -81,6 +79,18 @@ pub fn read_url(exchange: &Exchange) -> Result<Wanted, ImagesError> {
         source,
         foreign,
     })))
+}
+
+/// The options of such a URL as they stand there.
+pub fn options(exchange: &Exchange) -> &str {
+    halves(exchange).0
+}
+
+/// Options and source.
+fn halves(exchange: &Exchange) -> (&str, &str) {
+    let whole = exchange.path_and_query();
+    let rest = whole.strip_prefix(PREFIX).unwrap_or_default();
+    rest.split_once('/').unwrap_or((rest, ""))
 }
 
 fn is_read(exchange: &Exchange) -> bool {
