@@ -14,6 +14,7 @@
 
 pub mod bare;
 pub mod browser;
+pub mod film;
 pub mod link;
 pub mod origin;
 pub mod photo;
@@ -22,6 +23,7 @@ pub mod recorder;
 pub mod relay;
 
 pub use browser::{Browser, BrowserError, Page};
+pub use film::Film;
 pub use link::{Link, LinkError};
 pub use origin::{Origin, Reply};
 pub use profile::Profile;

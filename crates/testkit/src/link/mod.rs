@@ -3,6 +3,7 @@
 //!
 //! Both ends run the kernel's own TCP. Needs root, `/dev/net/tun` and `ip` (package iproute2).
 
+mod meter;
 mod system;
 mod wire;
 
@@ -18,6 +19,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+pub use meter::Meter;
 pub use system::set_congestion_control;
 
 use crate::Profile;
@@ -178,6 +180,14 @@ impl Link {
             up_bytes: read(&self.counters.up_bytes),
             dropped_packets: read(&self.counters.dropped),
         }
+    }
+
+    /// Begins to write down what arrives at the client.
+    ///
+    /// # Errors
+    /// [`LinkError::System`] when no thread can be had.
+    pub fn meter(&self) -> Result<Meter, LinkError> {
+        Ok(Meter::start(Arc::clone(&self.counters))?)
     }
 
     fn configure(&self, outer: &str, inner: &str) -> Result<(), LinkError> {
