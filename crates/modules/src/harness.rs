@@ -14,6 +14,7 @@ use ::origin::{Client, OriginSettings};
 use base::settings::{Report, read};
 use base::{Body, ByteSize};
 use bytes::Bytes;
+use delivery::Outline;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -149,6 +150,11 @@ impl Origin {
         self.seen.lock().clone()
     }
 
+    /// Forgets what it was asked so far.
+    pub fn forget(&self) {
+        self.seen.lock().clear();
+    }
+
     /// Holds answers back until the gate opens.
     pub fn close_gate(&self) {
         self.gate.forget_permits(Semaphore::MAX_PERMITS);
@@ -245,7 +251,7 @@ pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
-    pub has_outline: bool,
+    pub outline: Option<Arc<Outline>>,
     /// Why each module did what it did.
     pub notes: Vec<String>,
 }
@@ -301,7 +307,7 @@ impl Ask<'_> {
         let notes = notes.flat_map(|event| event.notes.iter().map(ToString::to_string));
         let answer = Answer {
             status: response.status,
-            has_outline: response.outline.is_some(),
+            outline: response.outline.clone(),
             body: Bytes::new(),
             notes: notes.collect(),
             headers: response.headers,
@@ -347,8 +353,17 @@ pub fn report() -> Report {
     Report::new("site.toml", "")
 }
 
-/// A baseline JPEG of something with edges and texture.
+/// A baseline JPEG of something with edges and texture, of high quality.
 pub fn photo(width: usize, height: usize) -> Vec<u8> {
+    picture(width, height, 92, false)
+}
+
+/// The same as a progressive JPEG of so few bytes that nothing is gained by making it again.
+pub fn small_photo(width: usize, height: usize) -> Vec<u8> {
+    picture(width, height, 40, true)
+}
+
+fn picture(width: usize, height: usize, quality: u8, progressive: bool) -> Vec<u8> {
     let mut state = 1u32;
     let rgb: Vec<u8> = (0..width * height)
         .flat_map(|place| {
@@ -363,8 +378,8 @@ pub fn photo(width: usize, height: usize) -> Vec<u8> {
         .collect();
     let planes = jpeg::rgb_to_planes(&rgb, width, height, jpeg::Subsampling::Quarter).unwrap();
     let options = jpeg::EncodeOptions {
-        quality: 92,
-        progressive: false,
+        quality,
+        progressive,
         ..Default::default()
     };
     jpeg::encode(&planes, &options).unwrap().bytes

@@ -7,7 +7,7 @@ use ::cache::policy::{self, Freshness, Part, Vary};
 use ::cache::{Key, Lookup, Store, Weigh};
 use base::Body;
 use bytes::Bytes;
-use delivery::Outline;
+use delivery::{Outline, Scan};
 use http::header::{
     ACCEPT_RANGES, AGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE,
 };
@@ -81,6 +81,16 @@ impl Kept {
         response
     }
 
+    /// Roughly what it takes beside the struct itself, in bytes.
+    fn size(&self) -> usize {
+        let scans = self
+            .outline
+            .as_ref()
+            .map_or(0, |outline| outline.scans.len());
+        let source = self.source.as_ref().map_or(0, header_bytes);
+        self.body.len() + header_bytes(&self.headers) + source + scans * size_of::<Scan>()
+    }
+
     fn whole(&self) -> Response {
         Response {
             status: self.status,
@@ -144,21 +154,17 @@ pub fn set_text(headers: &mut HeaderMap, name: HeaderName, text: &str) {
 
 /// One thing in the store.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every entry is a response, and each lies behind one pointer"
-)]
 pub enum Entry {
     /// A response.
     Response(Kept),
     /// What is asked for depends on these request headers: look under the secondary key.
     Varies(Vec<HeaderName>),
-    /// The picture cannot be made from its source; the source is the answer.
+    /// No picture is made from the source; the source is the answer.
     Refused(Refused),
 }
 
-/// A picture that cannot be made.
-#[derive(Clone, Debug)]
+/// A picture that cannot be made, or must not be.
+#[derive(Debug)]
 pub struct Refused {
     /// Why, in few words.
     pub reason: Arc<str>,
@@ -166,21 +172,19 @@ pub struct Refused {
     pub code: u16,
     /// How long that holds: as long as the source is fresh.
     pub freshness: Freshness,
+    /// What is sent in its place, as it is sent at the picture's own URL; `None` if it is too large
+    /// to be kept.
+    pub original: Option<Kept>,
 }
 
 impl Weigh for Entry {
     fn weight(&self) -> u64 {
         let size = match self {
-            Self::Response(kept) => {
-                let scans = kept
-                    .outline
-                    .as_ref()
-                    .map_or(0, |outline| outline.scans.len());
-                let source = kept.source.as_ref().map_or(0, header_bytes);
-                kept.body.len() + header_bytes(&kept.headers) + source + scans * 16
-            }
+            Self::Response(kept) => kept.size(),
             Self::Varies(fields) => fields.len() * size_of::<HeaderName>(),
-            Self::Refused(refused) => refused.reason.len(),
+            Self::Refused(refused) => {
+                refused.reason.len() + refused.original.as_ref().map_or(0, Kept::size)
+            }
         };
         (size + size_of::<Self>()) as u64
     }

@@ -10,12 +10,12 @@ use http::{HeaderMap, StatusCode};
 use pipeline::{Exchange, Response};
 
 use super::error::cf_code_of_status;
-use super::job::{Job, Landed, Made, land, outline_at_hand};
-use super::plan::{Plan, UrlPlan};
-use super::{CF_RESIZED, FIRSTLIGHT_IMAGE, ImagesError, ImagesModule, reply};
+use super::job::{Job, Landed, Made, Task, land, outline_unseen};
+use super::plan::Plan;
+use super::{FIRSTLIGHT_IMAGE, ImagesError, ImagesModule, original, reply};
 use crate::facts::{Facts, now};
 use crate::failure;
-use crate::kept::{Entry, Kept, Place, not_modified, set_text, varying_fields};
+use crate::kept::{Entry, Kept, Place, not_modified, varying_fields};
 
 impl ImagesModule {
     /// The source has come, or what is sent in its place.
@@ -40,19 +40,29 @@ impl ImagesModule {
         if let Some((reason, code)) = plan.refused.take() {
             return self.original(exchange, plan, response, &reason, Some(code));
         }
-        if let Err(pass) = passes(&response, plan.url.is_some()) {
-            land(plan.lead.take(), Landed::Alone);
-            return match pass {
-                Pass::Silently => self.pass(plan, response),
-                Pass::Because(reason, code) => {
-                    self.original(exchange, plan, response, reason, code)
-                }
-                Pass::Failed(code) => self.failed(plan, response, code),
-                Pass::NotAPicture => self.no_picture(exchange, &plan),
-            };
-        }
-        self.make(exchange, plan, response, forward, source_hit)
-            .await
+        let keeps = match passes(&response, plan.url.is_some()) {
+            Ok(keeps) => keeps,
+            Err(pass) => {
+                land(plan.lead.take(), Landed::Alone);
+                return match pass {
+                    Pass::Silently => self.pass(plan, response),
+                    Pass::Because(reason, code) => {
+                        self.original(exchange, plan, response, reason, code)
+                    }
+                    Pass::Failed(code) => self.failed(exchange, plan, response, code),
+                };
+            }
+        };
+        let task = match keeps {
+            None => Task::Make(plan.chosen.variant.clone()),
+            Some((reason, code)) => Task::Keep(reason, code),
+        };
+        let made = Making {
+            task,
+            forward,
+            source_hit,
+        };
+        self.make(exchange, plan, response, made).await
     }
 
     /// A picture that went stale is still right if its source is the same, and better than an
@@ -119,16 +129,20 @@ impl ImagesModule {
         exchange: &mut Exchange,
         mut plan: Plan,
         mut response: Box<Response>,
-        forward: Forward,
-        source_hit: bool,
+        making: Making,
     ) -> Box<Response> {
         let freshness = self.freshness(exchange, &plan, &response);
+        let inherited = match making.task {
+            Task::Make(_) => reply::inherited(&response.headers, &plan.chosen.vary),
+            // The same for every client, whatever it accepts.
+            Task::Keep(..) => response.headers.clone(),
+        };
         let job = Job {
             body: std::mem::take(&mut response.body),
-            inherited: reply::inherited(&response.headers, &plan.chosen.vary),
+            inherited,
             source: response.headers.clone(),
             foreign: plan.url.as_ref().is_some_and(|url| url.foreign),
-            variant: plan.chosen.variant.clone(),
+            task: making.task,
             limits: self.limits,
             workshop: self.workshop.clone(),
             freshness,
@@ -137,22 +151,15 @@ impl ImagesModule {
             lead: plan.lead.take(),
         };
         match tokio::spawn(job.run()).await {
-            Ok(Made::Entry(entry, took)) => {
+            Ok(Made::Entry { entry, kept, took }) => {
                 let status = CacheStatus {
-                    stored: freshness.is_some(),
-                    ttl: freshness.map(|freshness| freshness.ttl(now())),
-                    detail: if source_hit { "source-hit" } else { "" },
-                    ..CacheStatus::forwarded(forward)
+                    stored: kept,
+                    ttl: freshness.filter(|_| kept).map(|f| f.ttl(now())),
+                    detail: if making.source_hit { "source-hit" } else { "" },
+                    ..CacheStatus::forwarded(making.forward)
                 };
-                if let Entry::Response(kept) = &*entry {
-                    self.note(exchange, status, &kept.headers);
-                    Facts::of(exchange).image_time = Some(took);
-                    exchange
-                        .trace
-                        .explain(|| format!("{:?}", kept.headers.get(FIRSTLIGHT_IMAGE)));
-                    return Box::new(kept.answer(&plan.conditions, plan.head, now()));
-                }
-                Box::new(failure::respond(exchange, &ImagesError::Lost))
+                Facts::of(exchange).image_time = Some(took);
+                Box::new(self.made(exchange, &plan, &entry, status))
             }
             Ok(Made::Original { body, reason, code }) => {
                 response.body = body;
@@ -162,7 +169,40 @@ impl ImagesModule {
         }
     }
 
-    /// The original in place of the picture.
+    /// What was made answers.
+    fn made(
+        &self,
+        exchange: &mut Exchange,
+        plan: &Plan,
+        entry: &Entry,
+        status: CacheStatus,
+    ) -> Response {
+        let (kept, refused) = match entry {
+            Entry::Response(kept) => (Some(kept), None),
+            Entry::Refused(refused) => (refused.original.as_ref(), Some(refused.code)),
+            Entry::Varies(_) => (None, None),
+        };
+        let Some(kept) = kept else {
+            return failure::respond(exchange, &ImagesError::Lost);
+        };
+        exchange.trace.explain(|| {
+            let said = kept.headers.get(FIRSTLIGHT_IMAGE);
+            String::from_utf8_lossy(said.map_or(b"", |said| said.as_bytes())).into_owned()
+        });
+        let url = plan.url.as_ref();
+        let instead = refused.and_then(|code| original::instead(exchange, url, code));
+        let answer = instead.unwrap_or_else(|| {
+            let answer = kept.answer(&plan.conditions, plan.head, now());
+            match refused {
+                Some(code) => original::with_code(answer, url, code),
+                None => answer,
+            }
+        });
+        self.note(exchange, status, &answer.headers);
+        answer
+    }
+
+    /// The original as it comes, in place of the picture.
     fn original(
         &self,
         exchange: &mut Exchange,
@@ -172,18 +212,9 @@ impl ImagesModule {
         code: Option<u16>,
     ) -> Box<Response> {
         exchange.trace.explain(|| format!("the original: {reason}"));
-        if let Some(UrlPlan {
-            redirect: true,
-            source,
-            ..
-        }) = &plan.url
-        {
-            return Box::new(reply::redirect(source, code.unwrap_or(9523)));
-        }
-        // A picture by its address; but text, say, of another site is none of this one's.
-        let not_a_picture = code == Some(::image::ImageError::NotAPicture.cf_code());
-        if plan.url.is_some() && not_a_picture {
-            return self.no_picture(exchange, &plan);
+        let instead = original::instead(exchange, plan.url.as_ref(), code.unwrap_or(9523));
+        if let Some(instead) = instead {
+            return Box::new(instead);
         }
         if plan.url.as_ref().is_some_and(|url| url.foreign) {
             reply::confine(&mut response.headers);
@@ -191,10 +222,8 @@ impl ImagesModule {
         let code = code.filter(|_| plan.url.is_some());
         reply::mark_original(&mut response.headers, reason, code);
         Facts::of(exchange).image = response.headers.get(FIRSTLIGHT_IMAGE).cloned();
-        response.outline = response
-            .outline
-            .take()
-            .or_else(|| outline_at_hand(&response.body));
+        let outline = response.outline.take();
+        response.outline = outline.or_else(|| outline_unseen(&response.body));
         self.pass(plan, response)
     }
 
@@ -217,30 +246,22 @@ impl ImagesModule {
         response
     }
 
-    /// There is no source: its own error, marked.
-    fn failed(&self, plan: Plan, mut response: Box<Response>, code: u16) -> Box<Response> {
-        if let Some(UrlPlan {
-            redirect: true,
-            source,
-            ..
-        }) = &plan.url
-        {
-            return Box::new(reply::redirect(source, code));
+    /// There is no picture to be had: the source's own error or other answer, marked; or what was
+    /// asked for instead.
+    fn failed(
+        &self,
+        exchange: &mut Exchange,
+        plan: Plan,
+        mut response: Box<Response>,
+        code: u16,
+    ) -> Box<Response> {
+        exchange.trace.explain(|| format!("no picture: err={code}"));
+        if let Some(instead) = original::instead(exchange, plan.url.as_ref(), code) {
+            land(plan.lead, Landed::Alone);
+            return Box::new(instead);
         }
-        set_text(&mut response.headers, CF_RESIZED, &format!("err={code}"));
+        original::mark_code(&mut response.headers, code);
         self.pass(plan, response)
-    }
-
-    fn no_picture(&self, exchange: &mut Exchange, plan: &Plan) -> Box<Response> {
-        if let Some(UrlPlan {
-            redirect: true,
-            source,
-            ..
-        }) = &plan.url
-        {
-            return Box::new(reply::redirect(source, ImagesError::NotAPicture.cf_code()));
-        }
-        Box::new(self.refuse(exchange, &ImagesError::NotAPicture))
     }
 
     /// How long what is made from this source may be used; `None` if it may not be kept.
@@ -281,20 +302,26 @@ impl ImagesModule {
     }
 }
 
-/// Why a response is not made into a picture.
+/// A picture in the making.
+struct Making {
+    task: Task,
+    forward: Forward,
+    source_hit: bool,
+}
+
+/// Why a response is passed on as it comes.
 enum Pass {
-    /// Nobody expected one.
+    /// Nobody expected a picture.
     Silently,
     /// The original serves, for this reason.
     Because(&'static str, Option<u16>),
-    /// The origin's answer is an error.
+    /// A picture was asked for by URL, and this is none: an error of the origin, or something else.
     Failed(u16),
-    /// A picture was asked for by URL, and this is none.
-    NotAPicture,
 }
 
-/// Whether the head of a response speaks of a picture that may be changed.
-fn passes(response: &Response, by_url: bool) -> Result<(), Pass> {
+/// Reads from the head of a response whether it is a picture. `Some` is one that must stay as it
+/// is, with the reason and Cloudflare's number for it.
+fn passes(response: &Response, by_url: bool) -> Result<Option<(&'static str, u16)>, Pass> {
     let headers = &response.headers;
     if response.status != StatusCode::OK {
         return Err(match by_url {
@@ -313,7 +340,7 @@ fn passes(response: &Response, by_url: bool) -> Result<(), Pass> {
     });
     if !(is_image || unclear && by_url) {
         return Err(match by_url {
-            true => Pass::NotAPicture,
+            true => Pass::Failed(ImagesError::NotAPicture.cf_code()),
             false => Pass::Silently,
         });
     }
@@ -321,11 +348,12 @@ fn passes(response: &Response, by_url: bool) -> Result<(), Pass> {
     let encoded = headers
         .get(CONTENT_ENCODING)
         .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    // What is compressed for one client is not for the next: such a picture is never kept as one.
     match (svg, encoded) {
         (true, _) => Err(Pass::Because("SVG is passed on as it is", None)),
         (_, true) => Err(Pass::Because("the source is compressed", Some(9520))),
-        _ if Control::of(headers).no_transform => Err(Pass::Because("no-transform", Some(9520))),
-        _ => Ok(()),
+        _ if Control::of(headers).no_transform => Ok(Some(("no-transform", 9520))),
+        _ => Ok(None),
     }
 }
 

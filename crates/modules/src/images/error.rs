@@ -5,6 +5,11 @@ use std::borrow::Cow;
 use ::image::{ImageError, OptionError};
 use base::{Failure, Fault};
 use http::StatusCode;
+use pipeline::{Exchange, Response};
+
+use super::CF_RESIZED;
+use crate::failure;
+use crate::kept::set_text;
 
 /// Why a request for a picture gets no picture.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +49,15 @@ impl ImagesError {
             Self::NotAPicture => ImageError::NotAPicture.cf_code(),
             Self::Lost => 9523,
         }
+    }
+
+    /// The answer to the request.
+    pub fn answer(&self, exchange: &Exchange) -> Response {
+        let message = self.public_message();
+        let mut response = failure::page(self.status(), &message, exchange.id, &exchange.headers);
+        let code = format!("err={}", self.cf_code());
+        set_text(&mut response.headers, CF_RESIZED, &code);
+        response
     }
 }
 

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::cache::Store;
 use ::cache::policy::Freshness;
+use ::cache::{Store, Weigh};
 use ::image::{ImageError, Limits, Outcome, Variant, outline_of, probe, render};
 use base::Body;
 use bytes::Bytes;
+use delivery::Outline;
 use http::HeaderMap;
-use workshop::{Lead, Workshop, WorkshopError};
+use workshop::{Cancel, Lead, Workshop, WorkshopError};
 
 use super::gather::{Gathered, gather};
 use super::reply;
@@ -28,9 +29,16 @@ pub enum Landed {
 
 /// What a job came to.
 pub enum Made {
-    /// A picture, or the original where it is better.
-    Entry(Arc<Entry>, Duration),
-    /// The original, because of something that went wrong.
+    /// A picture, or the original in its place.
+    Entry {
+        /// What answers.
+        entry: Arc<Entry>,
+        /// Whether it will answer the next one too.
+        kept: bool,
+        /// How long it took.
+        took: Duration,
+    },
+    /// The original as it streams, because there is too much of it or it broke off.
     Original {
         /// The bytes as they came.
         body: Body,
@@ -39,6 +47,16 @@ pub enum Made {
         /// Cloudflare's number for it.
         code: u16,
     },
+}
+
+/// What is done with a source.
+#[derive(Clone)]
+pub enum Task {
+    /// This variant is made of it.
+    Make(Variant),
+    /// It stays as it is, for this reason and under Cloudflare's number for it. Its structure is
+    /// found, so that its bytes leave in a good order all the same.
+    Keep(&'static str, u16),
 }
 
 /// One picture to make.
@@ -51,8 +69,8 @@ pub struct Job {
     pub inherited: HeaderMap,
     /// Whether the source is another site's.
     pub foreign: bool,
-    /// What to make.
-    pub variant: Variant,
+    /// What to do.
+    pub task: Task,
     /// Within which limits.
     pub limits: Limits,
     /// Where it is made.
@@ -67,21 +85,13 @@ pub struct Job {
     pub lead: Option<Lead<Landed>>,
 }
 
-/// What went wrong, and whether it will again.
+/// Why the original is sent, and whether it will be next time.
 struct Trouble {
     reason: String,
     code: u16,
     lasting: bool,
-}
-
-impl From<&ImageError> for Trouble {
-    fn from(error: &ImageError) -> Self {
-        Self {
-            reason: error.to_string(),
-            code: error.cf_code(),
-            lasting: !matches!(error, ImageError::Cancelled),
-        }
-    }
+    /// The structure of the original, if there was time to look at it.
+    outline: Option<Outline>,
 }
 
 impl From<WorkshopError> for Trouble {
@@ -95,7 +105,40 @@ impl From<WorkshopError> for Trouble {
             // Neither the crowd nor the clock are the picture's doing, but a panic is.
             lasting: matches!(error, WorkshopError::Panicked(_)),
             reason: error.to_string(),
+            outline: None,
         }
+    }
+}
+
+impl Task {
+    /// The work in pixels. What its header rules out is only looked at.
+    fn cost(&self, source: &[u8], limits: &Limits) -> u64 {
+        match self {
+            Self::Make(_) => probe(source, limits).map_or(1, |probe| probe.pixels()),
+            Self::Keep(..) => 1,
+        }
+    }
+
+    /// Does the work, on a thread that may take long.
+    fn run(&self, source: &[u8], limits: &Limits, cancel: &Cancel) -> Result<Outcome, Trouble> {
+        let (reason, code, lasting) = match self {
+            Self::Keep(reason, code) => ((*reason).to_owned(), *code, true),
+            Self::Make(variant) => {
+                match render(source, variant, limits, &|| cancel.is_cancelled()) {
+                    Ok(outcome) => return Ok(outcome),
+                    Err(error) => {
+                        let lasting = !matches!(error, ImageError::Cancelled);
+                        (error.to_string(), error.cf_code(), lasting)
+                    }
+                }
+            }
+        };
+        Err(Trouble {
+            reason,
+            code,
+            lasting,
+            outline: lasting.then(|| outline_of(source)),
+        })
     }
 }
 
@@ -103,35 +146,37 @@ impl Job {
     /// Reads the source, makes the picture, keeps it, and lands the flight.
     pub async fn run(mut self) -> Made {
         let body = std::mem::take(&mut self.body);
-        let bytes = match gather(body, self.limits.max_bytes).await {
+        let bytes = match gather(body, self.most_bytes()).await {
             Gathered::Whole(bytes) => bytes,
-            Gathered::TooLarge(body) => {
-                let reason = format!("the source has more than {} bytes", self.limits.max_bytes);
-                return self.give_up(body, &reason, 9402);
-            }
+            Gathered::TooLarge(body) => return self.give_up_on_large(body),
             Gathered::Broken(body) => return self.give_up(body, "the source broke off", 9528),
         };
         let since = Instant::now();
         match self.make(bytes.clone()).await {
             Ok(outcome) => self.finish(outcome, bytes, since.elapsed()),
-            Err(trouble) => self.refuse(bytes, trouble),
+            Err(trouble) => self.refuse(bytes, trouble, since.elapsed()),
         }
     }
 
-    /// Makes the picture. The future borrows nothing: what waits in a job is not for sharing.
+    /// The largest source that is read whole.
+    fn most_bytes(&self) -> u64 {
+        match self.task {
+            Task::Make(_) => self.limits.max_bytes,
+            // What cannot be kept would be collected for nothing.
+            Task::Keep(..) => self.limits.max_bytes.min(self.store.max_entry()),
+        }
+    }
+
+    /// Does the task. The future borrows nothing: what waits in a job is not for sharing.
     fn make(&self, source: Bytes) -> impl Future<Output = Result<Outcome, Trouble>> + 'static {
-        let (variant, limits) = (self.variant.clone(), self.limits);
+        let (task, limits) = (self.task.clone(), self.limits);
         let workshop = self.workshop.clone();
         async move {
-            let cost = match probe(&source, &limits) {
-                Ok(probe) => probe.pixels(),
-                Err(ImageError::Unsupported { .. }) => 1,
-                Err(error) => return Err(Trouble::from(&error)),
-            };
+            let cost = task.cost(&source, &limits);
             let made = workshop.run(cost, workshop.deadline(), move |cancel| {
-                render(&source, &variant, &limits, &|| cancel.is_cancelled())
+                task.run(&source, &limits, cancel)
             });
-            made.await?.map_err(|error| Trouble::from(&error))
+            made.await?
         }
     }
 
@@ -147,49 +192,60 @@ impl Job {
                 (headers, body, None)
             }
             Outcome::Original(original) => {
-                let mut headers = self.original_headers();
-                reply::mark_original(&mut headers, &original.reason, None);
+                let headers = self.original_headers(&original.reason);
                 (headers, source, Some(original.outline))
             }
         };
-        let mut kept = Kept::new(http::StatusCode::OK, headers, body, freshness);
-        kept.outline = outline.map(Arc::new);
-        kept.source = Some(reply::identity(&self.source));
-        let entry = Arc::new(Entry::Response(kept));
-        self.keep(entry.clone());
-        Made::Entry(entry, took)
+        let mut made = Kept::new(http::StatusCode::OK, headers, body, freshness);
+        made.outline = outline.map(Arc::new);
+        made.source = Some(reply::identity(&self.source));
+        let entry = Arc::new(Entry::Response(made));
+        let kept = self.keep(&entry, &entry);
+        Made::Entry { entry, kept, took }
     }
 
-    fn original_headers(&self) -> HeaderMap {
+    fn original_headers(&self, reason: &str) -> HeaderMap {
         let mut headers = self.inherited.clone();
-        for name in [http::header::ETAG, http::header::CONTENT_TYPE] {
-            if let Some(value) = self.source.get(&name) {
-                headers.insert(name, value.clone());
-            }
-        }
         if self.foreign {
             reply::confine(&mut headers);
         }
+        reply::mark_original(&mut headers, reason, None);
         headers
     }
 
-    /// Sends the original; if it would go wrong again, that is remembered.
-    fn refuse(self, source: Bytes, trouble: Trouble) -> Made {
+    /// Sends the original; if it would be sent again, that is remembered, with the original unless
+    /// that is too large to be kept.
+    fn refuse(mut self, source: Bytes, trouble: Trouble, took: Duration) -> Made {
+        self.freshness = self.freshness.filter(|_| trouble.lasting);
+        let freshness = self.freshness.unwrap_or_else(unkept);
+        let headers = self.original_headers(&trouble.reason);
+        let mut original = Kept::new(http::StatusCode::OK, headers, source, freshness);
+        original.outline = trouble.outline.map(Arc::new);
         let reason: Arc<str> = trouble.reason.into();
-        if let Some(freshness) = self.freshness.filter(|_| trouble.lasting) {
-            let refused = Refused {
+        let refused = |original| {
+            Arc::new(Entry::Refused(Refused {
                 reason: reason.clone(),
                 code: trouble.code,
                 freshness,
-            };
-            self.keep(Arc::new(Entry::Refused(refused)));
+                original,
+            }))
+        };
+        let entry = refused(Some(original));
+        let kept = if entry.weight() <= self.store.max_entry() {
+            self.keep(&entry, &entry)
         } else {
-            land(self.lead, Landed::Alone);
-        }
-        Made::Original {
-            body: source.into(),
-            reason,
-            code: trouble.code,
+            self.keep(&refused(None), &entry)
+        };
+        Made::Entry { entry, kept, took }
+    }
+
+    fn give_up_on_large(self, body: Body) -> Made {
+        match self.task {
+            Task::Keep(reason, code) => self.give_up(body, reason, code),
+            Task::Make(_) => {
+                let reason = format!("the source has more than {} bytes", self.limits.max_bytes);
+                self.give_up(body, &reason, 9402)
+            }
         }
     }
 
@@ -202,17 +258,18 @@ impl Job {
         }
     }
 
-    fn keep(self, entry: Arc<Entry>) {
+    /// Keeps an entry if it may be kept, and lands what answers those who wait. Returns whether it
+    /// was kept.
+    fn keep(self, entry: &Arc<Entry>, answer: &Arc<Entry>) -> bool {
         let for_all = self.freshness.is_some() && self.place.is_for_all();
-        if self.freshness.is_some() {
-            self.place.keep(&self.store, entry.clone());
-        }
+        let kept = self.freshness.is_some() && self.place.keep(&self.store, entry.clone());
         let landed = if for_all {
-            Landed::Kept(entry)
+            Landed::Kept(answer.clone())
         } else {
             Landed::Alone
         };
         land(self.lead, landed);
+        kept
     }
 }
 
@@ -234,10 +291,13 @@ fn unkept() -> Freshness {
     }
 }
 
-/// The structure of a body that is sent as it is, where it is at hand.
-pub fn outline_at_hand(body: &Body) -> Option<Arc<delivery::Outline>> {
-    match body {
-        Body::Full(bytes) => Some(Arc::new(outline_of(bytes))),
-        Body::Empty | Body::Stream(_) => None,
-    }
+/// What is known of the structure of a body nobody looked into, such as an SVG: where it ends.
+pub fn outline_unseen(body: &Body) -> Option<Arc<Outline>> {
+    let length = body.exact_len()?;
+    Some(Arc::new(Outline {
+        length,
+        preview: length,
+        good: length,
+        ..Outline::default()
+    }))
 }

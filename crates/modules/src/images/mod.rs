@@ -8,6 +8,7 @@ mod config;
 mod error;
 mod gather;
 mod job;
+mod original;
 mod plan;
 mod reply;
 pub mod target;
@@ -16,10 +17,9 @@ mod tests;
 
 use std::sync::Arc;
 
-use ::cache::policy::{CacheStatus, Forward, Rules};
+use ::cache::policy::{CacheStatus, Forward, Freshness, Rules};
 use ::cache::{Key, Lookup, Mark, Store};
 use ::image::Limits;
-use base::Failure;
 use http::header::{ACCEPT, ACCEPT_ENCODING};
 use http::{HeaderMap, HeaderValue, Method};
 use pipeline::{Exchange, Module, Phase, Reply, Response, Step, Verdict};
@@ -32,8 +32,7 @@ pub use reply::{CF_RESIZED, FIRSTLIGHT_IMAGE};
 
 use crate::cache::take_conditions;
 use crate::facts::{Facts, Source, now};
-use crate::failure;
-use crate::kept::{Entry, Found, find, set_text};
+use crate::kept::{Entry, Found, Refused, find};
 use crate::origin::Fetcher;
 use chosen::{Chosen, Memory};
 use plan::{Plan, Slot, UrlPlan};
@@ -95,19 +94,6 @@ impl ImagesModule {
         Ok(target::in_place(exchange).filter(|_| self.settings.in_place))
     }
 
-    fn refuse(&self, exchange: &mut Exchange, error: &ImagesError) -> Response {
-        exchange.trace.explain(|| error.to_string());
-        let mut response = failure::page(
-            error.status(),
-            &error.public_message(),
-            exchange.id,
-            &exchange.headers,
-        );
-        let code = format!("err={}", error.cf_code());
-        set_text(&mut response.headers, CF_RESIZED, &code);
-        response
-    }
-
     fn choose<'a>(&'a self, exchange: &'a mut Exchange, wanted: Wanted) -> Step<'a> {
         let (chosen, primary) = match &wanted {
             Wanted::InPlace { .. } => (
@@ -130,10 +116,11 @@ impl ImagesModule {
             primary: &primary,
             variant: &chosen.key,
         };
+        let url = UrlPlan::of(&wanted);
         let found = find(&self.store, &lookup, &exchange.headers);
         let (stale, refused) = match found {
             Found::Nothing | Found::NotForThese => (None, None),
-            Found::Entry(entry) => match self.use_entry(exchange, &entry) {
+            Found::Entry(entry) => match self.use_entry(exchange, &entry, url.as_ref()) {
                 Some(Use::Answer(response)) => return Step::respond(response),
                 Some(Use::Original(reason, code)) => (None, Some((reason, code))),
                 None => (Some(entry), None),
@@ -152,12 +139,17 @@ impl ImagesModule {
             refused,
             conditions: HeaderMap::new(),
             head: exchange.method == Method::HEAD,
-            url: None,
+            url,
         };
         Step::later(self.board(exchange, plan, wanted))
     }
 
-    fn use_entry(&self, exchange: &mut Exchange, entry: &Entry) -> Option<Use> {
+    fn use_entry(
+        &self,
+        exchange: &mut Exchange,
+        entry: &Entry,
+        url: Option<&UrlPlan>,
+    ) -> Option<Use> {
         let now = now();
         match entry {
             Entry::Response(kept) if kept.freshness.is_fresh(now) => {
@@ -171,11 +163,34 @@ impl ImagesModule {
                 Some(Use::Answer(response))
             }
             Entry::Refused(refused) if refused.freshness.is_fresh(now) => {
-                exchange.trace.note("known to be impossible");
-                Some(Use::Original(refused.reason.clone(), refused.code))
+                exchange.trace.note("known to stay as it is");
+                let status = CacheStatus::hit(refused.freshness.ttl(now));
+                Some(self.use_refused(exchange, refused, url, status))
             }
             _ => None,
         }
+    }
+
+    /// The original that is kept in a picture's place answers; one that is not kept must come.
+    fn use_refused(
+        &self,
+        exchange: &mut Exchange,
+        refused: &Refused,
+        url: Option<&UrlPlan>,
+        status: CacheStatus,
+    ) -> Use {
+        let (reason, code) = (&refused.reason, refused.code);
+        let Some(original) = &refused.original else {
+            return Use::Original(reason.clone(), code);
+        };
+        exchange.trace.explain(|| format!("the original: {reason}"));
+        let answer = original::instead(exchange, url, code).unwrap_or_else(|| {
+            let head = exchange.method == Method::HEAD;
+            let answer = original.answer(&exchange.headers, head, now());
+            original::with_code(answer, url, code)
+        });
+        self.note(exchange, status, &answer.headers);
+        Use::Answer(answer)
     }
 
     fn note(&self, exchange: &mut Exchange, status: CacheStatus, headers: &HeaderMap) {
@@ -196,13 +211,15 @@ impl ImagesModule {
                     exchange.trace.note("waited for the same picture");
                     let waiting = tokio::time::timeout(self.workshop.deadline(), follow.wait());
                     match waiting.await {
-                        Ok(Some(Landed::Kept(entry))) => match self.landed(exchange, &entry) {
-                            Some(Use::Answer(response)) => return Verdict::respond(response),
-                            Some(Use::Original(reason, code)) => {
-                                plan.refused = Some((reason, code));
+                        Ok(Some(Landed::Kept(entry))) => {
+                            match self.landed(exchange, &entry, plan.url.as_ref()) {
+                                Some(Use::Answer(response)) => return Verdict::respond(response),
+                                Some(Use::Original(reason, code)) => {
+                                    plan.refused = Some((reason, code));
+                                }
+                                None => break,
                             }
-                            None => break,
-                        },
+                        }
                         Ok(None) => {}
                         Ok(Some(Landed::Alone)) | Err(_) => break,
                     }
@@ -214,21 +231,24 @@ impl ImagesModule {
     }
 
     /// What landed answers whoever waited for it, even if it must be validated for the next one.
-    fn landed(&self, exchange: &mut Exchange, entry: &Entry) -> Option<Use> {
+    fn landed(&self, exchange: &mut Exchange, entry: &Entry, url: Option<&UrlPlan>) -> Option<Use> {
+        let now = now();
+        let status = |freshness: &Freshness| CacheStatus {
+            collapsed: true,
+            ttl: Some(freshness.ttl(now)),
+            ..CacheStatus::forwarded(Forward::UriMiss)
+        };
         match entry {
             Entry::Response(kept) => {
-                let now = now();
                 let head = exchange.method == Method::HEAD;
                 let response = kept.answer(&exchange.headers, head, now);
-                let status = CacheStatus {
-                    collapsed: true,
-                    ttl: Some(kept.freshness.ttl(now)),
-                    ..CacheStatus::forwarded(Forward::UriMiss)
-                };
-                self.note(exchange, status, &kept.headers);
+                self.note(exchange, status(&kept.freshness), &kept.headers);
                 Some(Use::Answer(response))
             }
-            Entry::Refused(refused) => Some(Use::Original(refused.reason.clone(), refused.code)),
+            Entry::Refused(refused) => {
+                let status = status(&refused.freshness);
+                Some(self.use_refused(exchange, refused, url, status))
+            }
             Entry::Varies(_) => None,
         }
     }
@@ -249,11 +269,6 @@ impl ImagesModule {
                 (source, by_name)
             }
             Wanted::Url(asked) => {
-                plan.url = Some(UrlPlan {
-                    source: asked.source.clone(),
-                    foreign: asked.foreign,
-                    redirect: asked.transform.redirect_on_error && !asked.foreign,
-                });
                 let source = Source {
                     uri: asked.source,
                     foreign: asked.foreign,
@@ -287,7 +302,10 @@ impl Module for ImagesModule {
         match self.wanted(exchange) {
             Ok(Some(wanted)) => self.choose(exchange, wanted),
             Ok(None) => Step::next(),
-            Err(error) => Step::respond(self.refuse(exchange, &error)),
+            Err(error) => {
+                exchange.trace.explain(|| error.to_string());
+                Step::respond(error.answer(exchange))
+            }
         }
     }
 

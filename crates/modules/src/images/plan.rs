@@ -9,6 +9,7 @@ use workshop::Lead;
 
 use super::chosen::Chosen;
 use super::job::Landed;
+use super::target::Wanted;
 use crate::kept::Entry;
 
 /// What the way back needs to know of the way in.
@@ -21,7 +22,8 @@ pub(super) struct Plan {
     pub(super) stale: Option<Arc<Entry>>,
     /// Those who wait for the result.
     pub(super) lead: Option<Lead<Landed>>,
-    /// Known to be impossible: the original passes.
+    /// Known to stay as it is, for this reason and under Cloudflare's number for it, but not kept:
+    /// the original passes.
     pub(super) refused: Option<(Arc<str>, u16)>,
     /// What the client asked, before the request became one for the whole source.
     pub(super) conditions: HeaderMap,
@@ -34,6 +36,20 @@ pub(super) struct UrlPlan {
     pub(super) source: Uri,
     pub(super) foreign: bool,
     pub(super) redirect: bool,
+}
+
+impl UrlPlan {
+    /// The plan for such a URL; `None` for a picture at its own.
+    pub(super) fn of(wanted: &Wanted) -> Option<Self> {
+        let Wanted::Url(asked) = wanted else {
+            return None;
+        };
+        Some(Self {
+            source: asked.source.clone(),
+            foreign: asked.foreign,
+            redirect: asked.transform.redirect_on_error && !asked.foreign,
+        })
+    }
 }
 
 /// Extensions must be cloneable; a plan is for one only, so the first who opens the box has it.
