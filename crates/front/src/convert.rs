@@ -34,6 +34,11 @@ const END_TO_END: [HeaderName; 5] = [
     http::header::CACHE_CONTROL,
 ];
 
+/// The origin's plan for the order of bytes, in Cloudflare's words: level and concurrency.
+pub const CF_PRIORITY: HeaderName = HeaderName::from_static("cf-priority");
+/// The same: from which bytes on they change.
+pub const CF_PRIORITY_CHANGE: HeaderName = HeaderName::from_static("cf-priority-change");
+
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// Turns the head of a request into an exchange: the target in absolute form, `Host` present and
@@ -88,8 +93,9 @@ pub fn exchange(
     Ok(Exchange::new(head, body, Arc::clone(connection)))
 }
 
-/// Makes a response fit for the wire in either version: no headers of the hop, a body only where
-/// the method and the status have one, `Content-Length` where the length is known, `Date`.
+/// Makes a response fit for the wire in either version: no headers of the hop or meant for us, a
+/// body only where the method and the status have one, `Content-Length` where the length is known,
+/// `Date`.
 ///
 /// `upgrade` says that the connection can leave HTTP for this response; a status 101 without that,
 /// and any other informational status, becomes a 502.
@@ -103,6 +109,9 @@ pub fn settle(method: &Method, upgrade: bool, response: &mut Response) {
         );
     }
     remove_hop_by_hop(&mut response.headers, switching);
+    for name in [CF_PRIORITY, CF_PRIORITY_CHANGE] {
+        response.headers.remove(name);
+    }
     settle_length(method, response);
     if !response.headers.contains_key(DATE) {
         response.headers.insert(DATE, now());

@@ -26,5 +26,5 @@ mod tests;
 
 pub use error::FrontError;
 pub use front::{Address, Drained, Front};
-pub use h2::Http2Settings;
+pub use h2::{Http2Settings, plan_for};
 pub use settings::{CertificateSettings, FrontSettings, LimitSettings, TimeoutSettings};

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use delivery::Scheduler;
 use h2::RecvStream;
 use h2::server::{Connection, SendResponse};
-use http::header::{EXPECT, FORWARDED, VIA};
+use http::header::EXPECT;
 use http::{Method, Request, StatusCode};
 use pipeline::Response;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -25,7 +25,7 @@ use super::clock::{Clock, Tick};
 use super::gate::Gate;
 use super::signals::{Early, amend};
 use super::source::{Source, Upload};
-use super::stream::{Sending, State, Stream, Wish};
+use super::stream::{Sending, State, Stream, Wish, is_shared};
 use super::wakes::Wakes;
 use crate::context::ConnectionContext;
 use crate::convert;
@@ -283,7 +283,7 @@ where
     ) {
         let (head, upload) = request.into_parts();
         let said = self.early.resolve(id, &head.headers);
-        let shared = head.headers.contains_key(VIA) || head.headers.contains_key(FORWARDED);
+        let shared = is_shared(&head.headers);
         let body = Upload::body(upload, &head.headers);
         if head.headers.contains_key(EXPECT) && !matches!(body, Body::Empty) {
             let mut go_on = http::Response::new(());
@@ -332,7 +332,7 @@ where
         mut response: Box<Response>,
         mut respond: SendResponse<Bytes>,
     ) {
-        let wish = Wish::of(&mut response);
+        let wish = Wish::of(&response, self.gate.keeps_order());
         convert::settle(method, false, &mut response);
         if let Some(ending) = &mut ending {
             ending.set_status(response.status);

@@ -68,22 +68,22 @@ impl Gate {
         self.order && self.open
     }
 
-    /// How much is granted at once: `lone` if no other response waits. Held back, never more than
-    /// fits one TLS record.
-    pub fn grain(&self, lone: bool) -> usize {
-        match (self.open, lone) {
-            (true, _) => OPEN_CHUNK,
-            (false, true) => RECORD_BODY,
-            (false, false) => self.grain.min(RECORD_BODY),
+    /// How much is granted at once. Held back, never more than fits one TLS record, and no more to
+    /// a response that is alone: on a slow link the requests of a page come one by one, and what
+    /// the first of them was given too early, all others wait for.
+    pub fn grain(&self) -> usize {
+        match self.open {
+            true => OPEN_CHUNK,
+            false => self.grain.min(RECORD_BODY),
         }
     }
 
     /// How many bytes may wait before the next grant.
-    pub fn limit(&self, lone: bool) -> u64 {
+    pub fn limit(&self) -> u64 {
         match (self.order, self.open) {
             (false, _) => u64::MAX,
             (true, true) => COARSE as u64,
-            (true, false) => self.grain.max(self.grain(lone)) as u64,
+            (true, false) => self.grain as u64,
         }
     }
 

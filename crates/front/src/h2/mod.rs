@@ -24,6 +24,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use settings::Http2Settings;
+pub use stream::plan_for;
 
 use crate::FrontSettings;
 use crate::context::ConnectionContext;

@@ -42,10 +42,7 @@ where
             return;
         }
         sending.send.reserve_capacity(0);
-        let plan = match self.gate.keeps_order() {
-            true => sending.wish.plan(stream.said, stream.shared),
-            false => delivery::Plan::fair(),
-        };
+        let plan = sending.wish.plan(stream.said, stream.shared);
         self.scheduler.insert(id.into(), plan);
         self.streams.insert(id, Box::new(stream));
         self.scratch.fresh.push(id);
