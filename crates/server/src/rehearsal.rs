@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use base::{Body, BodyError};
 use bytes::Bytes;
-use delivery::{Kind, Plan, Priority};
-use http::{HeaderMap, Request, Uri, header};
+use delivery::Plan;
+use http::{HeaderMap, Request, Uri};
 use pipeline::{Connection, Exchange, NetworkEstimate, Protocol, Response};
 
 use crate::Rooms;
@@ -57,7 +57,7 @@ impl Rooms {
         // Modules may change the headers for the origin; the front goes by what the client sent.
         let sent = exchange.headers.clone();
         let mut response = pipeline.run(&mut exchange).await;
-        let plan = plan(&sent, &response);
+        let plan = front::plan_for(&self.http2, &sent, &response);
         let body = std::mem::take(&mut response.body).collect(LONGEST).await?;
         Ok(Rehearsal {
             exchange,
@@ -104,32 +104,4 @@ fn connection(tls: bool) -> Connection {
             ..NetworkEstimate::default()
         }),
     }
-}
-
-/// The plan the front makes for HTTP/2: an origin's own plan, or a fair one for requests that came
-/// through a proxy, or what client and response say of a body of its kind.
-fn plan(request: &HeaderMap, response: &Response) -> Plan {
-    let said = |name| {
-        response
-            .headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-    };
-    let exact =
-        said("cf-priority").and_then(|level| Plan::parse_cf(level, said("cf-priority-change")));
-    if let Some(plan) = exact {
-        return plan;
-    }
-    if request.contains_key(header::VIA) || request.contains_key(header::FORWARDED) {
-        return Plan::fair();
-    }
-    let kind = said("content-type").map_or(Kind::Other, Kind::from_content_type);
-    let client = request
-        .get("priority")
-        .map(|value| Priority::parse(value.as_bytes()));
-    let mut priority = client.unwrap_or_else(|| Priority::assumed(kind));
-    if let Some(own) = response.headers.get("priority") {
-        priority = priority.merge(own.as_bytes());
-    }
-    Plan::new(kind, response.outline.as_deref(), priority)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use base::settings::Report;
 use cache::Store;
+use front::Http2Settings;
 use modules::Services;
 use origin::Client;
 use pipeline::{Directory, Pipeline};
@@ -17,6 +18,8 @@ use crate::{Config, ServerError, Sites};
 pub struct Rooms {
     services: Services,
     sites: Sites,
+    /// How the front would send what is rehearsed.
+    pub(crate) http2: Http2Settings,
 }
 
 impl Rooms {
@@ -54,7 +57,11 @@ impl Rooms {
             }
         }
         if report.is_clean() {
-            Ok(Self { services, sites })
+            Ok(Self {
+                services,
+                sites,
+                http2: config.front.http2.clone(),
+            })
         } else {
             Err(ServerError::Wrong(report))
         }
