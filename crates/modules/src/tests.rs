@@ -132,7 +132,10 @@ async fn the_trace_says_why() {
     let site = Site::new().await;
     let page = Page::new("image/jpeg", photo(320, 240));
     site.origin.page("/photo.jpg", page);
-    let miss = site.get("/photo.jpg").send().await.notes.join("\n");
+    let answer = site.get("/photo.jpg").send().await;
+    let said = answer.image();
+    assert!(answer.notes.iter().any(|note| note == said), "{answer:?}");
+    let miss = answer.notes.join("\n");
     for words in [
         "site 127.0.0.1",
         "format: by picture",
