@@ -1,7 +1,7 @@
 //! What every bench stands on: a folder, a certificate, free ports, peers that are started, timed
 //! and stopped.
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -114,7 +114,7 @@ impl Peer {
         let file = ground.write("nginx.conf", configuration)?;
         let mut command = Command::new("nginx");
         command.arg("-c").arg(file).arg("-p").arg(&ground.folder);
-        Self::start("nginx", first_line("nginx", "-v"), port, command)
+        Self::start(ground, "nginx", first_line("nginx", "-v"), port, command)
     }
 
     /// h2o with one thread, serving its files.
@@ -137,7 +137,7 @@ impl Peer {
         let file = ground.write("h2o.conf", configuration)?;
         let mut command = Command::new("h2o");
         command.arg("-c").arg(file);
-        Self::start("h2o", first_line("h2o", "-v"), port, command)
+        Self::start(ground, "h2o", first_line("h2o", "-v"), port, command)
     }
 
     /// nghttpd, serving its files.
@@ -156,7 +156,13 @@ impl Peer {
         command
             .arg(ground.path("key.pem"))
             .arg(ground.path("cert.pem"));
-        Self::start("nghttpd", first_line("nghttpd", "--version"), port, command)
+        Self::start(
+            ground,
+            "nghttpd",
+            first_line("nghttpd", "--version"),
+            port,
+            command,
+        )
     }
 
     /// A program of ours, called `name` in the tables.
@@ -164,19 +170,22 @@ impl Peer {
     /// # Errors
     /// It cannot be started, or does not listen within ten seconds.
     pub fn start(
+        ground: &Ground,
         name: &'static str,
         version: String,
         port: u16,
         mut command: Command,
     ) -> Result<Self, String> {
+        let heard = ground.write(&format!("{port}.log"), "")?;
+        let log = File::create(&heard).map_err(|error| error.to_string())?;
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null());
+            .stderr(log);
         let child = command
             .spawn()
             .map_err(|error| format!("{name} could not be started: {error}"))?;
-        let peer = Self {
+        let mut peer = Self {
             name,
             version,
             port,
@@ -184,11 +193,11 @@ impl Peer {
         };
         let deadline = Instant::now() + Duration::from_secs(10);
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            if Instant::now() > deadline {
-                return Err(format!(
-                    "{name} did not listen within ten seconds: {}",
-                    shell::show(&command)
-                ));
+            let ended = !matches!(peer.child.try_wait(), Ok(None));
+            if ended || Instant::now() > deadline {
+                let said = fs::read_to_string(&heard).unwrap_or_default();
+                let line = shell::show(&command);
+                return Err(format!("{name} does not listen: `{line}`: {said}"));
             }
             std::thread::park_timeout(Duration::from_millis(20));
         }

@@ -10,7 +10,7 @@ use super::ground::{self, Ground, Peer, median};
 use crate::shell::{self, Outcome};
 
 const PICTURES: usize = 8;
-const WIDTH: u32 = 400;
+const WIDTH: u32 = 520;
 
 /// Runs it.
 pub fn run(options: &Options) -> Outcome {
@@ -99,7 +99,7 @@ fn firstlight(ground: &Ground, binary: &Path, origin: u16) -> Result<Peer, Strin
         "[front]\nhttps = [\"0.0.0.0:{port}\"]\n\
          [[front.certificate]]\ncertificate = \"{cert}\"\nkey = \"{key}\"\n\
          [[site]]\norigin = \"http://127.0.0.1:{origin}\"\n\n\
-         [site.access_log]\ntarget = \"file\"\nfile = \"{log}\"\n",
+         [site.access_log]\ntarget = \"{log}\"\n",
         cert = ground.path("cert.pem").display(),
         key = ground.path("key.pem").display(),
         log = ground.path("access.log").display(),
@@ -116,7 +116,13 @@ fn firstlight(ground: &Ground, binary: &Path, origin: u16) -> Result<Peer, Strin
         &binary.display().to_string(),
         &["--version"],
     ))?;
-    Peer::start("Firstlight", version.trim().to_owned(), port, command)
+    Peer::start(
+        ground,
+        "Firstlight",
+        version.trim().to_owned(),
+        port,
+        command,
+    )
 }
 
 fn bare(ground: &Ground) -> Result<Peer, String> {
@@ -128,6 +134,7 @@ fn bare(ground: &Ground) -> Result<Peer, String> {
         .arg(port.to_string())
         .arg(ground.path(""));
     Peer::start(
+        ground,
         "bare h2 over rustls",
         "the same crates".into(),
         port,

@@ -321,7 +321,7 @@ fn firstlight(
         &binary.display().to_string(),
         &["--version"],
     ))?;
-    let peer = Peer::start(name, version.trim().to_owned(), port, command)?;
+    let peer = Peer::start(ground, name, version.trim().to_owned(), port, command)?;
     // What is cached is asked for over loopback first: the link is what is measured.
     for place in 0..PICTURES {
         let address = format!("https://localhost:{port}/{place}.jpg");

@@ -25,7 +25,7 @@ where
         let straight = self.gate.is_open()
             && sending.source.is_over()
             && self.scheduler.is_empty()
-            && self.waiting + length <= self.gate.limit(true)
+            && self.waiting + length <= self.gate.limit()
             && {
                 let wanted = usize::try_from(length).unwrap_or(usize::MAX);
                 sending.send.reserve_capacity(wanted);
@@ -92,11 +92,10 @@ where
             return;
         }
         self.gate.look_if_due();
-        let lone = self.scheduler.len() == 1;
-        let limit = self.gate.limit(lone);
+        let limit = self.gate.limit();
         // Nobody can send before the client opens the connection's window.
         while self.window > 0 {
-            let Some(grant) = self.scheduler.next(self.gate.grain(lone)) else {
+            let Some(grant) = self.scheduler.next(self.gate.grain()) else {
                 break;
             };
             let after = self.waiting.saturating_add(grant.bytes as u64);
