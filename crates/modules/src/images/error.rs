@@ -23,7 +23,7 @@ pub enum ImagesError {
         /// The source as written.
         given: String,
         /// What is wrong with it.
-        problem: &'static str,
+        problem: Cow<'static, str>,
     },
     /// The client's fault: the source is itself such a URL.
     #[error("a picture's source cannot be another `/cdn-cgi/` address")]
@@ -39,7 +39,18 @@ pub enum ImagesError {
     Lost,
 }
 
+/// Most of a source that is quoted, in characters.
+const QUOTED: usize = 80;
+
 impl ImagesError {
+    /// A source that is not acceptable.
+    pub fn source(given: &str, problem: impl Into<Cow<'static, str>>) -> Self {
+        Self::Source {
+            given: given.chars().take(QUOTED).collect(),
+            problem: problem.into(),
+        }
+    }
+
     /// Cloudflare's number for it, sent in `Cf-Resized: err=…`.
     pub fn cf_code(&self) -> u16 {
         match self {

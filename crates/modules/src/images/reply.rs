@@ -17,6 +17,10 @@ pub const FIRSTLIGHT_IMAGE: HeaderName = HeaderName::from_static("firstlight-ima
 /// The same in Cloudflare's words, for failures of `/cdn-cgi/image/`.
 pub const CF_RESIZED: HeaderName = HeaderName::from_static("cf-resized");
 
+/// The origin's plan for the order of bytes: its level, and from which bytes on it changes.
+const PRIORITY: &str = "cf-priority";
+const PRIORITY_CHANGE: &str = "cf-priority-change";
+
 /// Headers that describe the source's bytes, not the picture's.
 const OF_THE_BYTES: [&str; 9] = [
     "content-length",
@@ -82,6 +86,11 @@ pub fn of_facts(mut headers: HeaderMap, facts: &Facts) -> (HeaderMap, Bytes) {
 fn of_made(headers: &mut HeaderMap, body: &[u8], content_type: HeaderValue) {
     for name in OF_THE_BYTES {
         headers.remove(name);
+    }
+    // An origin's plan that counts the bytes of the source says nothing of these; a level alone
+    // holds for any bytes.
+    if headers.remove(PRIORITY_CHANGE).is_some() {
+        headers.remove(PRIORITY);
     }
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));

@@ -66,11 +66,13 @@ pub fn is_url(exchange: &Exchange) -> bool {
 pub fn read_url(exchange: &Exchange) -> Result<Wanted, ImagesError> {
     let (options, source) = halves(exchange);
     let transform = Transform::parse(options)?;
-    let (source, foreign) =
-        source_uri(source, &exchange.uri).map_err(|problem| ImagesError::Source {
-            given: source.chars().take(80).collect(),
-            problem,
-        })?;
+    let (source, foreign) = source_uri(source, &exchange.uri)
+        .map_err(|problem| ImagesError::source(source, problem))?;
+    if foreign {
+        // Written in a form that leaves no doubt of where it leads, or not asked at all.
+        ::origin::allow::target_of(&source)
+            .map_err(|problem| ImagesError::source(&source.to_string(), problem.to_string()))?;
+    }
     if !foreign && source.path().starts_with("/cdn-cgi/") {
         return Err(ImagesError::Nested);
     }

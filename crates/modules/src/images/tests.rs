@@ -129,7 +129,13 @@ async fn wrong_options_are_all_named() {
             "/cdn-cgi/image/width=1/https://other.example/a.jpg",
             403,
             "err=9401",
-            &[][..],
+            &["not among the allowed"][..],
+        ),
+        (
+            "/cdn-cgi/image/width=1/http://0x7f.1/a.jpg",
+            400,
+            "err=9406",
+            &["`http://0x7f.1/a.jpg`", "not an address in the usual form"][..],
         ),
     ] {
         let answer = site.get(path).send().await;
@@ -572,6 +578,27 @@ async fn no_transform_is_respected() {
     let answer = site.get("/photo.jpg").send().await;
     assert_eq!(answer.body, original);
     assert_eq!(answer.image(), "original; reason=\"no-transform\"");
+}
+
+#[tokio::test]
+async fn the_origins_plan_for_its_own_bytes_does_not_hold_for_others() {
+    let site = Site::new().await;
+    let level = |page: Page| page.with("cf-priority", "30/0");
+    let plan = |page: Page| level(page).with("cf-priority-change", "512:20/1");
+    let photo = || Page::new("image/jpeg", photo(320, 240));
+    site.origin.page("/level.jpg", level(photo()));
+    site.origin.page("/plan.jpg", plan(photo()));
+    let fixed = plan(photo()).with("cache-control", "no-transform");
+    site.origin.page("/fixed.jpg", fixed);
+    for (path, level, change) in [
+        ("/level.jpg", "30/0", ""),
+        ("/plan.jpg", "", ""),
+        ("/fixed.jpg", "30/0", "512:20/1"),
+    ] {
+        let answer = site.get(path).send().await;
+        assert_eq!(answer.header("cf-priority"), level, "{path}");
+        assert_eq!(answer.header("cf-priority-change"), change, "{path}");
+    }
 }
 
 #[tokio::test]
