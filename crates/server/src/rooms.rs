@@ -71,6 +71,11 @@ impl Rooms {
     pub fn pipeline(&self, host: &str) -> Arc<Pipeline> {
         Arc::clone(self.sites.find(host))
     }
+
+    /// Drops everything that is kept for a URL.
+    pub(crate) fn purge(&self, url: &http::Uri) -> usize {
+        self.services.purge(url)
+    }
 }
 
 /// The rooms in use; new ones take over with the next request.

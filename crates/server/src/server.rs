@@ -114,6 +114,12 @@ impl Handle {
         *running = config;
         Ok(notes)
     }
+
+    /// Drops everything that is kept for a URL (absolute, as visitors have it): the response, and
+    /// every picture made of it. Returns how many things that were.
+    pub fn purge(&self, url: &http::Uri) -> usize {
+        self.0.current.load().purge(url)
+    }
 }
 
 /// What of a newer configuration does not take over while running.
