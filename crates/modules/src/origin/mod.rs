@@ -159,7 +159,7 @@ impl OriginModule {
                 }
             }
             Err(error) => {
-                exchange.trace.explain(|| error.to_string());
+                exchange.trace.explain(|| base::failure::chain(&error));
                 failure::respond(exchange, &error)
             }
         })
