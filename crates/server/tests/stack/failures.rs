@@ -6,7 +6,7 @@ use testkit::recorder::Request;
 use tokio::net::TcpSocket;
 
 use crate::client::Client;
-use crate::stack::{HOST, Stack, address, config};
+use crate::stack::{HOST, PATIENCE, Stack, address, config};
 
 #[tokio::test]
 async fn an_answer_that_is_cut_off_is_not_passed_on_as_whole() {
@@ -96,4 +96,22 @@ async fn an_origin_that_speaks_nonsense_is_a_502() {
     stack.origin.reply("/sound", Reply::ok("text/plain", "x"));
     let answer = stack.get("/sound", "").await;
     assert_eq!(answer.status, 200, "others are served on");
+}
+
+#[tokio::test]
+async fn origins_that_cannot_be_reached_are_known_at_the_start() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let down = socket.local_addr().unwrap();
+    let site = format!("[[site]]\nhosts = ['down.example']\norigin = 'http://{down}'\n");
+    let stack = Stack::with(&site, "").await;
+    stack.origin.reply("/", Reply::ok("text/plain", "x"));
+    let handle = stack.server.handle();
+    let said = handle.unreachable_origins(PATIENCE).await;
+    assert_eq!(said.len(), 1, "{said:?}");
+    let place = format!("`{down}` takes no connection: ");
+    assert!(said[0].starts_with(&place), "{said:?}");
+    // The connection to the other one serves the first request.
+    assert_eq!(stack.get("/", "").await.text(), "x");
+    assert_eq!(stack.origin.received()[0].connection, 0);
 }
