@@ -100,9 +100,10 @@ impl From<ServerError> for CommandError {
     /// Rooms write a hint after a line break.
     fn from(error: ServerError) -> Self {
         let text = base::failure::chain(&error);
-        match text.split_once("\nhint: ") {
-            Some((message, hint)) => Self::new(message).hint(hint),
-            None => Self::new(text),
+        match (text.split_once("\nhint: "), error.hint()) {
+            (Some((message, hint)), _) => Self::new(message).hint(hint),
+            (None, Some(hint)) => Self::new(text).hint(hint),
+            (None, None) => Self::new(text),
         }
     }
 }
@@ -110,6 +111,11 @@ impl From<ServerError> for CommandError {
 /// Writes one line to stderr. A terminal that is gone is no reason to stop.
 pub fn talk(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Writes one line to stderr about something that is wrong but keeps nothing from going on.
+pub fn warn(line: impl Display) {
+    talk(format_args!("{} {line}", label("warning:", "33")));
 }
 
 /// Writes text to stdout. A reader that has seen enough (`| head`) is no failure.
