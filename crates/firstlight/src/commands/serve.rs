@@ -26,7 +26,7 @@ pub struct Arguments {
 /// Flags that go before what the configuration says.
 #[derive(clap::Args, Default)]
 pub struct Overrides {
-    /// Address to serve HTTPS on, by default [::]:8443; may be repeated; port 0 takes a free one
+    /// Address to serve HTTPS on, by default port 8443 of every address; may be repeated; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub listen: Vec<SocketAddr>,
     /// Address to serve plain HTTP on, by default none; may be repeated
