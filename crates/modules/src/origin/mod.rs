@@ -71,6 +71,7 @@ impl Fetcher {
             .is_some_and(|source| source.foreign);
         if !foreign {
             let connection = &exchange.connection;
+            forwarding::hold_to_method(&mut head.headers, &head.method);
             forwarding::tell(&mut head.headers, &exchange.uri, connection, &self.trusted);
         }
         Outward { head, foreign }
