@@ -201,6 +201,9 @@ impl Client {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Err(plan.bad_response("it changes the protocol unasked").into());
         }
+        if headers::has_unknown_coding(response.headers()) {
+            return Err(plan.bad_response(UNKNOWN_CODING).into());
+        }
         self.pool.give_back(&plan.key, lease.sender);
         Ok(response)
     }
@@ -271,6 +274,9 @@ impl Client {
             })?
             .map_err(|error| before_head(&place, error.into_error()))?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            if headers::has_unknown_coding(response.headers()) {
+                return Err(plan.bad_response(UNKNOWN_CODING));
+            }
             return Ok(self.receive(&plan, response, false, self.limits.max_body));
         }
         let agreed = response.headers().get(header::UPGRADE).cloned();
@@ -287,6 +293,8 @@ impl Client {
         Ok(fetched)
     }
 }
+
+const UNKNOWN_CODING: &str = "its transfer coding is not `chunked` alone";
 
 struct SendFailure {
     error: OriginError,

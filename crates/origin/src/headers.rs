@@ -74,6 +74,20 @@ fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
         .filter(|token| !token.is_empty())
 }
 
+/// Whether the body comes in a coding that was not asked for, so that nobody could read it:
+/// anything but `chunked` alone (RFC 9112 §6.1), or `identity`, which older origins say.
+pub(crate) fn has_unknown_coding(headers: &HeaderMap) -> bool {
+    let mut codings = tokens(headers, &header::TRANSFER_ENCODING);
+    match (codings.next(), codings.next()) {
+        (None, _) => headers.contains_key(header::TRANSFER_ENCODING),
+        (Some(coding), None) => {
+            let known = ["chunked", "identity"];
+            !known.iter().any(|known| coding.eq_ignore_ascii_case(known))
+        }
+        (Some(_), Some(_)) => true,
+    }
+}
+
 /// Whether the client takes trailers (RFC 9110 §10.1.4); the field itself is hop by hop.
 pub(crate) fn takes_trailers(headers: &HeaderMap) -> bool {
     tokens(headers, &header::TE).any(|token| token.eq_ignore_ascii_case("trailers"))

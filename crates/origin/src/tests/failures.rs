@@ -40,6 +40,10 @@ async fn what_is_not_http_is_an_invalid_response() {
         b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\na",
         b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: \r\n\r\n0\r\n\r\n",
     ] {
         assert_eq!(
             code_of(bytes).await,
@@ -108,6 +112,18 @@ async fn a_head_without_end_is_refused() {
         ["origin.head-too-large", "origin.bad-response"].contains(&code),
         "{code}"
     );
+}
+
+#[tokio::test]
+async fn chunks_are_read_whatever_length_is_claimed_beside_them() {
+    for bytes in [
+        &b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"[..],
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: identity\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    ] {
+        let body = body_of(bytes, &settings()).await.unwrap();
+        assert_eq!(body, "hello", "{:?}", bytes.escape_ascii());
+    }
 }
 
 #[tokio::test]
