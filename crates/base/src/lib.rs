@@ -1,6 +1,7 @@
 //! The ground floor: what every room speaks of. Errors say whose fault they are, units live in
 //! types, settings are declared once, bodies stream.
 
+pub mod allowance;
 pub mod body;
 pub mod digits;
 pub mod failure;
@@ -8,6 +9,7 @@ pub mod id;
 pub mod settings;
 pub mod units;
 
+pub use allowance::{Allowance, Share};
 pub use body::{Body, BodyError, Duplex};
 pub use failure::{Failure, Fault};
 pub use id::RequestId;

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use base::ByteSize;
+use base::{Allowance, ByteSize, Share};
 use parking_lot::Mutex;
 use quick_cache::{Equivalent, Lifecycle, OptionsBuilder, Weighter, sync::Cache};
 
@@ -15,7 +15,8 @@ mod tests;
 base::settings! {
     /// What is kept of responses and pictures.
     pub struct StoreSettings {
-        /// Memory for everything that is kept, bodies and headers together.
+        /// Memory for everything that is kept, bodies and headers together. What is still on its
+        /// way takes a quarter as much at most; beyond that, bodies pass through.
         memory: ByteSize = ByteSize::mib(256),
         /// The largest single thing that is kept; larger ones pass through.
         max_entry: ByteSize = ByteSize::mib(16),
@@ -100,6 +101,7 @@ pub struct Store<V> {
     index: Box<[Mutex<Shelf>]>,
     hasher: RandomState,
     max_entry: u64,
+    incoming: Arc<Allowance>,
     max_variants: usize,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -146,6 +148,7 @@ impl<V: Weigh + Send + Sync + 'static> Store<V> {
             index: (0..SHELVES).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             max_entry,
+            incoming: Allowance::new(ByteSize(memory / 4)),
             max_variants: settings.max_variants.max(1) as usize,
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
@@ -174,6 +177,12 @@ impl<V: Weigh + Send + Sync + 'static> Store<V> {
     /// The largest weight that is kept, in bytes.
     pub fn max_entry(&self) -> u64 {
         self.max_entry
+    }
+
+    /// A share of the memory for what is still on its way here, of which nothing is taken yet:
+    /// in all a quarter of that for what is kept.
+    pub fn incoming(&self) -> Share {
+        self.incoming.share()
     }
 
     /// The moment, for [`Store::insert_unless_purged`]. Take it before asking the origin.

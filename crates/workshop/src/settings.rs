@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base::ByteSize;
+
 base::settings! {
     /// Work on pictures: how much at once, and how long it may take.
     pub struct WorkshopSettings {
@@ -9,6 +11,10 @@ base::settings! {
         threads: usize = 0,
         /// Pixels of all pictures in work at once. A larger picture is worked on alone.
         budget: u64 = 64_000_000,
+        /// Memory for the sources of pictures, from their first byte until the work on them is
+        /// done. A source that finds no room is sent unchanged; one that is larger, only if there
+        /// are others.
+        sources: ByteSize = ByteSize::mib(256),
         /// Jobs that may wait for their turn; one more is refused.
         queue: usize = 256,
         /// Longest wait for a turn.

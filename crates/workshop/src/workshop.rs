@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use base::{Allowance, Share};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
@@ -52,6 +53,7 @@ pub struct Snapshot {
 #[derive(Clone)]
 pub struct Workshop {
     owner: Arc<Owner>,
+    sources: Arc<Allowance>,
     queue_wait: Duration,
     deadline: Duration,
 }
@@ -107,6 +109,7 @@ impl Workshop {
         }
         Ok(Self {
             owner: Arc::new(owner),
+            sources: Allowance::new(settings.sources),
             queue_wait: settings.queue_wait,
             deadline: settings.deadline,
         })
@@ -115,6 +118,11 @@ impl Workshop {
     /// The deadline that settings give a job.
     pub fn deadline(&self) -> Duration {
         self.deadline
+    }
+
+    /// A share of the memory for sources, of which nothing is taken yet.
+    pub fn share(&self) -> Share {
+        self.sources.share()
     }
 
     /// Runs `job` when its turn comes. `cost_pixels` is what it holds in memory, roughly: the

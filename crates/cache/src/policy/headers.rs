@@ -1,7 +1,7 @@
 //! Headers that are kept, and those that are not.
 
 use http::header::{
-    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE,
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG,
     PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName};
@@ -51,6 +51,11 @@ pub fn update_stored(stored: &mut HeaderMap, not_modified: &HeaderMap) {
         SET_COOKIE,
     ] {
         fresh.remove(name);
+    }
+    // The stored tag names the stored body. That of a 304 may be the strong one of another coding:
+    // the comparison was weak (RFC 9110 §13.1.2).
+    if stored.contains_key(ETAG) {
+        fresh.remove(ETAG);
     }
     for name in fresh.keys() {
         stored.remove(name);
