@@ -128,6 +128,7 @@ impl CacheModule {
         Tee::wrap(
             body,
             limit,
+            self.store.incoming(),
             Box::new(move |body| {
                 let kept = Kept::new(status, headers, body, freshness);
                 place.keep(&store, Arc::new(Entry::Response(kept)));

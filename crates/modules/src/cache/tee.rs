@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use base::{Body, BodyError};
+use base::{Body, BodyError, Share};
 use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
@@ -17,12 +17,14 @@ pub struct Tee {
     pieces: Vec<Bytes>,
     length: u64,
     limit: u64,
+    share: Share,
     finish: Option<Finish>,
 }
 
 impl Tee {
-    /// Passes `inner` on; a body of more than `limit` bytes is not collected.
-    pub fn wrap(inner: Body, limit: u64, finish: Finish) -> Body {
+    /// Passes `inner` on; a body of more than `limit` bytes is not collected, nor one for which
+    /// the share cannot grow.
+    pub fn wrap(inner: Body, limit: u64, share: Share, finish: Finish) -> Body {
         match inner {
             Body::Empty => {
                 finish(Bytes::new());
@@ -40,16 +42,20 @@ impl Tee {
                 pieces: Vec::new(),
                 length: 0,
                 limit,
+                share,
                 finish: Some(finish),
             }),
         }
     }
 
     fn take(&mut self, piece: &Bytes) {
+        if self.finish.is_none() {
+            return;
+        }
         self.length += piece.len() as u64;
-        if self.length > self.limit {
+        if self.length > self.limit || !self.share.grow(piece.len() as u64) {
             self.give_up();
-        } else if self.finish.is_some() {
+        } else {
             self.pieces.push(piece.clone());
         }
     }
@@ -57,6 +63,7 @@ impl Tee {
     fn give_up(&mut self) {
         self.finish = None;
         self.pieces = Vec::new();
+        self.share.release();
     }
 
     fn end(&mut self) {
@@ -76,6 +83,7 @@ impl Tee {
             }
         };
         finish(whole);
+        self.share.release();
     }
 }
 
@@ -111,5 +119,49 @@ impl HttpBody for Tee {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use base::{Allowance, ByteSize};
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::harness::Feed;
+
+    /// Passes ten pieces of ten bytes on. Returns what came out, what was collected, and what is
+    /// taken of the allowance half way.
+    async fn pass(allowance: &Arc<Allowance>, limit: u64) -> (usize, Option<usize>, u64) {
+        let collected = Arc::new(Mutex::new(None));
+        let (finished, share) = (collected.clone(), allowance.share());
+        let (feed, body) = Feed::new();
+        for piece in 0..10 {
+            feed.send(vec![piece; 10]);
+        }
+        drop(feed);
+        let finish = move |body: Bytes| *finished.lock() = Some(body.len());
+        let mut body = Tee::wrap(body(), limit, share, Box::new(finish));
+        for _ in 0..5 {
+            http_body_util::BodyExt::frame(&mut body).await;
+        }
+        let half_way = allowance.taken();
+        let rest = body.collect(1000).await.unwrap();
+        let collected = *collected.lock();
+        (50 + rest.len(), collected, half_way)
+    }
+
+    #[tokio::test]
+    async fn everything_passes_and_what_has_room_is_collected() {
+        let allowance = Allowance::new(ByteSize(150));
+        assert_eq!(pass(&allowance, 100).await, (100, Some(100), 50));
+        assert_eq!(pass(&allowance, 99).await, (100, None, 50));
+        assert_eq!(pass(&allowance, 45).await, (100, None, 0));
+        let other = allowance.share();
+        assert!(other.grow(100));
+        assert_eq!(pass(&allowance, 100).await, (100, None, 150));
+        assert_eq!(allowance.taken(), 100, "nothing is taken in the end");
     }
 }

@@ -13,7 +13,7 @@ use delivery::Outline;
 use http::HeaderMap;
 use workshop::{Cancel, Lead, Workshop, WorkshopError};
 
-use super::gather::{Gathered, gather};
+use super::gather::{Gathered, Source, gather};
 use super::reply;
 use crate::facts::now;
 use crate::kept::{Entry, Kept, Place, Refused};
@@ -146,15 +146,18 @@ impl Job {
     /// Reads the source, makes the picture, keeps it, and lands the flight.
     pub async fn run(mut self) -> Made {
         let body = std::mem::take(&mut self.body);
-        let bytes = match gather(body, self.most_bytes()).await {
-            Gathered::Whole(bytes) => bytes,
+        let source = match gather(body, self.most_bytes(), self.workshop.share()).await {
+            Gathered::Whole(source) => source,
+            Gathered::NoRoom(body) => {
+                return self.give_up(body, &WorkshopError::Busy.to_string(), 9522);
+            }
             Gathered::TooLarge(body) => return self.give_up_on_large(body),
             Gathered::Broken(body) => return self.give_up(body, "the source broke off", 9528),
         };
         let since = Instant::now();
-        match self.make(bytes.clone()).await {
-            Ok(outcome) => self.finish(outcome, bytes, since.elapsed()),
-            Err(trouble) => self.refuse(bytes, trouble, since.elapsed()),
+        match self.make(source.bytes.clone()).await {
+            Ok(outcome) => self.finish(outcome, source, since.elapsed()),
+            Err(trouble) => self.refuse(source, trouble, since.elapsed()),
         }
     }
 
@@ -180,7 +183,11 @@ impl Job {
         }
     }
 
-    fn finish(self, outcome: Outcome, source: Bytes, took: Duration) -> Made {
+    fn finish(self, outcome: Outcome, source: Source, took: Duration) -> Made {
+        let Source {
+            bytes: source,
+            share,
+        } = source;
         let freshness = self.freshness.unwrap_or_else(unkept);
         let (headers, body, outline) = match outcome {
             Outcome::Rendered(made) => {
@@ -201,6 +208,10 @@ impl Job {
         made.source = Some(reply::identity(&self.source));
         let entry = Arc::new(Entry::Response(made));
         let kept = self.keep(&entry, &entry);
+        if kept {
+            // The store counts what it keeps.
+            share.release();
+        }
         Made::Entry { entry, kept, took }
     }
 
@@ -215,11 +226,11 @@ impl Job {
 
     /// Sends the original; if it would be sent again, that is remembered, with the original unless
     /// that is too large to be kept.
-    fn refuse(mut self, source: Bytes, trouble: Trouble, took: Duration) -> Made {
+    fn refuse(mut self, source: Source, trouble: Trouble, took: Duration) -> Made {
         self.freshness = self.freshness.filter(|_| trouble.lasting);
         let freshness = self.freshness.unwrap_or_else(unkept);
         let headers = self.original_headers(&trouble.reason);
-        let mut original = Kept::new(http::StatusCode::OK, headers, source, freshness);
+        let mut original = Kept::new(http::StatusCode::OK, headers, source.bytes, freshness);
         original.outline = trouble.outline.map(Arc::new);
         let reason: Arc<str> = trouble.reason.into();
         let refused = |original| {
@@ -232,7 +243,11 @@ impl Job {
         };
         let entry = refused(Some(original));
         let kept = if entry.weight() <= self.store.max_entry() {
-            self.keep(&entry, &entry)
+            let kept = self.keep(&entry, &entry);
+            if kept {
+                source.share.release();
+            }
+            kept
         } else {
             self.keep(&refused(None), &entry)
         };

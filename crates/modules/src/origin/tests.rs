@@ -31,7 +31,8 @@ async fn the_origin_is_told_who_asks_and_nobody_else_says_so() {
     ] {
         assert_eq!(headers[name], value, "{name}");
     }
-    assert!(headers.contains_key("via"));
+    assert!(headers.contains_key("cdn-loop"));
+    assert!(!headers.contains_key("via"));
     for name in [
         "cf-connecting-ip",
         "x-original-url",
