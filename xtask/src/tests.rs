@@ -66,19 +66,22 @@ fn follow(mut command: Command) -> Result<(bool, Counts), String> {
     }
     let line = shell::show(&command);
     let fail = |error| format!("`{line}`: {error}");
+    // One runner tells its results on stdout, the other on stderr.
+    let (output, said) = std::io::pipe().map_err(fail)?;
+    command.stderr(said.try_clone().map_err(fail)?);
     let mut child = command
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
+        .stdout(said)
         .spawn()
         .map_err(fail)?;
+    // Its ends of the pipe go with it, so that reading ends when the runner does.
+    drop(command);
     let mut counts = Counts::default();
-    if let Some(output) = child.stdout.take() {
-        for line in BufReader::new(output).split(b'\n') {
-            let line = line.map_err(fail)?;
-            let line = String::from_utf8_lossy(&line);
-            println!("{line}");
-            counts.add(&line);
-        }
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line.map_err(fail)?;
+        let line = String::from_utf8_lossy(&line);
+        println!("{line}");
+        counts.add(&line);
     }
     let status = child.wait().map_err(fail)?;
     Ok((status.success(), counts))

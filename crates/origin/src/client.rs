@@ -61,6 +61,7 @@ pub(crate) struct Limits {
     response_timeout: Duration,
     idle_timeout: Duration,
     max_body: u64,
+    via: bool,
     pub(crate) max_redirects: u32,
     pub(crate) max_source_size: u64,
 }
@@ -81,6 +82,7 @@ impl Client {
                 response_timeout: settings.response_timeout,
                 idle_timeout: settings.idle_timeout,
                 max_body: settings.max_body.map_or(u64::MAX, ByteSize::bytes),
+                via: settings.via,
                 max_redirects: settings.max_redirects,
                 max_source_size: settings.max_source_size.bytes(),
             },
@@ -112,7 +114,10 @@ impl Client {
             return Err(OriginError::Unsendable("`CONNECT` is for proxies"));
         }
         let upgrade = headers::wanted_upgrade(&head, &body);
-        let plan = Plan::for_upstream(upstream, head, &body)?;
+        let mut plan = Plan::for_upstream(upstream, head, &body)?;
+        if self.limits.via {
+            headers::add_via(&mut plan.headers);
+        }
         match upgrade {
             Some(protocol) => self.change_protocol(plan, protocol).await,
             None => self.exchange(&plan, body, self.limits.max_body).await,

@@ -148,7 +148,7 @@ pub(crate) fn was_here(headers: &HeaderMap) -> bool {
     tokens(headers, &CDN_LOOP).any(|entry| entry == MARK.as_str())
 }
 
-/// Notes that the request passed here (`Via`, RFC 9110 §7.6.3; `CDN-Loop`, RFC 8586).
+/// Notes that the request passed here (`CDN-Loop`, RFC 8586).
 ///
 /// # Errors
 /// [`OriginError::Loop`] if it did so too often.
@@ -167,8 +167,12 @@ pub(crate) fn mark_pass(headers: &mut HeaderMap) -> Result<(), OriginError> {
     if let Ok(mark) = HeaderValue::from_str(&MARK) {
         headers.append(CDN_LOOP, mark);
     }
-    headers.append(header::VIA, HeaderValue::from_static("1.1 firstlight"));
     Ok(())
+}
+
+/// Names this server in `Via` (RFC 9110 §7.6.3).
+pub(crate) fn add_via(headers: &mut HeaderMap) {
+    headers.append(header::VIA, HeaderValue::from_static("1.1 firstlight"));
 }
 
 #[cfg(test)]

@@ -79,6 +79,10 @@ settings! {
         http2: Http2 = Http2::Auto,
         /// A PEM file with certificates of authorities that are trusted besides the system's.
         ca_file: Option<PathBuf> = None,
+        /// Whether requests to a site's own origin name this server in `Via`. RFC 9110 asks for it;
+        /// but nginx, as it comes, and others stop compressing for requests that carry it, and
+        /// `CDN-Loop` guards against loops without it.
+        via: bool = false,
         /// Redirects followed from one source of a picture; a site's origin's are passed on.
         max_redirects: u32 = 3,
         /// Largest file taken from a source that is not the site's own origin.

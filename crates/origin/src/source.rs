@@ -114,6 +114,7 @@ fn passed_on(headers: &HeaderMap) -> Result<HeaderMap, OriginError> {
     );
     passed.insert(header::USER_AGENT, HeaderValue::from_static("firstlight"));
     headers::mark_pass(&mut passed)?;
+    headers::add_via(&mut passed);
     Ok(passed)
 }
 

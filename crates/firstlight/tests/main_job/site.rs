@@ -121,7 +121,7 @@ http {{
         image/jpeg jpg; image/png png; image/svg+xml svg; font/ttf ttf;
     }}
     default_type application/octet-stream;
-    gzip on; gzip_min_length 256; gzip_vary on; gzip_proxied any;
+    gzip on; gzip_min_length 256; gzip_vary on;
     gzip_types text/css text/javascript application/json image/svg+xml;
     server {{
         listen 127.0.0.1:{port};
