@@ -49,6 +49,9 @@ pub struct Run {
     pub pictures: Vec<[f64; 4]>,
     /// Size of the viewport in CSS pixels.
     pub viewport: (u32, u32),
+    /// Bytes that had come out of the link by a time since the navigation, packet headers
+    /// included; in order. Empty where no link counts packets.
+    pub arrivals: Vec<(Duration, u64)>,
 }
 
 /// One side of a comparison: the same page several times under the same conditions.
@@ -77,6 +80,8 @@ pub struct Conditions {
     pub congestion_control: String,
     /// Load average at the start and at the end.
     pub load_average: (f64, f64),
+    /// What else whoever reads the result must know, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// Two sides and what they were measured under.
