@@ -7,6 +7,7 @@
 //! What needs root or a browser returns a typed error where that is missing.
 
 pub mod browser;
+pub mod budget;
 pub mod capture;
 pub mod link;
 pub mod metrics;
