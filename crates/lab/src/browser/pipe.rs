@@ -1,4 +1,5 @@
-//! A child process with a pipe on its descriptors 3 and 4, ended with all its children.
+//! A child process with a pipe on its descriptors 3 and 4, ended with all its children, and with
+//! the thread that started it.
 #![expect(
     unsafe_code,
     reason = "descriptors 3 and 4 of a child are set between fork and exec"
@@ -12,6 +13,9 @@ use std::process::{Child, Command};
 
 /// Starts the command in a process group of its own. It reads what is written to the first file
 /// on descriptor 3; what it writes to descriptor 4 is read from the second.
+///
+/// The kernel kills it when the calling thread ends, however that happens: a killed process leaves
+/// no child behind.
 pub fn spawn(command: &mut Command) -> io::Result<(Child, File, File)> {
     let (child_reads, we_write) = pipe()?;
     let (we_read, child_writes) = pipe()?;
@@ -19,11 +23,13 @@ pub fn spawn(command: &mut Command) -> io::Result<(Child, File, File)> {
     let (child_reads, child_writes) = (lift(&child_reads)?, lift(&child_writes)?);
     let (reads, writes) = (child_reads.as_raw_fd(), child_writes.as_raw_fd());
     command.process_group(0);
-    // SAFETY: between fork and exec the closure calls nothing but `dup2`, which is
-    // async-signal-safe and allocates nothing; the descriptors stay open in this process until
-    // `spawn` has returned.
+    let parent = std::process::id();
+    // SAFETY: between fork and exec the closure calls nothing but `prctl`, `getppid` and `dup2`,
+    // which are async-signal-safe and allocate nothing; the descriptors stay open in this process
+    // until `spawn` has returned.
     unsafe {
         command.pre_exec(move || {
+            end_with(parent)?;
             copy_to(reads, 3)?;
             copy_to(writes, 4)
         });
@@ -41,6 +47,21 @@ pub fn kill_group(child: &Child) {
     // leads a group of that number.
     unsafe {
         libc::kill(-group, libc::SIGKILL);
+    }
+}
+
+/// Has the kernel kill this process when the thread that started it ends.
+fn end_with(parent: u32) -> io::Result<()> {
+    // SAFETY: the call sets an attribute of the calling process and takes plain numbers.
+    if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // A parent that ended before the call has sent nothing.
+    // SAFETY: the call has no arguments and cannot fail.
+    if u32::try_from(unsafe { libc::getppid() }) == Ok(parent) {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::BrokenPipe.into())
     }
 }
 
@@ -73,6 +94,7 @@ fn copy_to(from: RawFd, to: RawFd) -> io::Result<()> {
 mod tests {
     use super::*;
     use std::io::{Read, Write};
+    use std::os::unix::process::ExitStatusExt;
 
     #[test]
     fn the_child_talks_on_three_and_four() {
@@ -84,6 +106,16 @@ mod tests {
         reader.read_to_string(&mut text).unwrap();
         assert_eq!(text, "got hello\n");
         assert!(child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn a_child_ends_with_the_thread_that_started_it() {
+        let started = std::thread::spawn(|| {
+            let mut command = Command::new("sleep");
+            spawn(command.arg("600")).unwrap()
+        });
+        let (mut child, _writer, _reader) = started.join().unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
     }
 
     #[test]
