@@ -111,7 +111,10 @@ mod tests {
     #[test]
     fn a_link_says_what_it_does() {
         for name in Profile::NAMES {
-            assert_eq!(Profile::named(name).and_then(|link| link.name()), Some(name));
+            assert_eq!(
+                Profile::named(name).and_then(|link| link.name()),
+                Some(name)
+            );
         }
         assert_eq!(
             Profile::FAST_3G.to_string(),

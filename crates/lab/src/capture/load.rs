@@ -115,7 +115,9 @@ impl Camera<'_> {
             load: moment(&result["load"]),
             pictures: boxes(&result["pictures"]),
             viewport: self.viewport,
-            arrivals: meter.map(|meter| arrivals(meter, origin)).unwrap_or_default(),
+            arrivals: meter
+                .map(|meter| arrivals(meter, origin))
+                .unwrap_or_default(),
         };
         if run.frames.is_empty() {
             return Err(CaptureError::NothingShown);
@@ -161,7 +163,10 @@ mod tests {
 
     #[test]
     fn what_a_page_says_is_taken_as_far_as_it_makes_sense() {
-        assert_eq!(moment(&json!(1500.5)), Some(Duration::from_micros(1_500_500)));
+        assert_eq!(
+            moment(&json!(1500.5)),
+            Some(Duration::from_micros(1_500_500))
+        );
         for nothing in [json!(null), json!("1"), json!(-3)] {
             assert_eq!(moment(&nothing), None);
         }

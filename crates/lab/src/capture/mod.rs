@@ -208,7 +208,9 @@ fn version(stop: &Stop) -> Result<String, CaptureError> {
     stop.check()?;
     let browser = Browser::launch()?;
     stop.watch(&browser)?;
-    let version = browser.version().map_err(|error| stop.explain(error.into()))?;
+    let version = browser
+        .version()
+        .map_err(|error| stop.explain(error.into()))?;
     browser.close();
     Ok(version)
 }

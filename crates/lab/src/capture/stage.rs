@@ -260,7 +260,9 @@ mod tests {
         let visit = || {
             use std::io::{Read, Write};
             let mut stream = std::net::TcpStream::connect(route.address()).unwrap();
-            stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+            stream
+                .set_read_timeout(Some(Duration::from_secs(30)))
+                .unwrap();
             let start = Instant::now();
             stream.write_all(b"x").unwrap();
             stream.read_exact(&mut [0; 1]).unwrap();

@@ -35,9 +35,13 @@ async fn two_pages_are_filmed_in_turns() {
     let origin = Origin::start().await.unwrap();
     let icon = "<link rel=icon href=data:,><title>t</title>";
     let picture = "<svg xmlns='http://www.w3.org/2000/svg' width='90' height='60'/>";
-    let reply = Reply::new(200).header("content-type", "image/svg+xml").body(picture);
+    let reply = Reply::new(200)
+        .header("content-type", "image/svg+xml")
+        .body(picture);
     origin.reply("/p.svg", reply);
-    let page = format!("{icon}<body style='margin:10px'><p>words</p><img src=/p.svg><img src=http://other.test/x.png>");
+    let page = format!(
+        "{icon}<body style='margin:10px'><p>words</p><img src=/p.svg><img src=http://other.test/x.png>"
+    );
     origin.reply("/", Reply::html(page));
     let server = origin.address();
     let work = move || {
@@ -122,7 +126,12 @@ async fn what_never_answers_can_be_stopped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_page_is_no_film() {
     let origin = Origin::start().await.unwrap();
-    origin.reply("/nothing", Reply::new(404).header("content-type", "text/html").body("no"));
+    origin.reply(
+        "/nothing",
+        Reply::new(404)
+            .header("content-type", "text/html")
+            .body("no"),
+    );
     let server = origin.address();
     let work = move || {
         let stage = Stage::set(Profile::CABLE, Some(Emulation::None)).unwrap();
