@@ -32,6 +32,7 @@ impl Summary {
                 "browser": conditions.browser,
                 "congestion_control": conditions.congestion_control,
                 "load_average": [conditions.load_average.0, conditions.load_average.1],
+                "notes": conditions.notes,
             },
             "without": of_side(&self.without),
             "with": of_side(&self.with),

@@ -1,0 +1,123 @@
+//! Figures as people read them.
+
+use std::time::Duration;
+
+use crate::metrics::{Metric, Row, Spread, Unit, Verdict};
+
+/// Seconds from milliseconds, `1.3 s`.
+pub fn seconds(milliseconds: f64) -> String {
+    format!("{:.1} s", milliseconds / 1000.0)
+}
+
+/// Two times, exact enough to be told apart where they differ by 5 ms or more.
+pub fn two_times(one: f64, other: f64) -> (String, String) {
+    let (short, shorter) = (seconds(one), seconds(other));
+    if short != shorter || (one - other).abs() < 5.0 {
+        return (short, shorter);
+    }
+    let long = |time: f64| format!("{:.2} s", time / 1000.0);
+    (long(one), long(other))
+}
+
+/// A time since the navigation, `0.31 s`.
+pub fn moment(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
+}
+
+/// A number of bytes, `1.2 MB`.
+pub fn bytes(count: f64) -> String {
+    match count {
+        ..1000.0 => format!("{count:.0} B"),
+        ..100_000.0 => format!("{:.1} kB", count / 1000.0),
+        ..1_000_000.0 => format!("{:.0} kB", count / 1000.0),
+        _ => format!("{:.2} MB", count / 1_000_000.0),
+    }
+}
+
+/// A figure with its unit.
+pub fn figure(metric: Metric, value: f64) -> String {
+    match metric.unit() {
+        Unit::Milliseconds => format!("{value:.0} ms"),
+        Unit::Bytes => bytes(value),
+        Unit::Count => format!("{value}"),
+    }
+}
+
+/// From the least to the greatest of a figure.
+pub fn range(metric: Metric, spread: &Spread) -> String {
+    let (min, max) = (figure(metric, spread.min), figure(metric, spread.max));
+    if min == max {
+        return format!("{max} in every run");
+    }
+    match min.rsplit_once(' ') {
+        Some((number, unit)) if max.ends_with(unit) => format!("{number}–{max}"),
+        _ => format!("{min}–{max}"),
+    }
+}
+
+/// What a row comes to: `69 % sooner`, `within the noise`.
+pub fn outcome(row: &Row) -> String {
+    let (less, more) = match row.metric {
+        Metric::SpeedIndex | Metric::SimilarityIndex => ("lower", "higher"),
+        _ if row.metric.unit() == Unit::Milliseconds => ("sooner", "later"),
+        _ => ("fewer", "more"),
+    };
+    let change = |word: &str| match row.ratio {
+        Some(ratio) => format!("{} {word}", share((1.0 - ratio).abs())),
+        None => word.to_owned(),
+    };
+    match row.verdict {
+        Verdict::Better => change(less),
+        Verdict::Worse => change(more),
+        Verdict::WithinNoise if row.ratio == Some(1.0) => "the same".into(),
+        Verdict::WithinNoise => "within the noise".into(),
+        Verdict::Undecided if row.ratio.is_some() => "too few runs to say".into(),
+        Verdict::Undecided => "not measured".into(),
+    }
+}
+
+fn share(of_one: f64) -> String {
+    if of_one < 0.1 {
+        format!("{:.1} %", of_one * 100.0)
+    } else {
+        format!("{:.0} %", of_one * 100.0)
+    }
+}
+
+/// The class that a verdict is painted by.
+pub fn class(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Better => "better",
+        Verdict::Worse => "worse",
+        Verdict::WithinNoise | Verdict::Undecided => "same",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_apart_where_they_differ() {
+        let two = |one, other| two_times(one, other);
+        assert_eq!(two(1061.0, 3610.0), ("1.1 s".into(), "3.6 s".into()));
+        assert_eq!(two(1010.0, 1040.0), ("1.01 s".into(), "1.04 s".into()));
+        assert_eq!(two(1010.0, 1012.0), ("1.0 s".into(), "1.0 s".into()));
+    }
+
+    #[test]
+    fn bytes_have_three_digits_or_so() {
+        let shown = [12.0, 1234.0, 123_456.0, 1_234_567.0].map(bytes);
+        assert_eq!(shown, ["12 B", "1.2 kB", "123 kB", "1.23 MB"]);
+    }
+
+    #[test]
+    fn ranges_name_their_unit_once() {
+        let spread = |values: &[f64]| Spread::of(values.to_vec()).unwrap();
+        let range = |metric, values: &[f64]| range(metric, &spread(values));
+        assert_eq!(range(Metric::Lcp, &[900.0, 1100.0]), "900–1100 ms");
+        assert_eq!(range(Metric::Bytes, &[900.0, 1100.0]), "900 B–1.1 kB");
+        assert_eq!(range(Metric::Requests, &[3.0, 3.0]), "3 in every run");
+        assert_eq!(range(Metric::Requests, &[3.0, 4.0]), "3–4");
+    }
+}
