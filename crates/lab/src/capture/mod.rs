@@ -132,7 +132,7 @@ impl Default for Capture {
 }
 
 /// What is going on, told before and after each load.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Progress<'a> {
     /// A load begins.
     Begins {

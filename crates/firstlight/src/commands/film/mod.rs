@@ -95,9 +95,7 @@ fn viewport(text: &str) -> Result<(u32, u32), String> {
 pub fn run(arguments: &Arguments) -> Outcome {
     let budget = arguments.budget.as_deref().map(read_budget).transpose()?;
     if !Browser::is_installed() {
-        return Err(split_hint(&base::failure::chain(
-            &BrowserError::NotInstalled,
-        )));
+        return Err(CaptureError::Browser(BrowserError::NotInstalled).into());
     }
     let comparison = running::block_on(None, film(arguments))?;
     let summary = Summary::of(&comparison)
@@ -146,10 +144,10 @@ fn write(path: &Path, text: &str) -> Result<(), CommandError> {
 async fn film(arguments: &Arguments) -> Result<Comparison, CommandError> {
     let mut signals = Signals::listen()?;
     let (profile, emulation) = link(arguments);
-    let stage = tokio::task::block_in_place(|| Stage::set(profile, emulation)).map_err(explain)?;
+    let stage = tokio::task::block_in_place(|| Stage::set(profile, emulation))?;
     let scene = tokio::select! {
         scene = Scene::set(arguments, &stage) => scene?,
-        () = signals.told_to_stop() => return Err(explain(CaptureError::Stopped)),
+        () = signals.told_to_stop() => return Err(CaptureError::Stopped.into()),
     };
     let Scene {
         sides: [without, with],
@@ -177,7 +175,7 @@ async fn film(arguments: &Arguments) -> Result<Comparison, CommandError> {
     };
     drop(held);
     let filmed = filmed.map_err(|error| CommandError::because("filming failed", &error))?;
-    let mut comparison = filmed.map_err(explain)?;
+    let mut comparison = filmed?;
     comparison.conditions.notes.splice(0..0, notes);
     Ok(comparison)
 }
@@ -255,30 +253,6 @@ fn shown(metric: Metric, value: f64) -> String {
     }
 }
 
-fn explain(error: CaptureError) -> CommandError {
-    let text = base::failure::chain(&error);
-    let error_of_chrome = |name: &str| text.contains(name);
-    let message = split_hint(&text);
-    if matches!(error, CaptureError::Stopped) {
-        return CommandError::new("stopped; there is no report");
-    }
-    if error_of_chrome("ERR_NAME_NOT_RESOLVED") {
-        return message.hint("the page leads to another host; give the address where it ends");
-    }
-    if error_of_chrome("ERR_TOO_MANY_REDIRECTS") {
-        return message.hint("the site wants to be asked over HTTPS; give its `https://` address");
-    }
-    message
-}
-
-/// Rooms write a hint after a line break.
-fn split_hint(text: &str) -> CommandError {
-    match text.split_once("\nhint: ") {
-        Some((message, hint)) => CommandError::new(message).hint(hint),
-        None => CommandError::new(text),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,19 +263,5 @@ mod tests {
         for wrong in ["", "1280", "1280x", "x", "63x800", "800x9000", "a x b"] {
             assert!(viewport(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn what_the_browser_says_becomes_a_hint() {
-        let error = CaptureError::Browser(BrowserError::NotInstalled);
-        let shown = format!("{:?}", explain(error));
-        assert!(shown.contains("apt-get install chromium"), "{shown}");
-        let navigation = |message: &str| {
-            let (url, message) = ("https://a/".into(), message.into());
-            let error = BrowserError::Navigation { url, message };
-            format!("{:?}", explain(CaptureError::Browser(error)))
-        };
-        assert!(navigation("net::ERR_NAME_NOT_RESOLVED").contains("another host"));
-        assert!(navigation("net::ERR_TOO_MANY_REDIRECTS").contains("over HTTPS"));
     }
 }

@@ -10,8 +10,8 @@ use server::{Config, Feature, Server};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::Arguments;
 use super::address::Address;
-use super::{Arguments, explain};
 use crate::commands::serve;
 use crate::output::{self, CommandError};
 
@@ -224,7 +224,7 @@ impl Held {
         server: SocketAddr,
         features: Vec<(String, String)>,
     ) -> Result<Side, CommandError> {
-        let route = stage.route(server).await.map_err(explain)?;
+        let route = stage.route(server).await?;
         let server = route.address();
         self.routes.push(route);
         Ok(Side {
