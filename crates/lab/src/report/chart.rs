@@ -55,7 +55,7 @@ fn percents(summary: &Summary, says: String, percent: impl Fn(&Point) -> f64) ->
             (&summary.with.name, curve(summary.with.median())),
         ],
         lines: lines
-            .map(|line| (line / 100.0, format!("{line} %")))
+            .map(|line| (line / 100.0, format!("{line}\u{a0}%")))
             .to_vec(),
         end: end(summary),
     })
@@ -153,7 +153,7 @@ pub fn ticks(end: f64) -> Vec<(f64, String)> {
         .take_while(|second| second * 1000.0 <= end)
         .map(|second| {
             let place = second * 1000.0 / end.max(f64::MIN_POSITIVE);
-            (place, format!("{} s", (second * 10.0).round() / 10.0))
+            (place, format!("{}\u{a0}s", (second * 10.0).round() / 10.0))
         })
         .collect()
 }
@@ -226,7 +226,10 @@ mod tests {
 
     #[test]
     fn ticks_are_few_and_round() {
-        let labels = |end| -> Vec<String> { ticks(end).into_iter().map(|tick| tick.1).collect() };
+        let labels = |end| -> Vec<String> {
+            let tick = |tick: (f64, String)| tick.1.replace('\u{a0}', " ");
+            ticks(end).into_iter().map(tick).collect()
+        };
         assert_eq!(labels(2000.0), ["0 s", "0.5 s", "1 s", "1.5 s", "2 s"]);
         assert_eq!(labels(9000.0), ["0 s", "2 s", "4 s", "6 s", "8 s"]);
         for end in [0.0, 1.0, 700.0, 90_000.0, 1e6] {

@@ -9,7 +9,8 @@ use crate::run::Run;
 const AFTER: f64 = 300.0;
 
 /// Frames, percents and marks as JSON that may stand in a script element. Times are in
-/// milliseconds; each frame is `[at, percent, JPEG in base64]`.
+/// milliseconds; a frame is `[at, percent, JPEG in base64]`, a mark `[at, label, meaning]`; both
+/// are in order.
 pub fn film(summary: &Summary, runs: [&Run; 2]) -> String {
     let sides = [&summary.without, &summary.with];
     let ends = sides.map(|side| end(side.median()));
@@ -51,14 +52,15 @@ fn side(side: &Side, run: &Run) -> Value {
         (Metric::Load, "load"),
     ];
     let marks = marks.iter().filter_map(|(metric, label)| {
-        metric
-            .of(measured)
-            .map(|at| json!([at.round(), label, metric.label()]))
+        let at = metric.of(measured)?.round();
+        Some((at, json!([at, label, metric.label()])))
     });
+    let mut marks: Vec<(f64, Value)> = marks.collect();
+    marks.sort_by(|one, other| one.0.total_cmp(&other.0));
     json!({
         "name": side.name,
         "frames": frames,
-        "marks": marks.collect::<Vec<Value>>(),
+        "marks": marks.into_iter().map(|(_, mark)| mark).collect::<Vec<Value>>(),
     })
 }
 

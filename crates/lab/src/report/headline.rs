@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::BUSY;
 use super::html::escape;
-use super::words::{bytes, class, outcome, seconds, two_times};
+use super::words::{class, figure, outcome, seconds, two_times};
 use crate::metrics::{Metric, Row, Summary, Unit, Verdict};
 
 /// The first sentence.
@@ -19,7 +19,7 @@ pub struct Headline {
 pub fn headline(summary: &Summary) -> Headline {
     let row = summary.row(Metric::Complete85);
     let Some((without, with)) = row.without.zip(row.with) else {
-        let plain = "The page was never visible to 85 %".to_owned();
+        let plain = "The page was never visible to 85\u{a0}%".to_owned();
         return Headline {
             html: plain.clone(),
             plain,
@@ -28,17 +28,17 @@ pub fn headline(summary: &Summary) -> Headline {
     let (with, without) = two_times(with.median, without.median);
     let sentence = |with: &str, without: &str| match row.verdict {
         Verdict::Better => {
-            format!("85 % of the page was visible after {with} instead of {without}")
+            format!("85\u{a0}% of the page was visible after {with} instead of {without}")
         }
         Verdict::Worse => {
-            format!("85 % of the page was visible only after {with} instead of {without}")
+            format!("85\u{a0}% of the page was visible only after {with} instead of {without}")
         }
         Verdict::WithinNoise => format!(
-            "No difference that counts: 85 % of the page was visible after {with}, \
+            "No difference that counts: 85\u{a0}% of the page was visible after {with}, \
              and after {without} without"
         ),
         Verdict::Undecided => format!(
-            "Too few runs to be sure: 85 % of the page was visible after {with} instead of {without}"
+            "Too few runs to be sure: 85\u{a0}% of the page was visible after {with} instead of {without}"
         ),
     };
     Headline {
@@ -63,13 +63,22 @@ pub fn lead(summary: &Summary) -> String {
     }
     let _ = write!(lead, " over {}. ", escape(&summary.conditions.profile));
     if let Some((without, with)) = row.without.zip(row.with) {
-        let both = format!("{:.0} ms, {:.0} ms without", with.median, without.median);
+        let [now, before] = [with, without].map(|side| figure(row.metric, side.median));
+        let outcome = outcome(&row);
         let _ = match row.verdict {
-            Verdict::Better | Verdict::Worse => {
-                write!(lead, "The Speed Index is {both}: {}. ", outcome(&row))
-            }
+            Verdict::Better => write!(
+                lead,
+                "The Speed Index fell from {before} to {now}: {outcome}. "
+            ),
+            Verdict::Worse => write!(
+                lead,
+                "The Speed Index rose from {before} to {now}: {outcome}. "
+            ),
             Verdict::WithinNoise | Verdict::Undecided => {
-                write!(lead, "The Speed Index is {both}, {}. ", outcome(&row))
+                write!(
+                    lead,
+                    "The Speed Index was {now}, and {before} without: {outcome}. "
+                )
             }
         };
     }
@@ -119,15 +128,12 @@ fn tile(row: &Row) -> String {
     let Some((without, with)) = row.without.zip(row.with) else {
         return String::new();
     };
+    let [now, before] = [with, without].map(|side| figure(row.metric, side.median));
     let (now, before) = match row.metric.unit() {
         Unit::Milliseconds if row.metric != Metric::SpeedIndex => {
             two_times(with.median, without.median)
         }
-        Unit::Bytes => (bytes(with.median), bytes(without.median)),
-        _ => (
-            format!("{:.0} ms", with.median),
-            format!("{:.0} ms", without.median),
-        ),
+        _ => (now, before),
     };
     let most = with.median.max(without.median).max(f64::MIN_POSITIVE);
     let bar = |side: &str, value: f64| {

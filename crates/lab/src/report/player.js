@@ -2,7 +2,7 @@
 (() => {
   const film = JSON.parse(document.getElementById('film').textContent);
   const WHITE = 'data:image/svg+xml,%3Csvg xmlns="http://www.w3.org/2000/svg"/%3E';
-  const seconds = (at, digits) => (at / 1000).toFixed(digits) + ' s';
+  const seconds = (at, digits) => (at / 1000).toFixed(digits) + '\u00a0s';
 
   // Every frame becomes one address that strips and player share.
   const address = base64 => {
@@ -48,6 +48,7 @@
   const show = at => {
     now = at;
     time.value = at;
+    time.style.setProperty('--done', 100 * at / end + '%');
     clock.value = seconds(at, 2);
     time.setAttribute('aria-valuetext', seconds(at, 2));
     for (const screen of screens) {
@@ -57,7 +58,7 @@
       if (screen.shown === frame) continue;
       screen.shown = frame;
       screen.image.src = frame.source;
-      screen.percent.textContent = frame.percent + ' %';
+      screen.percent.textContent = frame.percent + '\u00a0%';
       screen.meter.style.width = frame.percent + '%';
     }
   };
@@ -96,21 +97,20 @@
 
   // The strips: one cell for each step, marks at their moment.
   const region = document.querySelector('.strips');
-  const cell = (side, at, digits, before) => {
+  const cell = (side, at, before) => {
     const frame = frameAt(side, at);
     const item = document.createElement('li');
     if (before !== null && frame !== before) item.className = 'changed';
     const box = document.createElement('div');
     box.className = 'frame';
     const image = document.createElement('img');
-    image.alt = seen(side, frame, at, digits) + (item.className ? ', changed' : '');
+    image.alt = seen(side, frame, at, 1) + (item.className ? ', changed' : '');
     image.src = frame.source;
-    image.decoding = 'async';
     box.append(image);
     const line = document.createElement('p');
     const percent = document.createElement('b');
-    percent.textContent = frame.percent + ' %';
-    line.append(seconds(at, digits), percent);
+    percent.textContent = frame.percent + '\u00a0%';
+    line.append(seconds(at, 1), percent);
     line.setAttribute('aria-hidden', 'true');
     item.append(box, line);
     return [item, frame];
@@ -134,13 +134,12 @@
   };
   const lay = () => {
     const step = Number(document.querySelector('[name=step]:checked').value);
-    const digits = 1;
     const strips = region.querySelectorAll('.strip');
     strips.forEach((strip, index) => {
       const items = [];
       let before = null;
       for (let at = 0; at < film.end + step; at += step) {
-        const [item, frame] = cell(sides[index], at, digits, before);
+        const [item, frame] = cell(sides[index], at, before);
         before = frame;
         items.push(item);
       }
@@ -149,6 +148,11 @@
     region.querySelectorAll('.flags').forEach((holder, index) => flags(holder, sides[index], step));
   };
   document.querySelectorAll('[name=step]').forEach(choice => choice.addEventListener('change', lay));
-  addEventListener('resize', lay);
+  // A turned phone has cells of another width.
+  let width = innerWidth;
+  addEventListener('resize', () => {
+    if (innerWidth !== width) lay();
+    width = innerWidth;
+  });
   lay();
 })();

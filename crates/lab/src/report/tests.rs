@@ -78,7 +78,8 @@ fn comparison(without: &[u64], with: &[u64]) -> (Comparison, Summary) {
 fn headline(without: &[u64], with: &[u64]) -> (Verdict, String) {
     let (_, summary) = comparison(without, with);
     let verdict = summary.row(crate::metrics::Metric::Complete85).verdict;
-    (verdict, headline::headline(&summary).plain)
+    let plain = headline::headline(&summary).plain;
+    (verdict, plain.replace('\u{a0}', " "))
 }
 
 #[test]

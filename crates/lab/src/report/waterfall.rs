@@ -168,7 +168,7 @@ mod tests {
         assert!(whole.contains("left:30.00%;width:20.00%"), "{whole}");
         let failed = bar([times[0], None, None], 1000.0);
         assert!(
-            failed.contains("Asked for at 0.10 s") && !failed.contains("<i"),
+            failed.contains("Asked for at 0.10\u{a0}s") && !failed.contains("<i"),
             "{failed}"
         );
         assert_eq!(bar([None; 3], 1000.0), "");

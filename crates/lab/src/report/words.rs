@@ -1,4 +1,4 @@
-//! Figures as people read them.
+//! Figures as people read them; no line breaks between a number and its unit.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::metrics::{Metric, Row, Spread, Unit, Verdict};
 
 /// Seconds from milliseconds, `1.3 s`.
 pub fn seconds(milliseconds: f64) -> String {
-    format!("{:.1} s", milliseconds / 1000.0)
+    format!("{:.1}\u{a0}s", milliseconds / 1000.0)
 }
 
 /// Two times, exact enough to be told apart where they differ by 5 ms or more.
@@ -15,29 +15,29 @@ pub fn two_times(one: f64, other: f64) -> (String, String) {
     if short != shorter || (one - other).abs() < 5.0 {
         return (short, shorter);
     }
-    let long = |time: f64| format!("{:.2} s", time / 1000.0);
+    let long = |time: f64| format!("{:.2}\u{a0}s", time / 1000.0);
     (long(one), long(other))
 }
 
 /// A time since the navigation, `0.31 s`.
 pub fn moment(time: Duration) -> String {
-    format!("{:.2} s", time.as_secs_f64())
+    format!("{:.2}\u{a0}s", time.as_secs_f64())
 }
 
 /// A number of bytes, `1.2 MB`.
 pub fn bytes(count: f64) -> String {
     match count {
-        ..1000.0 => format!("{count:.0} B"),
-        ..100_000.0 => format!("{:.1} kB", count / 1000.0),
-        ..1_000_000.0 => format!("{:.0} kB", count / 1000.0),
-        _ => format!("{:.2} MB", count / 1_000_000.0),
+        ..1000.0 => format!("{count:.0}\u{a0}B"),
+        ..100_000.0 => format!("{:.1}\u{a0}kB", count / 1000.0),
+        ..1_000_000.0 => format!("{:.0}\u{a0}kB", count / 1000.0),
+        _ => format!("{:.2}\u{a0}MB", count / 1_000_000.0),
     }
 }
 
 /// A figure with its unit.
 pub fn figure(metric: Metric, value: f64) -> String {
     match metric.unit() {
-        Unit::Milliseconds => format!("{value:.0} ms"),
+        Unit::Milliseconds => format!("{value:.0}\u{a0}ms"),
         Unit::Bytes => bytes(value),
         Unit::Count => format!("{value}"),
     }
@@ -49,8 +49,9 @@ pub fn range(metric: Metric, spread: &Spread) -> String {
     if min == max {
         return format!("{max} in every run");
     }
-    match min.rsplit_once(' ') {
-        Some((number, unit)) if max.ends_with(unit) => format!("{number}–{max}"),
+    let unit = |text: &str| text.rsplit_once('\u{a0}').map(|(_, unit)| unit.to_owned());
+    match min.rsplit_once('\u{a0}') {
+        Some((number, same)) if unit(&max).as_deref() == Some(same) => format!("{number}–{max}"),
         _ => format!("{min}–{max}"),
     }
 }
@@ -78,9 +79,9 @@ pub fn outcome(row: &Row) -> String {
 
 fn share(of_one: f64) -> String {
     if of_one < 0.1 {
-        format!("{:.1} %", of_one * 100.0)
+        format!("{:.1}\u{a0}%", of_one * 100.0)
     } else {
-        format!("{:.0} %", of_one * 100.0)
+        format!("{:.0}\u{a0}%", of_one * 100.0)
     }
 }
 
@@ -99,24 +100,38 @@ mod tests {
 
     #[test]
     fn times_are_told_apart_where_they_differ() {
-        let two = |one, other| two_times(one, other);
-        assert_eq!(two(1061.0, 3610.0), ("1.1 s".into(), "3.6 s".into()));
-        assert_eq!(two(1010.0, 1040.0), ("1.01 s".into(), "1.04 s".into()));
-        assert_eq!(two(1010.0, 1012.0), ("1.0 s".into(), "1.0 s".into()));
+        assert_eq!(
+            two_times(1061.0, 3610.0),
+            ("1.1\u{a0}s".into(), "3.6\u{a0}s".into())
+        );
+        assert_eq!(
+            two_times(1010.0, 1040.0),
+            ("1.01\u{a0}s".into(), "1.04\u{a0}s".into())
+        );
+        assert_eq!(
+            two_times(1010.0, 1012.0),
+            ("1.0\u{a0}s".into(), "1.0\u{a0}s".into())
+        );
     }
 
     #[test]
     fn bytes_have_three_digits_or_so() {
         let shown = [12.0, 1234.0, 123_456.0, 1_234_567.0].map(bytes);
-        assert_eq!(shown, ["12 B", "1.2 kB", "123 kB", "1.23 MB"]);
+        assert_eq!(
+            shown,
+            ["12\u{a0}B", "1.2\u{a0}kB", "123\u{a0}kB", "1.23\u{a0}MB"]
+        );
     }
 
     #[test]
     fn ranges_name_their_unit_once() {
         let spread = |values: &[f64]| Spread::of(values.to_vec()).unwrap();
         let range = |metric, values: &[f64]| range(metric, &spread(values));
-        assert_eq!(range(Metric::Lcp, &[900.0, 1100.0]), "900–1100 ms");
-        assert_eq!(range(Metric::Bytes, &[900.0, 1100.0]), "900 B–1.1 kB");
+        assert_eq!(range(Metric::Lcp, &[900.0, 1100.0]), "900–1100\u{a0}ms");
+        assert_eq!(
+            range(Metric::Bytes, &[900.0, 1100.0]),
+            "900\u{a0}B–1.1\u{a0}kB"
+        );
         assert_eq!(range(Metric::Requests, &[3.0, 3.0]), "3 in every run");
         assert_eq!(range(Metric::Requests, &[3.0, 4.0]), "3–4");
     }

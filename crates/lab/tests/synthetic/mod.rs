@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use firstlight_lab::run::{Comparison, Conditions, Frame, Resource, Run, Series};
 use gallery::{Scene, photograph};
 use jpeg::{EncodeOptions, Subsampling, encode, rgb_to_planes};
-use firstlight_lab::run::{Comparison, Conditions, Frame, Resource, Run, Series};
 
 /// Size of the frames, pixels.
 pub const SIZE: (usize, usize) = (960, 600);
@@ -85,11 +85,27 @@ impl Painter {
         };
         for y in 0..rows.min(PHOTOGRAPH.1) {
             for x in 0..PHOTOGRAPH.0 {
-                let from = (y / block * block * PHOTOGRAPH.0 + x / block * block) * 3;
+                let pixel = self.mean(index, x / block * block, y / block * block, block);
                 let to = ((top + y) * SIZE.0 + left + x) * 3;
-                page[to..to + 3].copy_from_slice(&self.photographs[index][from..from + 3]);
+                page[to..to + 3].copy_from_slice(&pixel);
             }
         }
+    }
+
+    /// The mean colour of a block of a photograph.
+    fn mean(&self, index: usize, left: usize, top: usize, side: usize) -> [u8; 3] {
+        let (width, height) = PHOTOGRAPH;
+        let mut sums = [0_usize; 4];
+        for y in top..(top + side).min(height) {
+            for x in left..(left + side).min(width) {
+                let at = (y * width + x) * 3;
+                for channel in 0..3 {
+                    sums[channel] += usize::from(self.photographs[index][at + channel]);
+                }
+                sums[3] += 1;
+            }
+        }
+        std::array::from_fn(|channel| (sums[channel] / sums[3].max(1)) as u8)
     }
 }
 
@@ -159,12 +175,7 @@ fn run(frames: &[(u64, Vec<u8>)], factor: f64, with: bool) -> Run {
         pictures: boxes.collect(),
         viewport: (SIZE.0 as u32, SIZE.1 as u32),
         arrivals: (1_u64..60)
-            .map(|part| {
-                (
-                    ms(part as f64 * end / 60.0 + 150.0),
-                    part * 19_000,
-                )
-            })
+            .map(|part| (ms(part as f64 * end / 60.0 + 150.0), part * 19_000))
             .collect(),
     }
 }
