@@ -118,6 +118,9 @@ impl From<CaptureError> for CommandError {
         }
         let text = base::failure::chain(&error);
         let split = Self::split(&text);
+        if let CaptureError::Status { status: 502.., .. } = error {
+            return split.hint("the site did not answer Firstlight; the log above says why");
+        }
         if text.contains("ERR_NAME_NOT_RESOLVED") {
             split.hint("the page leads to another host; give the address where it ends")
         } else if text.contains("ERR_TOO_MANY_REDIRECTS") {
