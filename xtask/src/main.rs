@@ -5,6 +5,7 @@ mod ci;
 mod docs;
 mod fuzz;
 mod packages;
+mod picture;
 mod shell;
 mod tests;
 mod tidy;
@@ -48,6 +49,8 @@ enum Task {
         #[command(flatten)]
         options: bench::Options,
     },
+    /// Makes the picture of the README: the sample page half loaded, without and with Firstlight
+    Picture(picture::Options),
     /// A server that is HTTP/2 over TLS and nothing else, for the benches to run beside
     #[command(hide = true)]
     ServeBare {
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Task::Docs { check } => docs::run(check),
         Task::FuzzSmoke(options) => fuzz::run(&options),
         Task::Bench { name, options } => bench::run(name.as_deref(), &options),
+        Task::Picture(options) => picture::run(&options),
         Task::ServeBare { port, folder } => bench::serve_bare(port, &folder),
     };
     match outcome {

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
 use crate::commands::{check, demo, explain, film, image, inspect, serve};
@@ -54,7 +55,11 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(exit) => return exit.into(),
     };
-    start_logging();
+    start_logging(match arguments.command {
+        // It prints what would be logged.
+        Command::Explain(_) => Level::ERROR,
+        _ => Level::INFO,
+    });
     let outcome = match arguments.command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
@@ -80,10 +85,10 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Arguments, Exit> {
     })
 }
 
-fn start_logging() {
+fn start_logging(default: Level) {
     let filter = EnvFilter::builder()
         .with_env_var("FIRSTLIGHT_LOG")
-        .with_default_directive(tracing::Level::INFO.into())
+        .with_default_directive(default.into())
         .from_env_lossy();
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -107,7 +107,11 @@ impl From<ConfigError> for CommandError {
 
 impl From<ServerError> for CommandError {
     fn from(error: ServerError) -> Self {
-        Self::split(&base::failure::chain(&error))
+        let split = Self::split(&base::failure::chain(&error));
+        match error.hint() {
+            Some(hint) if split.hint.is_none() => split.hint(hint),
+            _ => split,
+        }
     }
 }
 
@@ -134,6 +138,11 @@ impl From<CaptureError> for CommandError {
 /// Writes one line to stderr. A terminal that is gone is no reason to stop.
 pub fn talk(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Writes one line to stderr about something that is wrong but keeps nothing from going on.
+pub fn warn(line: impl Display) {
+    talk(format_args!("{} {line}", label("warning:", "33")));
 }
 
 /// Writes text to stdout. A reader that has seen enough (`| head`) is no failure.

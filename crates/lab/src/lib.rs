@@ -20,3 +20,8 @@ pub use browser::{Browser, BrowserError, Page};
 pub use link::{Link, LinkError};
 pub use profile::Profile;
 pub use relay::Relay;
+
+/// Tests that make or watch network interfaces take turns: Chromium gives up what it loads when
+/// one comes or goes (`ERR_NETWORK_CHANGED`).
+#[cfg(test)]
+static NETWORK: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

@@ -68,7 +68,12 @@ impl Kept {
         let mut response = if ok && policy::not_modified(asked, &self.headers) {
             not_modified(self.headers.clone())
         } else {
-            match policy::part(asked, &self.headers, self.body.len() as u64) {
+            // Ranges are defined for GET alone (RFC 9110 §14.2).
+            let part = match head {
+                true => Part::Whole,
+                false => policy::part(asked, &self.headers, self.body.len() as u64),
+            };
+            match part {
                 Part::Bytes(range) if ok => self.partial(range),
                 Part::Outside if ok => self.outside(),
                 _ => self.whole(),

@@ -12,10 +12,10 @@ use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, timeout_at};
 
 use crate::body::{Outgoing, Progress, watch};
-use crate::connect::{Connector, Protocol};
+use crate::connect::{Connector, Protocol, Trust};
 use crate::failure::{Place, before_head};
 use crate::plan::Plan;
-use crate::pool::{Lease, Pool, Sender};
+use crate::pool::{Key, Lease, Pool, Sender};
 use crate::settings::OriginSettings;
 use crate::target::Upstream;
 use crate::{OriginError, headers};
@@ -117,6 +117,23 @@ impl Client {
             Some(protocol) => self.change_protocol(plan, protocol).await,
             None => self.exchange(&plan, body, self.limits.max_body).await,
         }
+    }
+
+    /// Connects to a site's own origin, unless a connection to it is kept. The next request uses
+    /// it.
+    ///
+    /// # Errors
+    /// Those of a connection that does not come about: [`OriginError::Unresolved`],
+    /// [`OriginError::Unreachable`], [`OriginError::ConnectTimeout`], [`OriginError::Tls`],
+    /// [`OriginError::Closed`].
+    pub async fn reach(&self, upstream: &Upstream) -> Result<(), OriginError> {
+        let key = Key {
+            target: upstream.target().clone(),
+            trust: Trust::Configured,
+        };
+        let lease = self.pool.acquire(&key).await?;
+        self.pool.give_back(&key, lease.sender);
+        Ok(())
     }
 
     /// Sends a planned request over a kept or new connection.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use base::settings::Report;
 use modules::headers::HeadersModule;
@@ -26,6 +27,7 @@ fn sites(config: &Config, report: &mut Report) {
         site.check(&table, report);
         // What it makes of its settings is of no use yet; what it says of them is.
         HeadersModule::new(&site.headers, &format!("{table}.headers"), report);
+        log_file(&site.access_log.target, &table, report);
         for (number, host) in site.hosts.iter().enumerate() {
             if let Some(owner) = owners.insert(host, place) {
                 let expected = format!("a host that is not given before, to site {}", owner + 1);
@@ -38,6 +40,18 @@ fn sites(config: &Config, report: &mut Report) {
             let expected = format!("hosts; site {} has all others already", first + 1);
             report.reject(&format!("{table}.hosts"), "", expected);
         }
+    }
+}
+
+/// A log file is opened when the server starts; that it cannot be is known before.
+fn log_file(target: &str, table: &str, report: &mut Report) {
+    let directory = match Path::new(target).parent() {
+        Some(directory) if !matches!(target, "stdout" | "stderr") => directory,
+        _ => return,
+    };
+    if !directory.as_os_str().is_empty() && !directory.is_dir() {
+        let key = format!("{table}.access_log.target");
+        report.reject(&key, target, "a file in a directory that is there");
     }
 }
 
@@ -140,6 +154,20 @@ mod tests {
             problem(9, "site[3].hosts"),
         ];
         assert_eq!(problems(source), expected);
+    }
+
+    #[test]
+    fn a_log_file_needs_its_directory() {
+        let site = |target: &str| {
+            problems(&format!(
+                "[[site]]\norigin = 'http://127.0.0.1:1'\n[site.access_log]\ntarget = '{target}'\n"
+            ))
+        };
+        for fine in ["stdout", "stderr", "access.log", "/tmp/access.log"] {
+            assert_eq!(site(fine), [], "{fine}");
+        }
+        let expected = [problem(4, "site[0].access_log.target")];
+        assert_eq!(site("/no/such/directory/access.log"), expected);
     }
 
     #[test]

@@ -70,4 +70,16 @@ impl ServerError {
             _ => None,
         }
     }
+
+    /// What may help, where the error itself does not say so.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Front(FrontError::Listen { cause, .. })
+                if cause.kind() == io::ErrorKind::AddrNotAvailable =>
+            {
+                Some("this machine has no such address; `[::]` stands for every one it has")
+            }
+            _ => None,
+        }
+    }
 }

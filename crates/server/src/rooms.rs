@@ -1,14 +1,17 @@
 //! Every room, built from a configuration.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use base::settings::Report;
 use cache::Store;
 use front::Http2Settings;
 use modules::Services;
-use origin::Client;
+use origin::{Client, Upstream};
 use pipeline::{Directory, Pipeline};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use workshop::Workshop;
 
 use crate::{Config, ServerError, Sites};
@@ -18,6 +21,7 @@ use crate::{Config, ServerError, Sites};
 pub struct Rooms {
     services: Services,
     sites: Sites,
+    origins: Vec<Upstream>,
     /// How the front would send what is rehearsed.
     pub(crate) http2: Http2Settings,
 }
@@ -60,6 +64,11 @@ impl Rooms {
             Ok(Self {
                 services,
                 sites,
+                origins: config
+                    .site
+                    .iter()
+                    .flat_map(|site| site.origin.clone())
+                    .collect(),
                 http2: config.front.http2.clone(),
             })
         } else {
@@ -70,6 +79,30 @@ impl Rooms {
     /// The pipeline for `host` (lower case, no port).
     pub fn pipeline(&self, host: &str) -> Arc<Pipeline> {
         Arc::clone(self.sites.find(host))
+    }
+
+    /// Connects to the origins of all sites, at once, and says of each that cannot be reached why,
+    /// in a sentence. One that takes longer than `patience` is said not to answer. The connections
+    /// are kept for the first requests.
+    pub async fn unreachable_origins(&self, patience: Duration) -> Vec<String> {
+        let mut attempts = JoinSet::new();
+        let mut asked: Vec<&Upstream> = Vec::new();
+        for origin in &self.origins {
+            if asked.iter().all(|known| known.target() != origin.target()) {
+                asked.push(origin);
+                let (client, origin) = (self.services.client.clone(), origin.clone());
+                attempts.spawn(async move {
+                    match timeout(patience, client.reach(&origin)).await {
+                        Ok(Ok(())) => None,
+                        Ok(Err(error)) => Some(base::failure::chain(&error)),
+                        Err(_) => Some(format!("`{}` does not answer", origin.target().place())),
+                    }
+                });
+            }
+        }
+        let mut found: Vec<String> = attempts.join_all().await.into_iter().flatten().collect();
+        found.sort();
+        found
     }
 
     /// Drops everything that is kept for a URL.

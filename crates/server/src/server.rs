@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use front::{Address, Front};
 use tokio::task::JoinHandle;
@@ -113,6 +114,11 @@ impl Handle {
         self.0.current.replace(rooms);
         *running = config;
         Ok(notes)
+    }
+
+    /// See [`Rooms::unreachable_origins`].
+    pub async fn unreachable_origins(&self, patience: Duration) -> Vec<String> {
+        self.0.current.load().unreachable_origins(patience).await
     }
 
     /// Drops everything that is kept for a URL (absolute, as visitors have it): the response, and

@@ -1,8 +1,8 @@
 //! Headers that are kept, and those that are not.
 
 use http::header::{
-    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName};
 
@@ -37,9 +37,11 @@ pub fn strip_connection_headers(headers: &mut HeaderMap) {
 }
 
 /// Brings stored headers up to date with those of a 304 (RFC 9111 §3.2): every field of the 304
-/// replaces the stored ones of its name, except those that describe the stored body.
+/// replaces the stored ones of its name, except those that describe the stored body. The stored
+/// date does not stay: a 304 without one is of the time it is received (RFC 9110 §6.6.1).
 pub fn update_stored(stored: &mut HeaderMap, not_modified: &HeaderMap) {
     let mut fresh = not_modified.clone();
+    stored.remove(DATE);
     strip_connection_headers(&mut fresh);
     for name in [
         CONTENT_ENCODING,

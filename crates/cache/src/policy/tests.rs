@@ -354,6 +354,7 @@ fn a_304_updates_what_it_names_and_leaves_the_body_described() {
         ("x-kept", "1"),
         ("x-twice", "1"),
         ("x-twice", "2"),
+        ("date", &date(now())),
     ]);
     let fresh = headers(&[
         ("content-length", "0"),
@@ -370,7 +371,10 @@ fn a_304_updates_what_it_names_and_leaves_the_body_described() {
         ("x-twice", "3"),
         ("cache-control", "max-age=5"),
     ]);
-    assert_eq!(stored, expected);
+    assert_eq!(stored, expected, "an old date would make it old at once");
+    let dated = headers(&[("date", &date(now()))]);
+    update_stored(&mut stored, &dated);
+    assert_eq!(stored["date"], dated["date"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `firstlight demo`: a sample site behind the server, on this machine alone.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,13 +18,13 @@ use crate::output::{self, CommandError, Outcome};
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Address to serve HTTPS on; may be repeated; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443", value_parser = serve::address)]
     listen: Vec<SocketAddr>,
     /// Address to serve plain HTTP on too; may be repeated
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = serve::address)]
     http: Vec<SocketAddr>,
     /// Address of the sample site itself, to compare with; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = serve::address)]
     origin: SocketAddr,
     /// Width of the photographs in pixels
     #[arg(long, value_name = "PIXELS", default_value_t = 1600, value_parser = clap::value_parser!(u32).range(16..=8000))]
@@ -97,8 +98,14 @@ impl Demo {
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, CommandError> {
     TcpListener::bind(address).await.map_err(|error| {
-        CommandError::because(format_args!("cannot listen on {address}"), &error)
-            .hint("choose another address with `--origin`")
+        let what = format!("cannot listen on {address}");
+        match error.kind() {
+            ErrorKind::AddrInUse => {
+                CommandError::new(format_args!("{what}: address already in use"))
+                    .hint("another program has it; choose another address with `--origin`")
+            }
+            _ => CommandError::because(what, &error).hint("choose another address with `--origin`"),
+        }
     })
 }
 
@@ -136,6 +143,8 @@ fn paint(site: &Arc<Site>) {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use testkit::Recorder;
     use testkit::recorder::Request;
 

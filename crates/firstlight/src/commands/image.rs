@@ -44,7 +44,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let signals = Signals::read(|name| (name == "accept").then_some(&*arguments.accept));
     let choice = image::choose(&transform, &signals, &Policy::default());
     let outcome = image::render(&source, &choice.variant, &Limits::default(), &|| false)
-        .map_err(|error| CommandError::because(arguments.input.display(), &error))?;
+        .map_err(|error| super::picture_error(&arguments.input, &error))?;
     let made = Made::new(outcome, &source);
     write(&arguments.output, &made.bytes)?;
     if arguments.json {
@@ -91,7 +91,9 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
     } else {
         fs::write(path, bytes)
     };
-    written.map_err(|error| CommandError::because(path.display(), &error))
+    written.map_err(|error| {
+        CommandError::because(format_args!("cannot write {}", path.display()), &error)
+    })
 }
 
 /// What the engine answered.

@@ -31,7 +31,7 @@ const BAR: usize = 48;
 pub fn run(arguments: &Arguments) -> Outcome {
     let bytes = super::read_picture(&arguments.file)?;
     let probe = image::probe(&bytes, &image::Limits::default())
-        .map_err(|error| CommandError::because(arguments.file.display(), &error))?;
+        .map_err(|error| super::picture_error(&arguments.file, &error))?;
     let map = match probe.format {
         image::Format::Jpeg => Some(map(&arguments.file, &bytes)?),
         _ => None,
@@ -99,7 +99,8 @@ fn write_previews(
     bytes: &[u8],
     map: &ScanMap,
 ) -> Result<Vec<PathBuf>, CommandError> {
-    let failed = |error| CommandError::because(folder.display(), &error);
+    let failed =
+        |error| CommandError::because(format_args!("cannot write to {}", folder.display()), &error);
     fs::create_dir_all(folder).map_err(failed)?;
     let mut paths = Vec::with_capacity(map.scans.len());
     for (place, picture) in jpeg::scan_previews(bytes, map).enumerate() {

@@ -27,7 +27,9 @@ fn read_picture(path: &Path) -> Result<Vec<u8>, CommandError> {
     } else {
         std::fs::File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
     };
-    read.map_err(|error| CommandError::because(path.display(), &error))?;
+    read.map_err(|error| {
+        CommandError::because(format_args!("cannot read {}", path.display()), &error)
+    })?;
     if bytes.len() as u64 > limit {
         let limit = base::ByteSize(limit);
         return Err(CommandError::new(format_args!(
@@ -36,6 +38,16 @@ fn read_picture(path: &Path) -> Result<Vec<u8>, CommandError> {
         )));
     }
     Ok(bytes)
+}
+
+/// What the engine says of a picture file.
+fn picture_error(path: &Path, error: &::image::ImageError) -> CommandError {
+    use ::image::ImageError::{NotAPicture, Unsupported};
+    let said = CommandError::because(path.display(), error);
+    match error {
+        NotAPicture | Unsupported { .. } => said.hint("JPEG, PNG, WebP and GIF files are read"),
+        _ => said,
+    }
 }
 
 /// A plan of delivery as JSON.

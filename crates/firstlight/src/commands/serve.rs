@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use server::{Config, Server, ServerError};
+use server::{Config, ConfigError, Server, ServerError};
 
 use super::running::{self, Signals};
 use crate::output::{self, CommandError, Outcome};
@@ -25,11 +26,11 @@ pub struct Arguments {
 /// Flags that go before what the configuration says.
 #[derive(clap::Args, Default)]
 pub struct Overrides {
-    /// Address to serve HTTPS on; may be repeated; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS")]
+    /// Address to serve HTTPS on, by default port 8443 of every address; may be repeated; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub listen: Vec<SocketAddr>,
-    /// Address to serve plain HTTP on; may be repeated
-    #[arg(long, value_name = "ADDRESS")]
+    /// Address to serve plain HTTP on, by default none; may be repeated
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub http: Vec<SocketAddr>,
     /// PEM file with the certificate and those between it and its authority
     #[arg(long, value_name = "FILE", requires = "key")]
@@ -66,6 +67,9 @@ impl Overrides {
     }
 }
 
+/// How long the start waits for origins, to say which ones cannot be reached.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Serves until told to stop.
 pub fn run(arguments: &Arguments) -> Outcome {
     let mut config = match (&arguments.origin, &arguments.config) {
@@ -82,7 +86,13 @@ pub fn run(arguments: &Arguments) -> Outcome {
         let mut signals = Signals::listen()?;
         let server =
             Server::start(config).map_err(|error| with_flag(error, &arguments.overrides.http))?;
+        let unreachable = server.handle().unreachable_origins(PATIENCE).await;
         announce(&server, arguments.origin.as_deref());
+        for origin in unreachable {
+            output::warn(format_args!(
+                "{origin}; while that is so, visitors get an error page"
+            ));
+        }
         running::serve_until_told(server, arguments.config.as_deref(), &mut signals).await
     })
 }
@@ -106,8 +116,27 @@ pub fn with_flag(error: ServerError, plain: &[SocketAddr]) -> CommandError {
 /// The configuration for a single origin, or wrong usage.
 pub fn for_origin(origin: &str) -> Result<Config, CommandError> {
     Config::for_origin(origin).map_err(|error| {
-        CommandError::usage(format_args!("`--origin {origin}`: {error}"))
-            .hint("an origin is a scheme and a host, such as http://127.0.0.1:3000")
+        let problem = match &error {
+            ConfigError::Origin(error) => error.problem.to_owned(),
+            other => other.to_string(),
+        };
+        // Most often it is only the scheme that was left out.
+        let meant = format!("http://{origin}");
+        let meant = match !origin.contains("://") && Config::for_origin(&meant).is_ok() {
+            true => format!("; did you mean {meant}?"),
+            false => ", such as http://127.0.0.1:3000".to_owned(),
+        };
+        CommandError::usage(format_args!("`--origin {origin}`: {problem}"))
+            .hint(format!("an origin is a scheme and a host{meant}"))
+    })
+}
+
+/// Reads an address to listen on.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        let port = text.rsplit(':').next().and_then(|port| port.parse().ok());
+        let port: u16 = port.unwrap_or(8443);
+        format!("expected an IP address and a port, such as 127.0.0.1:{port} or [::]:{port}")
     })
 }
 
@@ -117,5 +146,27 @@ fn announce(server: &Server, origin: Option<&str>) {
         .unwrap_or_default();
     for address in server.addresses() {
         output::talk(format_args!("serving {address}{origin}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_is_none_is_answered_with_one() {
+        assert_eq!(
+            address("[::1]:0"),
+            Ok(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0)))
+        );
+        for (wrong, meant) in [
+            ("localhost:9000", "127.0.0.1:9000"),
+            ("9000", "[::]:9000"),
+            ("127.0.0.1", "127.0.0.1:8443"),
+            ("127.0.0.1:99999", "127.0.0.1:8443"),
+        ] {
+            let error = address(wrong).unwrap_err();
+            assert!(error.contains(meant), "{wrong}: {error}");
+        }
     }
 }

@@ -18,6 +18,8 @@ pub struct Sent {
     body: Body,
     /// Bytes to come, where that is known: hyper does not ask again after the last one.
     left: Option<u64>,
+    /// Why the body broke off, while what came before is on its way.
+    broken: Option<BodyError>,
     ending: Option<Ending>,
     _turn: Turn,
 }
@@ -34,6 +36,7 @@ impl Sent {
         Self {
             body,
             left,
+            broken: None,
             ending,
             _turn: turn,
         }
@@ -63,18 +66,28 @@ impl HttpBody for Sent {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let frame = match &mut self.body {
             Body::Full(bytes) if bytes.len() > PIECE => {
                 Some(Ok(Frame::data(bytes.split_to(PIECE))))
             }
             body => ready!(Pin::new(body).poll_frame(context)),
         };
-        match &frame {
-            Some(Ok(frame)) => {
+        match frame {
+            Some(Err(error)) => {
+                tracing::debug!(%error, "a response was cut off");
+                // hyper throws away what it has not written when it hears of the error. It writes
+                // when there is nothing to read for now.
+                self.broken = Some(error);
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Some(Ok(ref frame)) => {
                 let count = frame.data_ref().map_or(0, Bytes::len);
                 self.note(count as u64);
             }
-            Some(Err(error)) => tracing::debug!(%error, "a response was cut off"),
             None => {
                 if let Some(ending) = &mut self.ending {
                     ending.complete();

@@ -19,6 +19,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_are_loaded_photographed_and_listened_to() {
+    let _network = crate::NETWORK.lock().await;
     let origin = Origin::start().await.unwrap();
     let icon = "<link rel=icon href=data:,>";
     origin.reply(
@@ -86,6 +87,7 @@ async fn pages_are_loaded_photographed_and_listened_to() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_screenshot_in_mid_load_shows_what_has_come() {
+    let _network = crate::NETWORK.lock().await;
     let origin = Origin::start().await.unwrap();
     let start = "<link rel=icon href=data:,><title>half</title><body style='background:#08f'>";
     let (reply, gate) = Reply::html(start).then_hold();
@@ -109,6 +111,7 @@ async fn a_screenshot_in_mid_load_shows_what_has_come() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_in_a_link_sees_the_server_through_it() {
+    let _network = crate::NETWORK.lock().await;
     let link = match Link::new(crate::Profile::CABLE) {
         Ok(link) => link,
         Err(error) if error.is_missing() => return eprintln!("skipped: {error}"),
@@ -138,6 +141,7 @@ async fn a_browser_in_a_link_sees_the_server_through_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sample_site_opens_without_a_complaint() {
+    let _network = crate::NETWORK.lock().await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let site = Arc::new(gallery::Site::new(120, 80, 1));

@@ -17,6 +17,7 @@ fn link(profile: Profile) -> Option<Link> {
 
 #[test]
 fn round_trips_take_the_time_of_the_profile() {
+    let _network = crate::NETWORK.blocking_lock();
     let Some(link) = link(Profile::FAST_3G) else {
         return;
     };
@@ -27,6 +28,7 @@ fn round_trips_take_the_time_of_the_profile() {
 
 #[test]
 fn goodput_is_the_rate_less_headers() {
+    let _network = crate::NETWORK.blocking_lock();
     let Some(link) = link(Profile::FAST_3G) else {
         return;
     };
@@ -72,6 +74,7 @@ fn goodput_is_the_rate_less_headers() {
 
 #[test]
 fn commands_run_in_the_namespace_and_drop_removes_it() {
+    let _network = crate::NETWORK.blocking_lock();
     let Some(link) = link(Profile::HUNDRED_MBIT) else {
         return;
     };
@@ -86,6 +89,7 @@ fn commands_run_in_the_namespace_and_drop_removes_it() {
 
 #[test]
 fn lost_packets_are_counted() {
+    let _network = crate::NETWORK.blocking_lock();
     let Some(link) = link(Profile::HUNDRED_MBIT.with_loss(1.0)) else {
         return;
     };

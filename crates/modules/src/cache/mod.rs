@@ -13,6 +13,7 @@ use std::time::SystemTime;
 
 use ::cache::policy::{self, CacheStatus, Control, Forward, Rules};
 use ::cache::{Key, Lookup, Mark, Store};
+use base::Body;
 use http::header::{
     IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
 };
@@ -215,7 +216,9 @@ impl Module for CacheModule {
             Facts::of(exchange).cache = CacheStatus::forwarded(Forward::Method);
             return Step::next();
         }
-        if exchange.headers.contains_key(http::header::UPGRADE) {
+        // What an origin makes of a body is not for those who send none, or another.
+        let has_body = !matches!(exchange.body, Body::Empty);
+        if has_body || exchange.headers.contains_key(http::header::UPGRADE) {
             Facts::of(exchange).cache = CacheStatus::forwarded(Forward::Bypass);
             return Step::next();
         }

@@ -191,6 +191,30 @@ async fn head_is_answered_from_what_is_kept() {
     let head = site.ask(Method::HEAD, "/a").send().await;
     assert!(head.cache().contains("; hit") && head.body.is_empty());
     assert_eq!(head.header("content-length"), "5");
+    let part = site.ask(Method::HEAD, "/a").with("range", "bytes=0-1");
+    let part = part.send().await;
+    assert_eq!(
+        (part.status, part.header("content-length")),
+        (StatusCode::OK, "5"),
+        "ranges are for GET"
+    );
+}
+
+#[tokio::test]
+async fn what_answers_a_body_is_for_nobody_else() {
+    let site = Site::new().await;
+    site.origin.page("/a", text("hello"));
+    site.origin
+        .page("/a.jpg", Page::new("image/jpeg", photo(320, 240)));
+    for path in ["/a", "/a.jpg", "/cdn-cgi/image/w=9/a.jpg"] {
+        let with_body = site.get(path).body("user=mallory").send().await;
+        assert!(with_body.cache().contains("fwd=bypass"), "{with_body:?}");
+        assert_eq!(site.services.store.stats().entries, 0, "{path}");
+    }
+    site.get("/a").send().await;
+    site.origin.forget();
+    site.get("/a").body("user=mallory").send().await;
+    assert_eq!(site.origin.seen().len(), 1, "nor is what is kept for it");
 }
 
 #[tokio::test]

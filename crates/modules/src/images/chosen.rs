@@ -41,7 +41,14 @@ impl Chosen {
 /// Choices that were made, by what the URL says and by the headers they depend on.
 pub struct Memory {
     policy: Policy,
-    forms: RwLock<HashMap<Box<str>, Form>>,
+    forms: RwLock<Forms>,
+}
+
+#[derive(Default)]
+struct Forms {
+    by_options: HashMap<Box<str>, Form>,
+    /// Choices remembered in all of them.
+    made: usize,
 }
 
 /// The choices for one text of options.
@@ -51,9 +58,9 @@ struct Form {
     made: HashMap<Vec<u8>, Arc<Chosen>>,
 }
 
-/// Most texts of options remembered, and most choices for each; a client that sends nonsense must
-/// not fill memory.
-const LIMIT: usize = 512;
+/// Most choices remembered, and most texts of options; a client that sends nonsense must not fill
+/// memory.
+const LIMIT: usize = 4096;
 /// Longest options and headers that are remembered, in bytes.
 const LONGEST: usize = 512;
 
@@ -83,7 +90,7 @@ impl Memory {
     }
 
     fn remembered(&self, options: &str, transform: &Transform, headers: &HeaderMap) -> Arc<Chosen> {
-        if let Some(form) = self.forms.read().get(options)
+        if let Some(form) = self.forms.read().by_options.get(options)
             && let Some(known) = form.made.get(&said(&form.headers, headers))
         {
             return known.clone();
@@ -102,21 +109,21 @@ impl Memory {
         headers: &HeaderMap,
         chosen: &Arc<Chosen>,
     ) {
-        let mut forms = self.forms.write();
-        if forms.len() >= LIMIT && !forms.contains_key(options) {
-            forms.clear();
+        let forms = &mut *self.forms.write();
+        if forms.made >= LIMIT || forms.by_options.len() >= LIMIT {
+            *forms = Forms::default();
         }
-        let form = forms.entry(options.into()).or_insert_with(|| Form {
-            headers: choose(transform, &Signals::default(), &self.policy).vary,
-            made: HashMap::new(),
-        });
+        let form = forms
+            .by_options
+            .entry(options.into())
+            .or_insert_with(|| Form {
+                headers: choose(transform, &Signals::default(), &self.policy).vary,
+                made: HashMap::new(),
+            });
         let foreseen = chosen.vary.iter().all(|name| form.headers.contains(name));
         let said = said(&form.headers, headers);
-        if foreseen && said.len() <= LONGEST {
-            if form.made.len() >= LIMIT {
-                form.made.clear();
-            }
-            form.made.insert(said, chosen.clone());
+        if foreseen && said.len() <= LONGEST && form.made.insert(said, chosen.clone()).is_none() {
+            forms.made += 1;
         }
     }
 }
@@ -167,7 +174,7 @@ mod tests {
             }
         }
         assert_eq!(
-            memory.forms.read()[""].made.len(),
+            memory.forms.read().by_options[""].made.len(),
             4,
             "the user agent changes nothing"
         );
@@ -195,6 +202,18 @@ mod tests {
             let transform = Transform::parse(&options).unwrap();
             memory.for_url(&options, &transform, &HeaderMap::new());
         }
-        assert!(memory.forms.read().len() <= LIMIT);
+        assert!(memory.forms.read().by_options.len() <= LIMIT);
+        let mut headers = HeaderMap::new();
+        for weight in 1..=2 * LIMIT {
+            let accept = HeaderValue::try_from(format!("image/webp;x={weight}")).unwrap();
+            headers.insert(http::header::ACCEPT, accept);
+            for options in ["format=auto,width=1", "format=auto,width=2"] {
+                let transform = Transform::parse(options).unwrap();
+                memory.for_url(options, &transform, &headers);
+            }
+            let forms = memory.forms.read();
+            let made: usize = forms.by_options.values().map(|form| form.made.len()).sum();
+            assert!(made <= LIMIT && made == forms.made, "{made}");
+        }
     }
 }

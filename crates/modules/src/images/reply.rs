@@ -1,5 +1,6 @@
 //! The headers of pictures, and of what is sent in their place.
 
+use ::cache::policy::Vary;
 use ::image::{Facts, Rendered};
 use bytes::Bytes;
 use http::header::{
@@ -43,6 +44,10 @@ pub fn inherited(source: &HeaderMap, vary: &[&'static str]) -> HeaderMap {
 
 /// Names what the choice depended on, besides what the source's own depended on.
 fn set_vary(headers: &mut HeaderMap, source: &HeaderMap, vary: &[&'static str]) {
+    if Vary::of(source) == Vary::Any {
+        headers.insert(VARY, HeaderValue::from_static("*"));
+        return;
+    }
     let own = varying_fields(source, &[ACCEPT, ACCEPT_ENCODING]);
     let mut names: Vec<&str> = own.iter().map(HeaderName::as_str).collect();
     names.extend(
@@ -137,7 +142,10 @@ pub fn confine(headers: &mut HeaderMap) {
 pub fn redirect(source: &Uri, code: u16) -> Response {
     let mut response = Response::text(StatusCode::FOUND, "the picture cannot be made\n");
     let path = source.path_and_query().map_or("/", |whole| whole.as_str());
-    set_text(&mut response.headers, LOCATION, path);
+    // `//host` and, to browsers, `/\host` lead to another site; `/.//host` is the same path of this.
+    let leads_away = path.starts_with("//") || path.starts_with("/\\");
+    let dot = if leads_away { "/." } else { "" };
+    set_text(&mut response.headers, LOCATION, &format!("{dot}{path}"));
     let headers = &mut response.headers;
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     mark_original(headers, "redirected to the source", Some(code));
@@ -209,5 +217,20 @@ mod tests {
         assert_eq!(headers[VARY], "origin, accept, save-data");
         let headers = inherited(&HeaderMap::new(), &[]);
         assert!(!headers.contains_key(VARY));
+        source.append(VARY, HeaderValue::from_static("*"));
+        assert_eq!(inherited(&source, &["accept"])[VARY], "*");
+    }
+
+    #[test]
+    fn a_redirect_stays_on_the_site() {
+        for (path, location) in [
+            ("/a.jpg?b=c", "/a.jpg?b=c"),
+            ("//evil.example/a.jpg", "/.//evil.example/a.jpg"),
+            ("///evil.example/a.jpg", "/.///evil.example/a.jpg"),
+            ("/\\evil.example/a.jpg", "/./\\evil.example/a.jpg"),
+        ] {
+            let source = format!("https://example.com{path}").parse().unwrap();
+            assert_eq!(redirect(&source, 9404).headers[LOCATION], location);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Which requests are for pictures, and for which ones.
 
 use ::image::Transform;
+use base::Body;
 use http::header::{ACCEPT, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Uri};
@@ -96,7 +97,9 @@ fn halves(exchange: &Exchange) -> (&str, &str) {
 }
 
 fn is_read(exchange: &Exchange) -> bool {
-    matches!(exchange.method, Method::GET | Method::HEAD) && !exchange.headers.contains_key(UPGRADE)
+    matches!(exchange.method, Method::GET | Method::HEAD)
+        && !exchange.headers.contains_key(UPGRADE)
+        && matches!(exchange.body, Body::Empty)
 }
 
 fn extension(path: &str) -> Option<&str> {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ::origin::Network;
 use http::header::{FORWARDED, HOST};
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use pipeline::Connection;
 
 use crate::kept::set_text;
@@ -15,13 +15,28 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
-/// Headers that some origins believe about the visitor or the target, and that only a proxy should
-/// set.
-const SPOOFABLE: [&str; 12] = [
+/// The same in forms that are not made here.
+const OTHERWISE_FORWARDED: [&str; 10] = [
+    "x-forwarded",
+    "x-forwarded-by",
+    "x-forwarded-path",
     "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-protocol",
+    "x-forwarded-scheme",
     "x-forwarded-server",
     "x-forwarded-ssl",
-    "x-forwarded-scheme",
+    "x-forwarded-uri",
+];
+
+/// Headers that some origins believe about the visitor or the target, and that only a proxy should
+/// set.
+const SPOOFABLE: [&str; 13] = [
+    "front-end-https",
+    "x-host",
+    "x-http-host-override",
+    "x-original-host",
+    "x-url-scheme",
     "x-original-url",
     "x-rewrite-url",
     "x-client-ip",
@@ -53,6 +68,9 @@ pub fn tell(headers: &mut HeaderMap, uri: &Uri, connection: &Connection, trusted
         ] {
             headers.remove(name);
         }
+        for name in OTHERWISE_FORWARDED {
+            headers.remove(name);
+        }
     }
     append(headers, FORWARDED_FOR, &remote.to_string());
     append(headers, FORWARDED, &forwarded(remote, host, proto));
@@ -67,6 +85,22 @@ pub fn tell(headers: &mut HeaderMap, uri: &Uri, connection: &Connection, trusted
     // HTTP/2 says the host in the target; HTTP/1.1 origins want it as a header.
     if !headers.contains_key(HOST) {
         set_text(headers, HOST, host);
+    }
+}
+
+/// Headers that make of a request another one.
+const OVERRIDES: [&str; 3] = [
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+];
+
+/// Drops what would turn a GET or HEAD, whose answers are kept, into something else.
+pub fn hold_to_method(headers: &mut HeaderMap, method: &Method) {
+    if method.is_safe() {
+        for name in OVERRIDES {
+            headers.remove(name);
+        }
     }
 }
 

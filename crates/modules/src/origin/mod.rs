@@ -71,6 +71,7 @@ impl Fetcher {
             .is_some_and(|source| source.foreign);
         if !foreign {
             let connection = &exchange.connection;
+            forwarding::hold_to_method(&mut head.headers, &head.method);
             forwarding::tell(&mut head.headers, &exchange.uri, connection, &self.trusted);
         }
         Outward { head, foreign }
@@ -159,7 +160,7 @@ impl OriginModule {
                 }
             }
             Err(error) => {
-                exchange.trace.explain(|| error.to_string());
+                exchange.trace.explain(|| base::failure::chain(&error));
                 failure::respond(exchange, &error)
             }
         })

@@ -12,6 +12,8 @@ async fn the_origin_is_told_who_asks_and_nobody_else_says_so() {
         .with("forwarded", "for=203.0.113.9")
         .with("cf-connecting-ip", "203.0.113.9")
         .with("x-original-url", "/admin")
+        .with("x-forwarded-prefix", "/admin")
+        .with("x-http-method-override", "DELETE")
         .with("x-mine", "kept");
     ask.send().await;
     let headers = &site.origin.seen()[0].headers;
@@ -30,7 +32,20 @@ async fn the_origin_is_told_who_asks_and_nobody_else_says_so() {
         assert_eq!(headers[name], value, "{name}");
     }
     assert!(headers.contains_key("via"));
-    assert!(!headers.contains_key("cf-connecting-ip") && !headers.contains_key("x-original-url"));
+    for name in [
+        "cf-connecting-ip",
+        "x-original-url",
+        "x-forwarded-prefix",
+        "x-http-method-override",
+    ] {
+        assert!(!headers.contains_key(name), "{name}");
+    }
+    let post = site.ask(http::Method::POST, "/a");
+    post.with("x-http-method-override", "PUT").send().await;
+    assert_eq!(
+        site.origin.seen()[1].headers["x-http-method-override"],
+        "PUT"
+    );
 }
 
 #[tokio::test]
@@ -44,11 +59,13 @@ async fn a_trusted_proxys_word_is_passed_on() {
     let ask = site
         .get("/a")
         .with("x-forwarded-for", "203.0.113.9")
-        .with("x-forwarded-proto", "http");
+        .with("x-forwarded-proto", "http")
+        .with("x-forwarded-prefix", "/shop");
     pipeline.run(&mut ask.exchange()).await;
     let headers = &site.origin.seen()[0].headers;
     assert_eq!(headers["x-forwarded-for"], "203.0.113.9, 192.0.2.7");
     assert_eq!(headers["x-forwarded-proto"], "http");
+    assert_eq!(headers["x-forwarded-prefix"], "/shop");
 }
 
 #[tokio::test]

@@ -1,0 +1,225 @@
+//! An HTTP/1.1 client that writes what it is told and keeps every byte that comes, with TLS or
+//! without.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use base::Duplex;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::stack::soon;
+
+/// A connection.
+pub struct Client {
+    stream: Box<dyn Duplex>,
+    pending: Vec<u8>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    /// Whether the body came to its proper end.
+    pub complete: bool,
+}
+
+impl Answer {
+    /// A header; empty if it is absent.
+    pub fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        found.map_or("", |(_, value)| value)
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+impl Client {
+    /// Connects without TLS.
+    pub async fn plain(address: SocketAddr) -> Self {
+        Self::over(Box::new(TcpStream::connect(address).await.unwrap()))
+    }
+
+    /// Connects with TLS, offering HTTP/1.1 alone.
+    pub async fn tls(address: SocketAddr, host: &str) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let name = ServerName::try_from(host.to_owned()).unwrap();
+        let stream = TlsConnector::from(config()).connect(name, stream).await;
+        let stream = stream.unwrap();
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+        Self::over(Box::new(stream))
+    }
+
+    fn over(stream: Box<dyn Duplex>) -> Self {
+        Self {
+            stream,
+            pending: Vec::new(),
+        }
+    }
+
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).await.unwrap();
+        self.stream.flush().await.unwrap();
+    }
+
+    /// Asks and reads the answer; `headers` are lines with their ends.
+    pub async fn get(&mut self, host: &str, path: &str, headers: &str) -> Answer {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n");
+        self.send(request).await;
+        self.answer().await
+    }
+
+    /// Reads one answer, whose body has a length, chunks, or goes on until the connection ends.
+    pub async fn answer(&mut self) -> Answer {
+        let mut answer = self.head().await;
+        (answer.body, answer.complete) = if answer.header("transfer-encoding") == "chunked" {
+            self.chunks().await
+        } else if let Ok(length) = answer.header("content-length").parse() {
+            let complete = self.fill(length).await;
+            let length = length.min(self.pending.len());
+            (self.pending.drain(..length).collect(), complete)
+        } else {
+            self.fill(usize::MAX).await;
+            (std::mem::take(&mut self.pending), true)
+        };
+        answer
+    }
+
+    /// Reads the head of an answer.
+    pub async fn head(&mut self) -> Answer {
+        let head = self.through(b"\r\n\r\n").await;
+        let head = head.unwrap_or_else(|| panic!("no head, but {:?}", self.pending));
+        let head = String::from_utf8(head).unwrap();
+        let mut lines = head.trim_end().split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap();
+        let headers = lines.map(|line| {
+            let (name, value) = line.split_once(':').unwrap();
+            (name.to_ascii_lowercase(), value.trim().to_owned())
+        });
+        Answer {
+            status: status.parse().unwrap(),
+            headers: headers.collect(),
+            body: Vec::new(),
+            complete: false,
+        }
+    }
+
+    /// Reads exactly so many bytes of whatever comes.
+    pub async fn exactly(&mut self, length: usize) -> Vec<u8> {
+        assert!(self.fill(length).await, "it ended after {:?}", self.pending);
+        self.pending.drain(..length).collect()
+    }
+
+    /// Reads until the server closes.
+    pub async fn rest(&mut self) -> String {
+        self.fill(usize::MAX).await;
+        String::from_utf8_lossy(&std::mem::take(&mut self.pending)).into_owned()
+    }
+
+    /// The bytes of a chunked body, and whether the last chunk came.
+    async fn chunks(&mut self) -> (Vec<u8>, bool) {
+        let mut body = Vec::new();
+        loop {
+            let Some(line) = self.through(b"\r\n").await else {
+                return (body, false);
+            };
+            let line = String::from_utf8(line).unwrap();
+            let size = usize::from_str_radix(line.trim_end(), 16).unwrap();
+            let whole = self.fill(size + 2).await;
+            let there = size.min(self.pending.len());
+            body.extend(self.pending.drain(..there));
+            if !whole || size == 0 {
+                return (body, whole);
+            }
+            self.pending.drain(..2);
+        }
+    }
+
+    async fn through(&mut self, mark: &[u8]) -> Option<Vec<u8>> {
+        loop {
+            let mut places = self.pending.windows(mark.len());
+            if let Some(place) = places.position(|part| part == mark) {
+                return Some(self.pending.drain(..place + mark.len()).collect());
+            }
+            let length = self.pending.len() + 1;
+            if !self.fill(length).await {
+                return None;
+            }
+        }
+    }
+
+    /// Reads until so many bytes are there; says whether they came.
+    async fn fill(&mut self, length: usize) -> bool {
+        while self.pending.len() < length {
+            let read = soon("an answer", self.stream.read_buf(&mut self.pending)).await;
+            // A connection that was reset has ended, too.
+            if read.unwrap_or(0) == 0 {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+fn config() -> Arc<ClientConfig> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Arc::new(config)
+}
+
+/// Accepts every certificate whose key the server holds.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let known = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, known)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let known = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, known)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
