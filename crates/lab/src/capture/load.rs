@@ -32,6 +32,11 @@ impl Default for Patience {
     }
 }
 
+/// How often a page is loaded whose browser says that the network has changed.
+const ATTEMPTS: u32 = 4;
+/// How it says so.
+const CHANGED: &str = "ERR_NETWORK_CHANGED";
+
 /// How a page is looked at.
 pub(super) struct Camera<'a> {
     pub link: Option<&'a Link>,
@@ -43,10 +48,23 @@ pub(super) struct Camera<'a> {
 impl Camera<'_> {
     /// Loads the page in a fresh browser and keeps what was seen. The browser has gone when this
     /// returns.
+    ///
+    /// A browser on the machine's own network gives up what it loads when an interface of the
+    /// machine comes or goes. The page is loaded again then.
     pub fn film(&self, side: &Side) -> Result<Run, CaptureError> {
+        for _ in 1..ATTEMPTS {
+            match self.film_once(side) {
+                Err(CaptureError::NetworkChanged) => {}
+                filmed => return filmed,
+            }
+        }
+        self.film_once(side)
+    }
+
+    fn film_once(&self, side: &Side) -> Result<Run, CaptureError> {
         let browser = Browser::launch_with_rules(self.link, &side.rules())?;
         self.stop.watch(&browser)?;
-        let run = self.watch(&browser, side);
+        let run = self.watch(&browser, side).map_err(named);
         // A browser that was given up is killed when it is dropped.
         if run.is_ok() {
             browser.close();
@@ -61,6 +79,10 @@ impl Camera<'_> {
         let meter = self.link.map(Link::meter).transpose()?;
         page.navigate(&side.url)?;
         self.wait_for_rest(&page)?;
+        let mut problems = page.problems().into_iter();
+        if problems.any(|problem| problem.message.contains(CHANGED)) {
+            return Err(CaptureError::NetworkChanged);
+        }
         self.develop(&page, meter.as_ref(), &side.url)
     }
 
@@ -123,6 +145,17 @@ impl Camera<'_> {
             return Err(CaptureError::NothingShown);
         }
         Ok(run)
+    }
+}
+
+fn named(error: CaptureError) -> CaptureError {
+    match error {
+        CaptureError::Browser(BrowserError::Navigation { message, .. })
+            if message.contains(CHANGED) =>
+        {
+            CaptureError::NetworkChanged
+        }
+        error => error,
     }
 }
 

@@ -45,6 +45,9 @@ pub enum CaptureError {
         /// What it answered.
         status: u64,
     },
+    /// Interfaces came and went while the page was loaded, each time it was.
+    #[error("the machine's network kept changing")]
+    NetworkChanged,
     /// The browser gave no picture of the page.
     #[error("the browser gave no picture of the page")]
     NothingShown,

@@ -250,6 +250,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn the_far_end_of_a_link_reaches_a_server_that_is_not_on_it() {
+        let _network = crate::NETWORK.lock().await;
         let stage = match Stage::set(Profile::CABLE, Some(Emulation::Tun)) {
             Ok(stage) => stage,
             Err(error) if error.is_missing() => return eprintln!("skipped: {error}"),

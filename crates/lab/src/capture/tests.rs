@@ -32,6 +32,7 @@ fn side(name: &str, url: String, server: SocketAddr) -> Side {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_pages_are_filmed_in_turns() {
+    let _network = crate::NETWORK.lock().await;
     let origin = Origin::start().await.unwrap();
     let icon = "<link rel=icon href=data:,><title>t</title>";
     let picture = "<svg xmlns='http://www.w3.org/2000/svg' width='90' height='60'/>";
@@ -98,6 +99,7 @@ fn check(run: &Run) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_never_answers_can_be_stopped() {
+    let _network = crate::NETWORK.lock().await;
     let origin = Origin::start().await.unwrap();
     let (reply, gate) = Reply::html("<title>t</title>").then_hold();
     origin.reply("/", reply);
@@ -125,6 +127,7 @@ async fn what_never_answers_can_be_stopped() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_page_is_no_film() {
+    let _network = crate::NETWORK.lock().await;
     let origin = Origin::start().await.unwrap();
     origin.reply(
         "/nothing",
