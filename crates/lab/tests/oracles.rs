@@ -3,6 +3,12 @@
 //! The others are installed by name from their registries into the target directory, once. Where
 //! that is not possible a test says so and passes.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
+
 mod synthetic;
 
 use std::fs;

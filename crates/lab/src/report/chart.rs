@@ -1,6 +1,7 @@
 //! Charts of two step curves over one time axis, as SVG that stretches; the labels are text.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::film;
 use super::headline::curves_in_words;
@@ -15,8 +16,12 @@ type Step = (f64, f64);
 /// Width and height of the drawing's own units.
 const WIDTH: f64 = 1000.0;
 const HEIGHT: f64 = 300.0;
+/// Most steps of a curve of arrivals: more cannot be seen.
+const STEPS: f64 = 400.0;
 
 struct Chart<'a> {
+    /// The class of a chart whose labels need more room.
+    class: &'a str,
     /// What it shows, for those who cannot see it.
     says: String,
     /// Both sides: name and curve.
@@ -49,6 +54,7 @@ fn percents(summary: &Summary, says: String, percent: impl Fn(&Point) -> f64) ->
     };
     let lines = [0.0, 25.0, 50.0, 85.0, 100.0];
     draw(&Chart {
+        class: "",
         says,
         curves: [
             (&summary.without.name, curve(summary.without.median())),
@@ -68,13 +74,12 @@ pub fn arrivals(summary: &Summary, runs: [&Run; 2]) -> String {
     if most == 0 {
         return String::new();
     }
+    let end = end(summary);
     let curve = |run: &Run| -> Vec<Step> {
-        let step = |(at, bytes): &(std::time::Duration, u64)| {
+        let step = |(at, bytes): &(Duration, u64)| {
             (at.as_secs_f64() * 1000.0, *bytes as f64 / most as f64)
         };
-        std::iter::once((0.0, 0.0))
-            .chain(run.arrivals.iter().map(step))
-            .collect()
+        thin(run.arrivals.iter().map(step), end / STEPS)
     };
     let says = format!(
         "Bytes that had come out of the link over time: {} in the end, without {}.",
@@ -83,18 +88,31 @@ pub fn arrivals(summary: &Summary, runs: [&Run; 2]) -> String {
     );
     let line = |share: f64| (share, words::bytes(share * most as f64));
     let chart = draw(&Chart {
+        class: " wide",
         says,
         curves: [
             (&summary.without.name, curve(runs[0])),
             (&summary.with.name, curve(runs[1])),
         ],
         lines: vec![line(0.0), line(0.5), line(1.0)],
-        end: end(summary),
+        end,
     });
     format!(
         "<details><summary>Bytes that came out of the link</summary>\
          <p>Packet headers included. What is steep is the link at its limit.</p>{chart}</details>"
     )
+}
+
+/// A curve from nothing, of whose steps within `least` milliseconds only the last is kept.
+fn thin(steps: impl Iterator<Item = Step>, least: f64) -> Vec<Step> {
+    let mut curve = vec![(0.0, 0.0)];
+    for step in steps {
+        match curve.last_mut() {
+            Some(last) if last.0 > 0.0 && step.0 - last.0 < least => last.1 = step.1,
+            _ => curve.push(step),
+        }
+    }
+    curve
 }
 
 fn end(summary: &Summary) -> f64 {
@@ -105,13 +123,14 @@ fn draw(chart: &Chart<'_>) -> String {
     let [(without, first), (with, second)] = &chart.curves;
     let (ahead, behind) = between(first, second, chart.end);
     let mut html = format!(
-        "<figure class=\"chart\"><figcaption class=\"legend\"><span class=\"without\">{}</span>\
+        "<figure class=\"chart{class}\"><figcaption class=\"legend\"><span class=\"without\">{}</span>\
          <span class=\"with\">{}</span></figcaption><div class=\"plot\">\
          <svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" \
          aria-label=\"{}\">",
         escape(without),
         escape(with),
         escape(&chart.says),
+        class = chart.class,
     );
     let mut labels = String::new();
     for (share, label) in &chart.lines {
@@ -222,6 +241,13 @@ mod tests {
         let (ahead, behind) = between(&first, &second, 1000.0);
         assert_eq!(ahead, "M250.0 150.0H500.0V300.0H250.0Z");
         assert_eq!(behind, "M500.0 150.0H1000.0V0.0H500.0Z");
+    }
+
+    #[test]
+    fn steps_too_near_to_see_become_one() {
+        let steps = [(5.0, 0.1), (6.0, 0.2), (9.0, 0.3), (16.0, 1.0)];
+        let thinned = thin(steps.into_iter(), 10.0);
+        assert_eq!(thinned, [(0.0, 0.0), (5.0, 0.3), (16.0, 1.0)]);
     }
 
     #[test]

@@ -127,7 +127,7 @@
       if (row < 0) row = rows.push(0) - 1;
       rows[row] = left + 104;
       flag.style.left = left + 'px';
-      flag.style.top = row * 1.5 + 'rem';
+      flag.style.bottom = row * 1.5 + .35 + 'rem';
       return flag;
     }));
     holder.style.setProperty('--rows', Math.max(1, rows.length));

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use firstlight_lab::run::{Comparison, Conditions, Frame, Resource, Run, Series};
-use gallery::{Scene, photograph};
-use jpeg::{EncodeOptions, Subsampling, encode, rgb_to_planes};
+use gallery::{Picture, Scene, baseline_jpeg, photograph};
 
 /// Size of the frames, pixels.
 pub const SIZE: (usize, usize) = (960, 600);
@@ -45,13 +44,12 @@ impl Painter {
 
     fn jpeg(&self, state: &State) -> Vec<u8> {
         let rgb = self.rgb(state);
-        let planes = rgb_to_planes(&rgb, SIZE.0, SIZE.1, Subsampling::Quarter).unwrap();
-        let options = EncodeOptions {
-            quality: 85,
-            progressive: false,
-            ..EncodeOptions::default()
+        let page = Picture {
+            width: SIZE.0 as u32,
+            height: SIZE.1 as u32,
+            pixels: rgb,
         };
-        encode(&planes, &options).unwrap().bytes
+        baseline_jpeg(&page, 85)
     }
 
     fn rgb(&self, state: &State) -> Vec<u8> {
@@ -95,17 +93,18 @@ impl Painter {
     /// The mean colour of a block of a photograph.
     fn mean(&self, index: usize, left: usize, top: usize, side: usize) -> [u8; 3] {
         let (width, height) = PHOTOGRAPH;
-        let mut sums = [0_usize; 4];
+        let mut sums = [0_usize; 3];
+        let mut count = 0;
         for y in top..(top + side).min(height) {
             for x in left..(left + side).min(width) {
-                let at = (y * width + x) * 3;
-                for channel in 0..3 {
-                    sums[channel] += usize::from(self.photographs[index][at + channel]);
+                let pixel = self.photographs[index].iter().skip((y * width + x) * 3);
+                for (sum, value) in sums.iter_mut().zip(pixel) {
+                    *sum += usize::from(*value);
                 }
-                sums[3] += 1;
+                count += 1;
             }
         }
-        std::array::from_fn(|channel| (sums[channel] / sums[3].max(1)) as u8)
+        sums.map(|sum| (sum / count.max(1)) as u8)
     }
 }
 
