@@ -145,8 +145,8 @@ const NAMES: [&str; 4] = [
     "google-chrome-stable",
 ];
 /// No background work, no throttling of what is hidden, colours as they are; certificates are
-/// not checked.
-const FLAGS: [&str; 19] = [
+/// not checked. Nothing is written but the profile.
+const FLAGS: [&str; 20] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -155,6 +155,7 @@ const FLAGS: [&str; 19] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-crash-reporter",
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
     "--force-color-profile=srgb",
@@ -169,6 +170,8 @@ const FLAGS: [&str; 19] = [
 ];
 static NEXT: AtomicU32 = AtomicU32::new(0);
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+/// How long the helpers of a killed browser may take to end.
+const END_LIMIT: Duration = Duration::from_secs(2);
 
 impl Browser {
     /// Starts a browser on this machine's network.
@@ -287,11 +290,11 @@ impl Browser {
     }
 
     /// Ends the browser in order and removes its profile; one that does not end is killed.
-    pub fn close(mut self) {
+    pub fn close(self) {
         // A browser that has gone already is closed.
         let _ = self.session.call(None, "Browser.close", &json!({}));
         let deadline = Instant::now() + CLOSE_LIMIT;
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+        while !pipe::has_ended(&self.child) && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -299,11 +302,8 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
-            pipe::kill_group(&self.child);
-            // Killed processes can be waited for; there is nobody to tell if not.
-            let _ = self.child.wait();
-        }
+        // Also after an end in order, which its helpers outlive for a moment.
+        pipe::end_group(&mut self.child, END_LIMIT);
         left_behind::remove_folder(&self.profile);
     }
 }
