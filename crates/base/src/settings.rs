@@ -399,7 +399,12 @@ pub fn decode_table<S: Settings>(
 /// ```ignore
 /// base::choices! {
 ///     /// What matters more.
-///     pub enum Prefer { /// Early pictures. Preview = "preview", /// Few bytes. Bytes = "bytes" }
+///     pub enum Prefer {
+///         /// Early pictures.
+///         Preview = "preview",
+///         /// Few bytes.
+///         Bytes = "bytes",
+///     }
 /// }
 /// ```
 #[macro_export]

@@ -15,6 +15,7 @@ mod stream;
 mod watch;
 
 use http::StatusCode;
+use pipeline::Response;
 
 use chunked::Chunked;
 pub use head::{Framing, Length, examine};
@@ -89,6 +90,12 @@ impl Violation {
             Self::Late => StatusCode::REQUEST_TIMEOUT,
             _ => StatusCode::BAD_REQUEST,
         }
+    }
+
+    /// The answer.
+    pub(crate) fn answer(self) -> Response {
+        let status = self.status();
+        Response::text(status, format!("{status}: {self}\n"))
     }
 }
 

@@ -154,9 +154,8 @@ async fn run(
 
 /// The answer to a request that is not unambiguous; the connection ends with it.
 fn refusal(violation: Violation, turn: Turn) -> http::Response<Sent> {
-    let status = violation.status();
     tracing::debug!(%violation, "refused a request");
-    let mut response = Response::text(status, format!("{status}: {violation}\n"));
+    let mut response = violation.answer();
     convert::settle(&Method::GET, false, &mut response);
     close(&mut response);
     let body = std::mem::take(&mut response.body);

@@ -11,11 +11,11 @@ use std::task::{Context, Poll, Waker};
 use base::Body;
 use bytes::Bytes;
 use delivery::Scheduler;
-use h2::RecvStream;
 use h2::server::{Connection, SendResponse};
+use h2::{Reason, RecvStream};
 use http::header::EXPECT;
 use http::{Method, Request, StatusCode};
-use pipeline::Response;
+use pipeline::{Exchange, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop;
 use tokio_util::sync::WaitForCancellationFutureOwned;
@@ -23,6 +23,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use super::H2Error;
 use super::clock::{Clock, Tick};
 use super::gate::Gate;
+use super::patience::Patience;
 use super::signals::{Early, amend};
 use super::source::{Source, Upload};
 use super::stream::{Sending, State, Stream, Wish, is_shared};
@@ -30,6 +31,7 @@ use super::wakes::Wakes;
 use crate::context::ConnectionContext;
 use crate::convert;
 use crate::ending::Ending;
+use crate::guard::Violation;
 use crate::tap::{Signal, Tap, Tapped};
 
 /// How often the task goes round before other connections have their turn.
@@ -53,6 +55,7 @@ pub struct Driver<IO> {
     gate: Gate,
     early: Early,
     clock: Clock,
+    patience: Patience,
     shutdown: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// Body bytes handed to the connection that have not left.
     waiting: u64,
@@ -102,6 +105,7 @@ where
             gate,
             early: Early::default(),
             clock: Clock::new(settings.timeouts.idle, settings.timeouts.write),
+            patience: Patience::new(settings.http2.max_streams),
             shutdown: Some(Box::pin(context.shutdown.clone().cancelled_owned())),
             waiting: 0,
             window: INITIAL_WINDOW,
@@ -205,6 +209,7 @@ where
         loop {
             match self.connection.poll_accept(context) {
                 Poll::Pending => return Ok(false),
+                Poll::Ready(None) if self.patience.is_over() => return Err(H2Error::GivenUp),
                 Poll::Ready(None) => return Ok(true),
                 Poll::Ready(Some(incoming)) => self.scratch.incoming.push(incoming?),
             }
@@ -292,7 +297,8 @@ where
             let _ = respond.send_informational(go_on);
         }
         let method = head.method.clone();
-        let exchange = match convert::exchange(head, body, &self.context.connection, false) {
+        let exchange = convert::exchange(head, body, &self.context.connection, false);
+        let exchange = match exchange.and_then(|exchange| self.bound_headers(exchange)) {
             Ok(exchange) => exchange,
             Err(refusal) => return self.respond(id, said, shared, &method, None, refusal, respond),
         };
@@ -313,6 +319,15 @@ where
                 // Now with the waker that says which stream it was.
                 self.visit(id);
             }
+        }
+    }
+
+    /// Refuses a request with too many headers. Counted when a cookie that came in pieces is whole.
+    fn bound_headers(&self, exchange: Exchange) -> Result<Exchange, Box<Response>> {
+        let limit = self.context.settings.limits.headers as usize;
+        match exchange.headers.len() > limit {
+            true => Err(Box::new(Violation::TooMany.answer())),
+            false => Ok(exchange),
         }
     }
 
@@ -376,7 +391,7 @@ where
         let waker = stream.waker(&self.wakes);
         let context = &mut Context::from_waker(&waker);
         if stream.is_given_up(context) {
-            return self.end(id, false);
+            return self.give_up(id);
         }
         match &mut stream.state {
             State::Answer { answer, .. } => {
@@ -397,6 +412,15 @@ where
                 }
                 self.read_ahead(id);
             }
+        }
+    }
+
+    /// The client has no more use for a stream; one that does that too often has its last.
+    fn give_up(&mut self, id: u32) {
+        self.end(id, false);
+        if self.patience.wear() {
+            self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+            self.waker.wake_by_ref();
         }
     }
 
@@ -425,7 +449,7 @@ where
             };
             let waker = stream.waker(&self.wakes);
             if stream.is_given_up(&mut Context::from_waker(&waker)) {
-                self.end(id, false);
+                self.give_up(id);
             }
         }
         self.scratch.fresh = fresh;

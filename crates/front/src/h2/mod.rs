@@ -9,6 +9,7 @@
 mod clock;
 mod driver;
 mod gate;
+mod patience;
 mod settings;
 mod signals;
 mod source;
@@ -46,6 +47,9 @@ pub enum H2Error {
     /// The client took no byte of what was sent for too long.
     #[error("the client takes no data")]
     Stalled,
+    /// The client gave up too many requests.
+    #[error("the client gives up too many requests")]
+    GivenUp,
 }
 
 /// Serves an HTTP/2 connection until it ends, the preface (RFC 9113 §3.4) not yet read.

@@ -8,7 +8,8 @@ base::settings! {
         /// Whether responses leave in the order of what they show. Off: plain HTTP/2, every
         /// response as soon as it is there, whatever the client said of its priority.
         order: bool = true,
-        /// Requests open at once on one connection.
+        /// Requests open at once on one connection. A client that gives up four times as many,
+        /// and takes few responses to their end meanwhile, loses the connection.
         max_streams: u32 = 250,
         /// Streams that may be reset while their request still waits to be looked at; a client
         /// that goes beyond loses the connection.

@@ -187,6 +187,9 @@ where
             if !complete {
                 self.tap.forget(id);
             }
+            if complete {
+                self.patience.restore();
+            }
             if let Some(ending) = sending.ending.as_mut().filter(|_| complete) {
                 ending.complete();
             }

@@ -491,3 +491,21 @@ async fn an_upload_reaches_the_pipeline_piece_by_piece() {
         b"3000000"
     );
 }
+
+#[tokio::test]
+async fn headers_are_counted_and_a_cookie_in_pieces_is_one() {
+    let server = Server::new(lengths);
+    let visitor = Visitor::connect(&server).await;
+    for (name, count, status) in [
+        ("x-a", 99, StatusCode::OK),
+        ("x-a", 100, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+        ("cookie", 300, StatusCode::OK),
+    ] {
+        let mut request = Request::get("https://example.com/1");
+        for number in 0..count {
+            request = request.header(name, number.to_string());
+        }
+        let answer = visitor.ask(request.body(()).unwrap(), &[]).await;
+        assert_eq!(answer.status, status, "{count} of {name}");
+    }
+}

@@ -6,10 +6,11 @@ use bytes::Bytes;
 use pipeline::{Exchange, NetworkEstimate, Step};
 
 use super::client::{
-    Client, DATA, GOAWAY, HEADERS, PRIORITY, PRIORITY_UPDATE, RESET, Received, body, data,
+    Client, DATA, GOAWAY, HEADERS, PRIORITY, PRIORITY_UPDATE, RESET, Received, SETTINGS, body, data,
 };
 use super::site::{Piece, Pieces, Server, pattern, picture, typed, with_header};
 use crate::FrontSettings;
+use crate::h2::H2Error;
 
 /// The grain on a slow path.
 const GRAIN: usize = 4096;
@@ -429,4 +430,48 @@ async fn a_flood_of_resets_ends_the_connection() {
     }
     client.raw(&flood).await;
     assert!(serving.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_client_that_gives_up_too_many_requests_loses_the_connection() {
+    let mut settings = FrontSettings::default();
+    settings.http2.max_streams = 8;
+    let server = Server::with(settings, NetworkEstimate::default(), |_| {
+        Step::later(std::future::pending())
+    });
+    let (io, serving) = server.connect(PIPE);
+    let mut client = Client::wide(io).await;
+    client.next_of(SETTINGS).await;
+    for number in 0..=32 {
+        let stream = 1 + 2 * number;
+        client.get(stream, "/never", None).await;
+        client.pause().await;
+        assert!(!serving.is_finished(), "{number}");
+        client.frame(RESET, 0, stream, &[0, 0, 0, 8]).await;
+        client.pause().await;
+    }
+    // ENHANCE_YOUR_CALM (RFC 9113 §7).
+    let goodbye = client.next_of(GOAWAY).await;
+    assert_eq!(goodbye.payload[4..8], [0, 0, 0, 11]);
+    assert!(matches!(serving.await.unwrap(), Err(H2Error::GivenUp)));
+}
+
+#[tokio::test]
+async fn a_client_that_gives_up_what_it_began_to_take_may_go_on() {
+    let mut settings = FrontSettings::default();
+    settings.http2.max_streams = 1;
+    let server = Server::with(settings, NetworkEstimate::default(), site);
+    let (io, _) = server.connect(PIPE);
+    let mut client = Client::wide(io).await;
+    for number in 0..40 {
+        let stream = 1 + 4 * number;
+        client.get(stream, "/style", None).await;
+        client.until_ended(&[stream]).await;
+        client.get(stream + 2, "/data", None).await;
+        client.read_data(1).await;
+        client.frame(RESET, 0, stream + 2, &[0, 0, 0, 8]).await;
+        client.pause().await;
+    }
+    client.get(201, "/style", None).await;
+    client.until_ended(&[201]).await;
 }
