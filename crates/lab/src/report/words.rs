@@ -56,24 +56,23 @@ pub fn range(metric: Metric, spread: &Spread) -> String {
     }
 }
 
-/// What a row comes to: `69 % sooner`, `within the noise`.
+/// What a row comes to: `69 % sooner`, `2.5 times as late`, `within the noise`.
 pub fn outcome(row: &Row) -> String {
-    let (less, more) = match row.metric {
-        Metric::SpeedIndex | Metric::SimilarityIndex => ("lower", "higher"),
-        _ if row.metric.unit() == Unit::Milliseconds => ("sooner", "later"),
-        _ => ("fewer", "more"),
+    let (less, more, much) = match row.metric {
+        Metric::SpeedIndex | Metric::SimilarityIndex => ("lower", "higher", "high"),
+        _ if row.metric.unit() == Unit::Milliseconds => ("sooner", "later", "late"),
+        _ => ("fewer", "more", "many"),
     };
-    let change = |word: &str| match row.ratio {
-        Some(ratio) => format!("{} {word}", share((1.0 - ratio).abs())),
-        None => word.to_owned(),
-    };
-    match row.verdict {
-        Verdict::Better => change(less),
-        Verdict::Worse => change(more),
-        Verdict::WithinNoise if row.ratio == Some(1.0) => "the same".into(),
-        Verdict::WithinNoise => "within the noise".into(),
-        Verdict::Undecided if row.ratio.is_some() => "too few runs to say".into(),
-        Verdict::Undecided => "not measured".into(),
+    match (row.verdict, row.ratio) {
+        (Verdict::Better, Some(ratio)) => format!("{} {less}", share(1.0 - ratio)),
+        (Verdict::Better, None) => less.into(),
+        (Verdict::Worse, Some(ratio)) if ratio >= 2.0 => format!("{ratio:.1} times as {much}"),
+        (Verdict::Worse, Some(ratio)) => format!("{} {more}", share(ratio - 1.0)),
+        (Verdict::Worse, None) => more.into(),
+        (Verdict::WithinNoise, Some(1.0)) => "the same".into(),
+        (Verdict::WithinNoise, _) => "within the noise".into(),
+        (Verdict::Undecided, Some(_)) => "too few runs to say".into(),
+        (Verdict::Undecided, None) => "not measured".into(),
     }
 }
 
@@ -134,5 +133,29 @@ mod tests {
         );
         assert_eq!(range(Metric::Requests, &[3.0, 3.0]), "3 in every run");
         assert_eq!(range(Metric::Requests, &[3.0, 4.0]), "3–4");
+    }
+
+    #[test]
+    fn outcomes_are_told_in_fitting_words() {
+        let say = |metric, ratio, verdict| {
+            let row = Row {
+                metric,
+                without: None,
+                with: None,
+                ratio,
+                verdict,
+            };
+            outcome(&row).replace('\u{a0}', " ")
+        };
+        let (better, worse) = (Verdict::Better, Verdict::Worse);
+        assert_eq!(say(Metric::Load, Some(0.31), better), "69 % sooner");
+        assert_eq!(say(Metric::Bytes, Some(0.935), better), "6.5 % fewer");
+        assert_eq!(say(Metric::SpeedIndex, Some(1.3), worse), "30 % higher");
+        assert_eq!(say(Metric::Lcp, Some(4.61), worse), "4.6 times as late");
+        assert_eq!(
+            say(Metric::Lcp, Some(1.01), Verdict::WithinNoise),
+            "within the noise"
+        );
+        assert_eq!(say(Metric::Lcp, None, Verdict::Undecided), "not measured");
     }
 }
