@@ -1,6 +1,6 @@
 //! The report: one HTML file that needs nothing else, for people who want to see it.
 //!
-//! Text from outside (addresses, names, the browser's words) goes through [`html::escape`];
+//! Text from outside (addresses, names, the browser's words) is escaped;
 //! a content security policy in the page forbids every request.
 
 mod chart;
