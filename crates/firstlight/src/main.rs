@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{check, demo, explain, image, inspect, serve};
+use crate::commands::{check, demo, explain, film, image, inspect, serve};
 use crate::output::{CommandError, Exit};
 
 #[global_allocator]
@@ -42,6 +42,8 @@ enum Command {
     Check(check::Arguments),
     /// Runs one request and says what every module decided, and why
     Explain(explain::Arguments),
+    /// Films a page as it loads, with and without, and reports what a visitor sees when
+    Film(film::Arguments),
     /// Makes a picture from a picture with the server's engine
     Image(image::Arguments),
     /// Shows what a picture file shows at which byte
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Film(arguments) => film::run(&arguments),
         Command::Image(arguments) => image::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
     };

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+use lab::capture::CaptureError;
 use server::{ConfigError, ServerError};
 
 /// How a command ended.
@@ -64,6 +65,14 @@ impl CommandError {
         Self::new(format_args!("{what}: {}", base::failure::chain(error)))
     }
 
+    /// The message and, after a line break, the hint that rooms write.
+    fn split(text: &str) -> Self {
+        match text.split_once("\nhint: ") {
+            Some((message, hint)) => Self::new(message).hint(hint),
+            None => Self::new(text),
+        }
+    }
+
     /// Adds what may help.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -97,13 +106,31 @@ impl From<ConfigError> for CommandError {
 }
 
 impl From<ServerError> for CommandError {
-    /// Rooms write a hint after a line break.
     fn from(error: ServerError) -> Self {
+        let split = Self::split(&base::failure::chain(&error));
+        match error.hint() {
+            Some(hint) if split.hint.is_none() => split.hint(hint),
+            _ => split,
+        }
+    }
+}
+
+impl From<CaptureError> for CommandError {
+    fn from(error: CaptureError) -> Self {
+        if matches!(error, CaptureError::Stopped) {
+            return Self::new("stopped; there is no report");
+        }
         let text = base::failure::chain(&error);
-        match (text.split_once("\nhint: "), error.hint()) {
-            (Some((message, hint)), _) => Self::new(message).hint(hint),
-            (None, Some(hint)) => Self::new(text).hint(hint),
-            (None, None) => Self::new(text),
+        let split = Self::split(&text);
+        if let CaptureError::Status { status: 502.., .. } = error {
+            return split.hint("the site did not answer Firstlight; the log above says why");
+        }
+        if text.contains("ERR_NAME_NOT_RESOLVED") {
+            split.hint("the page leads to another host; give the address where it ends")
+        } else if text.contains("ERR_TOO_MANY_REDIRECTS") {
+            split.hint("a site that wants to be asked over HTTPS needs its `https://` address")
+        } else {
+            split
         }
     }
 }
@@ -158,7 +185,26 @@ pub fn grouped(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::grouped;
+    use lab::BrowserError;
+
+    use super::*;
+
+    #[test]
+    fn what_a_browser_says_becomes_a_hint() {
+        let shown = |error| format!("{:?}", CommandError::from(CaptureError::Browser(error)));
+        let missing = shown(BrowserError::NotInstalled);
+        assert!(
+            missing.contains("Some(\"`apt-get install chromium`\")"),
+            "{missing}"
+        );
+        let navigation = |message: &str| {
+            let (url, message) = ("https://a/".into(), message.into());
+            shown(BrowserError::Navigation { url, message })
+        };
+        assert!(navigation("net::ERR_NAME_NOT_RESOLVED").contains("another host"));
+        assert!(navigation("net::ERR_TOO_MANY_REDIRECTS").contains("over HTTPS"));
+        assert!(navigation("net::ERR_FAILED").contains("hint: None"));
+    }
 
     #[test]
     fn thousands_are_set_apart() {

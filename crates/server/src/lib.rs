@@ -7,6 +7,7 @@
 mod checks;
 mod config;
 mod error;
+mod feature;
 mod reference;
 mod rehearsal;
 mod rooms;
@@ -15,6 +16,7 @@ mod sites;
 
 pub use config::Config;
 pub use error::{ConfigError, ServerError};
+pub use feature::Feature;
 pub use reference::reference;
 pub use rehearsal::{Rehearsal, RehearsalError};
 pub use rooms::Rooms;

@@ -8,7 +8,7 @@ use super::Tree;
 
 /// Every room with the rooms it may name. Services name no service but those below them, users of
 /// the contract name no other user; all meet in `server`.
-const ROOMS: [(&str, &[&str]); 15] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     ("base", &[]),
     ("delivery", &["base"]),
     ("jpeg", &["base"]),
@@ -17,6 +17,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("workshop", &["base"]),
     ("origin", &["base"]),
     ("gallery", &["base", "image", "jpeg"]),
+    ("lab", &["base"]),
     ("pipeline", &["base", "delivery"]),
     (
         "modules",
@@ -35,10 +36,13 @@ const ROOMS: [(&str, &[&str]); 15] = [
     (
         "firstlight",
         &[
-            "base", "delivery", "gallery", "image", "jpeg", "pipeline", "server",
+            "base", "delivery", "gallery", "image", "jpeg", "lab", "pipeline", "server",
         ],
     ),
-    ("testkit", &["base", "delivery", "gallery", "image", "jpeg"]),
+    (
+        "testkit",
+        &["base", "delivery", "gallery", "image", "jpeg", "lab"],
+    ),
     ("xtask", &["*"]),
 ];
 
@@ -60,7 +64,7 @@ const LIBRARIES: [(&str, &str, &[&str]); 17] = [
         "HTTP/1.1",
         &["front", "gallery", "origin", "testkit"],
     ),
-    ("zune-jpeg", "codecs", &["image", "jpeg"]),
+    ("zune-jpeg", "codecs", &["image", "jpeg", "lab"]),
     ("png", "codecs", &["gallery", "image"]),
     ("gif", "codecs", &["image"]),
     ("image-webp", "codecs", &["image"]),

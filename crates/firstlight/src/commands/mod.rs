@@ -3,6 +3,7 @@
 pub mod check;
 pub mod demo;
 pub mod explain;
+pub mod film;
 pub mod image;
 pub mod inspect;
 pub mod serve;

@@ -67,6 +67,15 @@ impl Signals {
         })
     }
 
+    /// Waits for any signal that asks for an end.
+    pub async fn told_to_stop(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
+        }
+    }
+
     /// The next thing asked of the server.
     async fn next(&mut self) -> Wish {
         tokio::select! {

@@ -1,5 +1,6 @@
 //! Links by name.
 
+use std::fmt;
 use std::time::Duration;
 
 /// What an emulated link does to packets.
@@ -68,6 +69,13 @@ impl Profile {
         })
     }
 
+    /// The name under which [`Profile::named`] finds this link, if it has one.
+    pub fn name(&self) -> Option<&'static str> {
+        Self::NAMES
+            .into_iter()
+            .find(|name| Self::named(name) == Some(*self))
+    }
+
     /// The same link with a share of packets lost.
     pub const fn with_loss(self, loss: f64) -> Self {
         Self { loss, ..self }
@@ -81,9 +89,42 @@ impl Profile {
     }
 }
 
+/// In words: `3g-fast: 1600 kbit/s down, 768 kbit/s up, round trip 150 ms`.
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = self.name() {
+            write!(f, "{name}: ")?;
+        }
+        let (down, up, rtt) = (self.down_kbit, self.up_kbit, self.rtt.as_millis());
+        write!(f, "{down} kbit/s down, {up} kbit/s up, round trip {rtt} ms")?;
+        if self.loss > 0.0 {
+            write!(f, ", {} % of packets lost", self.loss * 100.0)?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_says_what_it_does() {
+        for name in Profile::NAMES {
+            assert_eq!(
+                Profile::named(name).and_then(|link| link.name()),
+                Some(name)
+            );
+        }
+        assert_eq!(
+            Profile::FAST_3G.to_string(),
+            "3g-fast: 1600 kbit/s down, 768 kbit/s up, round trip 150 ms"
+        );
+        assert_eq!(
+            Profile::new(1, 2, 3).with_loss(0.5).to_string(),
+            "1 kbit/s down, 2 kbit/s up, round trip 3 ms, 50 % of packets lost"
+        );
+    }
 
     #[test]
     fn every_name_has_a_profile() {

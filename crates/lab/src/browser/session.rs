@@ -3,14 +3,17 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::{Child, Command};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{BrowserError, CastFrame, Problem, ProblemKind, Response, base64};
+use super::network::NetworkLog;
+use super::{BrowserError, CastFrame, Problem, ProblemKind, Response, base64, pipe};
 
 /// How long one command may take.
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
@@ -37,20 +40,60 @@ pub struct PageState {
     pub problems: Vec<Problem>,
     pub responses: Vec<Response>,
     pub frames: Vec<CastFrame>,
+    pub network: NetworkLog,
+    /// When the last picture came, and the last word of a request.
+    pub last_frame: Option<Instant>,
+    pub last_network: Option<Instant>,
     addresses: HashMap<String, String>,
 }
 
 impl Session {
-    /// Starts reading from the browser; the thread ends when the browser closes its end.
-    pub fn start(writer: File, reader: File) -> Arc<Self> {
-        let session = Arc::new(Self {
-            writer: Mutex::new(writer),
-            state: Mutex::default(),
-            changed: Condvar::new(),
-        });
-        let listener = Arc::clone(&session);
-        thread::spawn(move || listener.listen(reader));
-        session
+    /// Starts a browser and a thread that reads from it until it closes its end. The browser ends
+    /// with the sender at the latest.
+    ///
+    /// # Errors
+    /// Those of starting a process.
+    pub fn start(mut command: Command) -> io::Result<(Arc<Self>, Child, Sender<()>)> {
+        let (tell, told) = channel();
+        let (keep, kept) = channel();
+        // The kernel ends the browser with the thread that started it, so this one stays.
+        thread::Builder::new()
+            .name("browser".into())
+            .spawn(move || {
+                let started = pipe::spawn(&mut command).map(|(child, writer, reader)| {
+                    let session = Self {
+                        writer: Mutex::new(writer),
+                        state: Mutex::default(),
+                        changed: Condvar::new(),
+                    };
+                    (Arc::new(session), child, reader)
+                });
+                let (session, child, reader) = match started {
+                    Ok(started) => started,
+                    // Whoever started this thread waits for one or the other.
+                    Err(error) => return drop(tell.send(Err(error))),
+                };
+                let sent = tell.send(Ok((Arc::clone(&session), child)));
+                debug_assert!(sent.is_ok());
+                session.listen(reader);
+                drop(session);
+                // Nothing is ever sent; it fails when the sender is dropped.
+                let _: Result<(), _> = kept.recv();
+            })?;
+        let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+        let (session, child) = told.recv().map_err(|_| gone())??;
+        Ok((session, child, keep))
+    }
+
+    /// Ends all waiting, now and later, as if the browser had gone.
+    pub fn abandon(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Whether the browser has gone.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     /// Sends a command and waits for its result.
@@ -153,8 +196,7 @@ impl Session {
                 self.receive(message, now);
             }
         }
-        self.lock().closed = true;
-        self.changed.notify_all();
+        self.abandon();
     }
 
     fn receive(&self, mut message: Value, now: Instant) {
@@ -181,9 +223,15 @@ impl Session {
 
 impl PageState {
     fn note(&mut self, method: &str, params: &Value, now: Instant) {
+        if self.network.note(method, params) {
+            self.last_network = Some(now);
+        }
         match method {
             "Page.loadEventFired" => self.loaded = Some(now),
-            "Page.screencastFrame" => self.frames.extend(cast_frame(params)),
+            "Page.screencastFrame" => {
+                self.last_frame = Some(now);
+                self.frames.extend(cast_frame(params));
+            }
             "Network.requestWillBeSent" => {
                 let url = text(&params["request"], "url");
                 self.addresses.insert(text(params, "requestId"), url);

@@ -8,6 +8,20 @@ use serde_json::{Value, json};
 
 use super::session::{PageState, Session, text};
 use super::{BrowserError, CastFrame, Problem, Response, base64};
+use crate::run::Resource;
+
+/// What a page is doing.
+#[derive(Clone, Copy, Debug)]
+pub struct Activity {
+    /// When its `load` event came.
+    pub loaded: Option<Instant>,
+    /// Requests under way.
+    pub requests: usize,
+    /// When the network last moved.
+    pub last_network: Option<Instant>,
+    /// When the screen last changed; only while a screencast is on.
+    pub last_frame: Option<Instant>,
+}
 
 /// A page of a browser. Closed when dropped.
 pub struct Page {
@@ -80,11 +94,7 @@ impl Page {
     /// # Errors
     /// When the page cannot say when it started.
     pub fn frames(&self) -> Result<Vec<(Duration, CastFrame)>, BrowserError> {
-        let origin = self.evaluate("performance.timeOrigin")?;
-        let origin = origin
-            .as_f64()
-            .ok_or(BrowserError::Nonsense("no time origin"))?
-            / 1000.0;
+        let origin = self.time_origin()?;
         let any = |_: &PageState| true;
         let frames = self
             .session
@@ -117,6 +127,57 @@ impl Page {
         self.session
             .page(&self.id, Duration::ZERO, any, read)
             .unwrap_or_default()
+    }
+
+    /// The requests since the navigation by their time.
+    ///
+    /// # Errors
+    /// When the page cannot say when it started.
+    pub fn resources(&self) -> Result<Vec<Resource>, BrowserError> {
+        let origin = self.time_origin()?;
+        let any = |_: &PageState| true;
+        let read = |state: &mut PageState| state.network.resources(origin);
+        self.session.page(&self.id, Duration::ZERO, any, read)
+    }
+
+    /// What the page is doing now.
+    ///
+    /// # Errors
+    /// [`BrowserError::Gone`].
+    pub fn activity(&self) -> Result<Activity, BrowserError> {
+        if self.session.is_closed() {
+            return Err(BrowserError::Gone);
+        }
+        let any = |_: &PageState| true;
+        let read = |state: &mut PageState| Activity {
+            loaded: state.loaded,
+            requests: state.network.under_way(),
+            last_network: state.last_network,
+            last_frame: state.last_frame,
+        };
+        self.session.page(&self.id, Duration::ZERO, any, read)
+    }
+
+    /// Has every document run a script before any of its own, from the next navigation on.
+    ///
+    /// # Errors
+    /// When the browser refuses or does not answer.
+    pub fn run_first(&self, script: &str) -> Result<(), BrowserError> {
+        let what = json!({ "source": script });
+        let method = "Page.addScriptToEvaluateOnNewDocument";
+        self.call(method, &what).map(drop)
+    }
+
+    /// The start of the navigation in seconds since 1970, by the browser's own clock.
+    ///
+    /// # Errors
+    /// When the page cannot say.
+    pub fn time_origin(&self) -> Result<f64, BrowserError> {
+        let origin = self.evaluate("performance.timeOrigin")?;
+        let origin = origin.as_f64();
+        origin
+            .map(|milliseconds| milliseconds / 1000.0)
+            .ok_or(BrowserError::Nonsense("no time origin"))
     }
 
     /// Runs a script in the page and returns its value; promises are awaited.

@@ -20,7 +20,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 pub use meter::Meter;
-pub use system::set_congestion_control;
+pub use system::{set_congestion_control, set_unsent_limit};
 
 use crate::Profile;
 use wire::Wire;

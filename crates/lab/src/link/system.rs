@@ -102,6 +102,25 @@ pub fn set_congestion_control(socket: &impl AsRawFd, name: &str) -> io::Result<(
     .map(drop)
 }
 
+/// Bounds what the kernel holds unsent of a connection (`TCP_NOTSENT_LOWAT`), so that what is sent
+/// next is chosen late. A listener's bound is inherited by what it accepts.
+///
+/// # Errors
+/// The kernel's.
+pub fn set_unsent_limit(socket: &impl AsRawFd, bytes: u32) -> io::Result<()> {
+    // SAFETY: the pointer and the length describe `bytes`, which the kernel only reads.
+    check(unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_NOTSENT_LOWAT,
+            (&raw const bytes).cast(),
+            size_of::<u32>() as libc::socklen_t,
+        )
+    })
+    .map(drop)
+}
+
 /// Whether the process runs as root.
 pub fn is_root() -> bool {
     // SAFETY: the call has no arguments and cannot fail.

@@ -1,6 +1,8 @@
 //! Chromium, driven over its debugging pipe: no port, no driver, works in a link's namespace.
 
 mod base64;
+mod left_behind;
+mod network;
 mod page;
 mod pipe;
 mod session;
@@ -10,15 +12,16 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::Link;
-pub use page::Page;
+pub use page::{Activity, Page};
 use session::{Session, text};
 
 /// Why a browser did not do as asked.
@@ -112,11 +115,27 @@ pub struct CastFrame {
 }
 
 /// A running browser with a fresh profile. Dropping it ends its processes and removes the
-/// profile.
+/// profile. It ends with this process in any case; a profile left behind by a process that was
+/// killed goes when the next one starts a browser.
 pub struct Browser {
     child: Child,
     session: Arc<Session>,
     profile: PathBuf,
+    /// The browser lives no longer than this.
+    _keep: Sender<()>,
+}
+
+/// Ends the waiting for a browser from another thread: see [`Browser::interrupter`].
+#[derive(Clone)]
+pub struct Interrupter(Weak<Session>);
+
+impl Interrupter {
+    /// All that waits for the browser fails with [`BrowserError::Gone`], now and later.
+    pub fn interrupt(&self) {
+        if let Some(session) = self.0.upgrade() {
+            session.abandon();
+        }
+    }
 }
 
 const NAMES: [&str; 4] = [
@@ -126,8 +145,8 @@ const NAMES: [&str; 4] = [
     "google-chrome-stable",
 ];
 /// No background work, no throttling of what is hidden, colours as they are; certificates are
-/// not checked.
-const FLAGS: [&str; 19] = [
+/// not checked. Nothing is written but the profile.
+const FLAGS: [&str; 20] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -136,6 +155,7 @@ const FLAGS: [&str; 19] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-crash-reporter",
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
     "--force-color-profile=srgb",
@@ -150,6 +170,8 @@ const FLAGS: [&str; 19] = [
 ];
 static NEXT: AtomicU32 = AtomicU32::new(0);
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+/// How long the helpers of a killed browser may take to end.
+const END_LIMIT: Duration = Duration::from_secs(2);
 
 impl Browser {
     /// Starts a browser on this machine's network.
@@ -157,7 +179,7 @@ impl Browser {
     /// # Errors
     /// [`BrowserError::NotInstalled`], [`BrowserError::Start`], or its silence.
     pub fn launch() -> Result<Self, BrowserError> {
-        Self::start(|program| Command::new(program))
+        Self::start(|program| Command::new(program), &[])
     }
 
     /// Starts a browser at the client's end of a link.
@@ -165,29 +187,57 @@ impl Browser {
     /// # Errors
     /// Those of [`Browser::launch`].
     pub fn launch_in(link: &Link) -> Result<Self, BrowserError> {
-        Self::start(|program| link.command(program))
+        Self::start(|program| link.command(program), &[])
     }
 
-    fn start(command: impl FnOnce(&Path) -> Command) -> Result<Self, BrowserError> {
+    /// Starts a browser at the client's end of a link, or on this machine's network where there
+    /// is none, that reaches names as the rules say (`MAP example.com:443 127.0.0.1:8443, …`, in
+    /// the form of its flag `--host-resolver-rules`).
+    ///
+    /// # Errors
+    /// Those of [`Browser::launch`].
+    pub fn launch_with_rules(link: Option<&Link>, rules: &str) -> Result<Self, BrowserError> {
+        let command = |program: &Path| match link {
+            Some(link) => link.command(program),
+            None => Command::new(program),
+        };
+        Self::start(command, &[format!("--host-resolver-rules={rules}")])
+    }
+
+    /// Whether a browser is installed.
+    pub fn is_installed() -> bool {
+        find().is_some()
+    }
+
+    /// What ends the waiting for this browser.
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter(Arc::downgrade(&self.session))
+    }
+
+    fn start(
+        command: impl FnOnce(&Path) -> Command,
+        flags: &[String],
+    ) -> Result<Self, BrowserError> {
         let program = find().ok_or(BrowserError::NotInstalled)?;
+        left_behind::remove();
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("firstlight-browser-{}-{number}", std::process::id());
-        let profile = std::env::temp_dir().join(name);
+        let profile = left_behind::folder(std::process::id(), number);
         fs::create_dir_all(&profile)?;
         let mut data = OsString::from("--user-data-dir=");
         data.push(&profile);
         let mut command = command(&program);
-        command.args(FLAGS).arg(data).arg("about:blank");
+        command.args(FLAGS).args(flags).arg(data).arg("about:blank");
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(File::create(profile.join("stderr.log"))?);
-        let (child, writer, reader) = pipe::spawn(&mut command).inspect_err(|_| {
+        let (session, child, keep) = Session::start(command).inspect_err(|_| {
             // What could not be started left nothing but the folder.
             let _ = fs::remove_dir_all(&profile);
         })?;
         let browser = Self {
             child,
-            session: Session::start(writer, reader),
+            session,
             profile,
+            _keep: keep,
         };
         browser.version()?;
         Ok(browser)
@@ -240,11 +290,11 @@ impl Browser {
     }
 
     /// Ends the browser in order and removes its profile; one that does not end is killed.
-    pub fn close(mut self) {
+    pub fn close(self) {
         // A browser that has gone already is closed.
         let _ = self.session.call(None, "Browser.close", &json!({}));
         let deadline = Instant::now() + CLOSE_LIMIT;
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+        while !pipe::has_ended(&self.child) && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -252,20 +302,9 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
-            pipe::kill_group(&self.child);
-            // Killed processes can be waited for; there is nobody to tell if not.
-            let _ = self.child.wait();
-        }
-        // Its last children may still write for a moment.
-        for _ in 0..50 {
-            match fs::remove_dir_all(&self.profile) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    thread::sleep(Duration::from_millis(20));
-                }
-                _ => return,
-            }
-        }
+        // Also after an end in order, which its helpers outlive for a moment.
+        pipe::end_group(&mut self.child, END_LIMIT);
+        left_behind::remove_folder(&self.profile);
     }
 }
 

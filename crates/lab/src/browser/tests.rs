@@ -1,8 +1,8 @@
-//! The browser on pages of an [`Origin`](crate::Origin); one browser for all, as starting one
+//! The browser on pages of an [`Origin`]; one browser for all, as starting one
 //! takes a second.
 
 use super::*;
-use crate::origin::{Origin, Reply};
+use testkit::{Origin, Reply};
 
 fn browser() -> Option<Browser> {
     match Browser::launch() {
