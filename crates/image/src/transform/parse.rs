@@ -112,7 +112,14 @@ impl Reading {
             self.reject("options", text, format!("at most {MAX_OPTIONS} options"));
             return;
         }
-        for part in parts {
+        if parts.iter().any(|part| part.is_empty()) {
+            let expected = match text.is_empty() {
+                true => "at least one option, such as width=640",
+                false => "an option on each side of a comma",
+            };
+            self.reject("options", text, expected);
+        }
+        for part in parts.into_iter().filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             self.read_one(name, value);
         }

@@ -119,8 +119,9 @@ fn good_options_are_read() {
 
 /// Each text with the options it must complain of, in order.
 const BAD: &[(&str, &[&str])] = &[
-    ("", &[""]),
-    (",", &["", ""]),
+    ("", &["options"]),
+    (",", &["options"]),
+    ("width=8,,height=x", &["options", "height"]),
     ("width", &["width"]),
     ("width=0", &["width"]),
     ("width=-1", &["width"]),
