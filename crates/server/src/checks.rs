@@ -30,14 +30,14 @@ fn sites(config: &Config, report: &mut Report) {
         log_file(&site.access_log.target, &table, report);
         for (number, host) in site.hosts.iter().enumerate() {
             if let Some(owner) = owners.insert(host, place) {
-                let expected = format!("a host that is not given before, to site {}", owner + 1);
+                let expected = format!("a host that `site[{owner}]` does not have already");
                 report.reject(&format!("{table}.hosts[{number}]"), host, expected);
             }
         }
         if site.hosts.is_empty()
             && let Some(first) = catch_all.replace(place)
         {
-            let expected = format!("hosts; site {} has all others already", first + 1);
+            let expected = format!("hosts; `site[{first}]` has all others already");
             report.reject(&format!("{table}.hosts"), "", expected);
         }
     }
