@@ -51,7 +51,7 @@ base::settings! {
 base::settings! {
     /// How long a visitor may take.
     pub struct TimeoutSettings {
-        /// From the connection to the end of the TLS handshake.
+        /// From the connection to the end of the TLS handshake; without TLS, to the first bytes.
         handshake: Duration = Duration::from_secs(10),
         /// From the first byte of a request to the end of its head (HTTP/1.1).
         head: Duration = Duration::from_secs(15),
