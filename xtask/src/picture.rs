@@ -33,7 +33,7 @@ pub struct Options {
 }
 
 /// The window, in CSS pixels.
-const WINDOW: (u32, u32) = (1280, 1576);
+const WINDOW: (u32, u32) = (1280, 1024);
 /// The picture.
 const WIDTH: u32 = 1600;
 /// Photographs as `firstlight demo` has them.

@@ -6,6 +6,7 @@
 mod encode;
 mod font;
 mod graphic;
+mod kept;
 pub mod photo;
 mod serve;
 mod site;

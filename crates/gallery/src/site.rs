@@ -1,6 +1,7 @@
 //! The sample site: addresses and what lies there.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -8,6 +9,7 @@ use std::thread;
 use bytes::Bytes;
 
 use crate::encode::{baseline_jpeg, png_with_alpha};
+use crate::kept::Kept;
 use crate::photo::{Scene, photograph};
 use crate::{font, graphic};
 
@@ -31,6 +33,7 @@ pub struct Site {
     width: u32,
     height: u32,
     seed: u64,
+    kept: Option<Kept>,
     photographs: Vec<OnceLock<Resource>>,
     fixed: Vec<(&'static str, Resource)>,
 }
@@ -104,11 +107,24 @@ impl Site {
             width,
             height,
             seed,
+            kept: None,
             photographs: Scene::ALL.iter().map(|_| OnceLock::new()).collect(),
             fixed: files
                 .into_iter()
                 .map(|(path, kind, cache, body)| (path, Resource::new(kind, cache, body)))
                 .collect(),
+        }
+    }
+
+    /// Keeps photographs in files below `directory` too, and finds those that were kept there
+    /// before, so that the next start paints nothing. A directory that cannot be written is as
+    /// good as none.
+    #[must_use]
+    pub fn kept_in(self, directory: &Path) -> Self {
+        let kept = Kept::inside(directory, self.width, self.height, self.seed);
+        Self {
+            kept: Some(kept),
+            ..self
         }
     }
 
@@ -157,11 +173,24 @@ impl Site {
     }
 
     fn take(&self, scene: Scene) -> Resource {
+        let kept = self.kept.as_ref();
+        let file = kept
+            .and_then(|kept| kept.find(scene))
+            .unwrap_or_else(|| self.paint(scene));
+        Resource::new("image/jpeg", FILE, file.into())
+    }
+
+    fn paint(&self, scene: Scene) -> Vec<u8> {
         let seed = scene
             .take()
             .wrapping_add(self.seed.wrapping_sub(DEFAULT_SEED));
         let picture = photograph(scene, self.width, self.height, seed);
-        Resource::new("image/jpeg", FILE, baseline_jpeg(&picture, QUALITY).into())
+        let file = baseline_jpeg(&picture, QUALITY);
+        if let Some(kept) = &self.kept {
+            // Where it cannot be kept, it is painted again next time.
+            let _ = kept.keep(scene, &file);
+        }
+        file
     }
 }
 
@@ -170,7 +199,7 @@ impl Resource {
         Self {
             content_type,
             cache_control,
-            etag: format!("\"{:016x}\"", fingerprint(&body)),
+            etag: format!("\"{:016x}\"", fingerprint(body.iter().copied())),
             body,
         }
     }
@@ -185,9 +214,9 @@ fn scene_at(path: &str) -> Option<Scene> {
 }
 
 /// FNV-1a over 64 bits: names bytes, protects nothing.
-fn fingerprint(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+pub fn fingerprint(bytes: impl IntoIterator<Item = u8>) -> u64 {
+    bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 

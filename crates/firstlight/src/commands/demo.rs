@@ -42,7 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 pub fn run(arguments: &Arguments) -> Outcome {
     running::block_on(None, async {
         let mut signals = Signals::listen()?;
-        let demo = Demo::start(arguments, running::state_directory()).await?;
+        let demo = Demo::start(arguments, running::state_directory_to_write()).await?;
         output::data(demo.what_to_look_at());
         running::serve_until_told(demo.server, None, &mut signals).await
     })
@@ -56,7 +56,8 @@ struct Demo {
 }
 
 impl Demo {
-    /// Starts both; they answer when this is done. The certificate is kept in the directory `state`.
+    /// Starts both; they answer when this is done. The certificate and the photographs are kept in
+    /// the directory `state`.
     /// The sample site ends with the runtime.
     async fn start(arguments: &Arguments, state: Option<PathBuf>) -> Result<Self, CommandError> {
         let listener = listen(arguments.origin).await?;
@@ -65,11 +66,15 @@ impl Demo {
             .map_err(|error| CommandError::because("the sample site has no address", &error))?;
         let origin = format!("http://{address}");
         let mut config = configuration(arguments, &origin)?;
-        config.front.state = state;
+        config.front.state.clone_from(&state);
         let server =
             Server::start(config).map_err(|error| serve::with_flag(error, &arguments.http))?;
         // Painting takes every core, so it begins when nothing else can fail.
-        let site = Arc::new(Site::new(arguments.width, arguments.width * 2 / 3, 2026));
+        let mut site = Site::new(arguments.width, arguments.width * 2 / 3, 2026);
+        if let Some(state) = &state {
+            site = site.kept_in(&state.join("sample"));
+        }
+        let site = Arc::new(site);
         paint(&site);
         tokio::spawn(async move {
             if let Err(error) = gallery::serve(listener, site).await {
@@ -126,7 +131,10 @@ fn configuration(arguments: &Arguments, origin: &str) -> Result<Config, CommandE
 fn paint(site: &Arc<Site>) {
     let since = Instant::now();
     let paths = Site::photograph_paths();
-    output::talk(format_args!("painting {} photographs…", paths.len()));
+    output::talk(format_args!(
+        "{} photographs are being painted, or found from before",
+        paths.len()
+    ));
     site.warm();
     let site = Arc::clone(site);
     // Whoever asks for a photograph in the making waits for it.

@@ -1,8 +1,8 @@
 //! Running a server until it is told to stop.
 
-use std::env;
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::{env, fs, io, process};
 
 use server::{Config, Server};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -42,6 +42,30 @@ pub fn state_directory() -> Option<PathBuf> {
     let state = absolute("XDG_STATE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
     state.map(|state| state.join("firstlight"))
+}
+
+/// As [`state_directory`], made if it is not there. Where it cannot be written a warning says so, and
+/// the answer is `None`: nothing is kept, and all else works.
+pub fn state_directory_to_write() -> Option<PathBuf> {
+    let directory = state_directory()?;
+    let made = fs::create_dir_all(&directory);
+    match made.and_then(|()| write_in(&directory)) {
+        Ok(()) => Some(directory),
+        Err(error) => {
+            output::warn(format_args!(
+                "{}: {error}; the certificate is made anew at each start",
+                directory.display()
+            ));
+            None
+        }
+    }
+}
+
+/// Whether a file can be made there.
+fn write_in(directory: &Path) -> io::Result<()> {
+    let place = directory.join(format!(".writable-{}", process::id()));
+    fs::write(&place, b"")?;
+    fs::remove_file(&place)
 }
 
 /// Every signal that means something to a running server.

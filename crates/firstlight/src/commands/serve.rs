@@ -79,7 +79,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     };
     arguments.overrides.apply(&mut config);
     if arguments.origin.is_some() && config.front.state.is_none() {
-        config.front.state = running::state_directory();
+        config.front.state = running::state_directory_to_write();
     }
     running::block_on(config.threads, async {
         // Listening for signals first: one that comes while starting is not lost.

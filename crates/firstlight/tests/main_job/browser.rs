@@ -12,7 +12,7 @@ use crate::screen::{Area, Screen, missing};
 use crate::support::{Folder, PATIENCE, Running, port_in};
 
 /// The window, in CSS pixels: the opening photograph and two rows of the gallery.
-const WINDOW: (u32, u32) = (1280, 1576);
+const WINDOW: (u32, u32) = (1280, 1024);
 /// The share of the visible photographs' bytes after which all of them must have been on the
 /// screen. Bytes of everything else count too: no more than this share can have come.
 const MIDWAY: f64 = 0.35;

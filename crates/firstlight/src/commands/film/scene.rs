@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::Arguments;
 use super::address::Address;
-use crate::commands::serve;
+use crate::commands::{running, serve};
 use crate::output::{self, CommandError};
 
 /// Both sides, ready to be filmed.
@@ -98,9 +98,13 @@ impl Held {
             .await
             .map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let site = Arc::new(Site::new(width, width * 2 / 3, 2026));
+        let mut site = Site::new(width, width * 2 / 3, 2026);
+        if let Some(state) = running::state_directory() {
+            site = site.kept_in(&state.join("sample"));
+        }
+        let site = Arc::new(site);
         let paths = Site::photograph_paths();
-        output::talk(format_args!("painting {} photographs…", paths.len()));
+        output::talk("the photographs are being painted, or found from before");
         site.warm();
         let painted = Arc::clone(&site);
         let painting = tokio::task::spawn_blocking(move || {
