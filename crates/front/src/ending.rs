@@ -1,6 +1,7 @@
 //! A request from the moment a pipeline has it to its last byte: whatever happens to the
 //! connection, the log hears how it ended.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -8,6 +9,9 @@ use pipeline::{Directory, Exchange, Outcome, Pipeline, Response};
 
 /// The status logged for a visitor who left before there was an answer.
 const GONE: u16 = 499;
+
+/// A pipeline at work on a request.
+pub type Answer = Pin<Box<dyn Future<Output = (Box<Ending>, Box<Response>)> + Send>>;
 
 /// A running request. Dropping it tells the log how it ended.
 pub struct Ending {

@@ -16,6 +16,7 @@ pub mod guard;
 mod h2;
 mod http1;
 mod listen;
+mod multiplex;
 mod settings;
 mod socket;
 pub mod tap;
@@ -26,5 +27,6 @@ mod tests;
 
 pub use error::FrontError;
 pub use front::{Address, Drained, Front};
-pub use h2::{Http2Settings, plan_for};
+pub use h2::Http2Settings;
+pub use multiplex::plan_for;
 pub use settings::{CertificateSettings, FrontSettings, LimitSettings, TimeoutSettings};

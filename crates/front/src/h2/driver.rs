@@ -21,17 +21,14 @@ use tokio::task::coop;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::H2Error;
-use super::clock::{Clock, Tick};
-use super::gate::Gate;
-use super::patience::Patience;
 use super::signals::{Early, amend};
-use super::source::{Source, Upload};
-use super::stream::{Sending, State, Stream, Wish, is_shared};
-use super::wakes::Wakes;
+use super::stream::{Sending, State, Stream};
+use super::upload::Upload;
 use crate::context::ConnectionContext;
 use crate::convert;
 use crate::ending::Ending;
 use crate::guard::Violation;
+use crate::multiplex::{Clock, Gate, Patience, Source, Tick, Wakes, Wish, is_shared};
 use crate::tap::{Signal, Tap, Tapped};
 
 /// How often the task goes round before other connections have their turn.

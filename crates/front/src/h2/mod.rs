@@ -4,17 +4,13 @@
 //! must be asked stream by stream. The [`Driver`](driver::Driver) runs the pipelines of all
 //! requests of the connection in its one task, and hands the library a piece of a body only when
 //! the scheduler of `delivery` grants it and no more than a grain waits to leave
-//! ([`Gate`](gate::Gate)). What the client says of priorities comes from the [tap](crate::tap).
+//! ([`Gate`](crate::multiplex::Gate)). What the client says of priorities comes from the [tap](crate::tap).
 
-mod clock;
 mod driver;
-mod gate;
-mod patience;
 mod settings;
 mod signals;
-mod source;
 mod stream;
-mod wakes;
+mod upload;
 
 #[cfg(test)]
 mod tests;
@@ -25,7 +21,6 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use settings::Http2Settings;
-pub use stream::plan_for;
 
 use crate::FrontSettings;
 use crate::context::ConnectionContext;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use delivery::Priority;
 use http::HeaderMap;
 
+use crate::multiplex::priority_header;
 use crate::tap::{Said, Signal};
 
 /// Most streams of which something was said before their request came.
@@ -82,11 +83,6 @@ pub fn amend(said: Option<Priority>, later: Said) -> Option<Priority> {
         }
         Said::Update(priority) => Some(priority),
     }
-}
-
-/// The value of a `Priority` header.
-pub fn priority_header(headers: &HeaderMap) -> Option<&[u8]> {
-    headers.get("priority").map(http::HeaderValue::as_bytes)
 }
 
 #[cfg(test)]

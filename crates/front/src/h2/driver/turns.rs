@@ -5,9 +5,9 @@ use std::task::{Context, Poll};
 use delivery::Grant;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::super::source::Read;
 use super::super::stream::{Sending, State, Stream};
 use super::Driver;
+use crate::multiplex::Read;
 use crate::tap::Tap;
 
 impl<IO> Driver<IO>

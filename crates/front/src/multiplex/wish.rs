@@ -1,0 +1,148 @@
+//! In which order the bytes of a response leave: what client, response and origin say of it.
+
+use std::sync::Arc;
+
+use delivery::{Kind, Outline, Plan, Priority};
+use http::header::{CONTENT_TYPE, FORWARDED, VIA};
+use http::{HeaderMap, HeaderValue};
+use pipeline::Response;
+
+use crate::convert::{CF_PRIORITY, CF_PRIORITY_CHANGE};
+use crate::h2::Http2Settings;
+
+/// What a response brings along for its plan.
+pub struct Wish {
+    kind: Kind,
+    outline: Option<Arc<Outline>>,
+    /// The origin's plan, in Cloudflare's words.
+    exact: Option<Plan>,
+    /// The response's own `Priority` header.
+    priority: Option<HeaderValue>,
+}
+
+impl Wish {
+    /// Reads the response. `order` says whether any order is kept: without one every wish is for a
+    /// fair share.
+    pub fn of(response: &Response, order: bool) -> Self {
+        let headers = &response.headers;
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let exact = match order {
+            true => {
+                text(CF_PRIORITY).and_then(|exact| Plan::parse_cf(exact, text(CF_PRIORITY_CHANGE)))
+            }
+            false => Some(Plan::fair()),
+        };
+        Self {
+            kind: kind_of(headers),
+            outline: response.outline.clone(),
+            exact,
+            priority: headers.get("priority").cloned(),
+        }
+    }
+
+    /// The plan for a response to a client that said `said`.
+    pub fn plan(&self, said: Option<Priority>, shared: bool) -> Plan {
+        if let Some(plan) = &self.exact {
+            return plan.clone();
+        }
+        if shared {
+            return Plan::fair();
+        }
+        let mut priority = said.unwrap_or_else(|| Priority::assumed(self.kind));
+        if let Some(own) = &self.priority {
+            priority = priority.merge(own.as_bytes());
+        }
+        Plan::new(self.kind, self.outline.as_deref(), priority)
+    }
+}
+
+/// In which order the bytes of a response leave over HTTP/2 or
+/// HTTP/3, for a request with the headers
+/// `asked` whose client says nothing beside them: as the origin's own plan says
+/// (`Cf-Priority`, `Cf-Priority-Change`), or in fair shares if the request came through a proxy,
+/// or as the priorities of client and response (RFC 9218) and the structure of the body say.
+///
+/// This is what the server itself goes by. What a client says later, in frames, changes the plan
+/// of a response on its way.
+pub fn plan_for(settings: &Http2Settings, asked: &HeaderMap, response: &Response) -> Plan {
+    let said = priority_header(asked).map(Priority::parse);
+    Wish::of(response, settings.order).plan(said, is_shared(asked))
+}
+
+/// Whether a request with these headers came through a proxy, so that its connection may carry
+/// those of several people.
+pub fn is_shared(asked: &HeaderMap) -> bool {
+    asked.contains_key(VIA) || asked.contains_key(FORWARDED)
+}
+
+/// The value of a `Priority` header.
+pub fn priority_header(headers: &HeaderMap) -> Option<&[u8]> {
+    headers.get("priority").map(http::HeaderValue::as_bytes)
+}
+
+fn kind_of(headers: &HeaderMap) -> Kind {
+    let value = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    Kind::from_content_type(value.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, StatusCode};
+
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let entry = |(name, value): &(&'static str, &'static str)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        };
+        lines.iter().map(entry).collect()
+    }
+
+    #[test]
+    fn the_plan_is_the_origins_then_fair_then_what_both_sides_say() {
+        let exact = ("cf-priority", "30/0");
+        let change = ("cf-priority-change", "512:20/1");
+        let css = ("content-type", "text/css");
+        let said = |priority| Plan::new(Kind::Stylesheet, None, Priority::parse(priority));
+        let assumed = Plan::new(Kind::Stylesheet, None, Priority::assumed(Kind::Stylesheet));
+        let cases: [(&[_], &[_], Plan); 8] = [
+            (&[], &[css], assumed.clone()),
+            (&[("priority", "u=5")], &[css], said(b"u=5")),
+            (
+                &[("priority", "u=5, i")],
+                &[css, ("priority", "u=1")],
+                said(b"u=1, i"),
+            ),
+            (&[], &[css, ("priority", "u=1")], said(b"u=1")),
+            (
+                &[("via", "1.1 a"), ("priority", "u=1")],
+                &[css],
+                Plan::fair(),
+            ),
+            (&[("forwarded", "for=_a")], &[css], Plan::fair()),
+            (
+                &[("via", "1.1 a")],
+                &[css, exact, change],
+                Plan::parse_cf("30/0", Some("512:20/1")).unwrap(),
+            ),
+            (&[], &[css, ("cf-priority", "nonsense"), change], assumed),
+        ];
+        for (asked, answered, expected) in cases {
+            let mut response = Response::new(StatusCode::OK, "p {}");
+            response.headers = headers(answered);
+            let asked = headers(asked);
+            let plan = plan_for(&Http2Settings::default(), &asked, &response);
+            assert_eq!(plan, expected, "{asked:?} {answered:?}");
+            let settings = Http2Settings {
+                order: false,
+                ..Http2Settings::default()
+            };
+            assert_eq!(plan_for(&settings, &asked, &response), Plan::fair());
+        }
+    }
+}
