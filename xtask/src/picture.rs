@@ -49,10 +49,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// # Errors
 /// There is no browser or no link, or something did not load.
 pub fn run(options: &Options) -> Outcome {
-    let profile = Profile::named(&options.link).ok_or_else(|| {
-        let names = Profile::NAMES.join(", ");
-        format!("no link `{}`; there are: {names}", options.link)
-    })?;
+    let profile: Profile = options.link.parse().map_err(shown)?;
     let link = Link::new(profile).map_err(shown)?;
     let runtime = Runtime::new().map_err(shown)?;
     let origin = runtime.block_on(start_site())?;

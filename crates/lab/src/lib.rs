@@ -18,7 +18,7 @@ pub mod run;
 
 pub use browser::{Browser, BrowserError, Page};
 pub use link::{Link, LinkError};
-pub use profile::Profile;
+pub use profile::{Discipline, Profile, UnknownProfile};
 pub use relay::Relay;
 
 /// Tests that make or watch network interfaces take turns: Chromium gives up what it loads when

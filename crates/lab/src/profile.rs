@@ -1,6 +1,7 @@
 //! Links by name.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// What an emulated link does to packets.
@@ -14,10 +15,27 @@ pub struct Profile {
     pub rtt: Duration,
     /// Bytes that wait for each direction; a packet that finds no room is dropped.
     pub queue_bytes: usize,
-    /// Share of packets lost at random in each direction, 0.0–1.0.
-    pub loss: f64,
+    /// Who goes when too much waits.
+    pub discipline: Discipline,
+    /// Share of packets lost at random on the way to the client, 0.0–1.0.
+    pub down_loss: f64,
+    /// The same on the way to the server.
+    pub up_loss: f64,
     /// Each packet is late by a random time up to this; none overtakes another.
     pub jitter: Duration,
+    /// What chance starts from: the same seed loses the same packets, counted from the first.
+    pub seed: u64,
+}
+
+/// What a queue does when it grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Discipline {
+    /// It keeps all there is room for, and drops what comes then.
+    #[default]
+    DropTail,
+    /// It drops its oldest packets, ever faster, while they have waited for more than 5 ms for
+    /// 100 ms (RFC 8289).
+    CoDel,
 }
 
 impl Profile {
@@ -33,8 +51,8 @@ impl Profile {
     pub const CABLE: Self = Self::new(5000, 1000, 28);
     /// 10 Mbit/s both ways, 40 ms.
     pub const TEN_MBIT: Self = Self::new(10_000, 10_000, 40);
-    /// 100 Mbit/s both ways, 10 ms.
-    pub const HUNDRED_MBIT: Self = Self::new(100_000, 100_000, 10);
+    /// 100 Mbit/s both ways, 5 ms.
+    pub const HUNDRED_MBIT: Self = Self::new(100_000, 100_000, 5);
 
     /// Names of all profiles, slowest first.
     pub const NAMES: [&'static str; 7] = [
@@ -50,8 +68,11 @@ impl Profile {
             up_kbit,
             rtt: Duration::from_millis(rtt_ms as u64),
             queue_bytes: if product > 65_536 { product } else { 65_536 },
-            loss: 0.0,
+            discipline: Discipline::DropTail,
+            down_loss: 0.0,
+            up_loss: 0.0,
             jitter: Duration::ZERO,
+            seed: 0,
         }
     }
 
@@ -76,16 +97,47 @@ impl Profile {
             .find(|name| Self::named(name) == Some(*self))
     }
 
-    /// The same link with a share of packets lost.
+    /// The same link with a share of packets lost in each direction.
     pub const fn with_loss(self, loss: f64) -> Self {
-        Self { loss, ..self }
+        Self {
+            down_loss: loss,
+            up_loss: loss,
+            ..self
+        }
+    }
+
+    /// The same link with a queue that CoDel keeps short.
+    pub const fn with_codel(self) -> Self {
+        Self {
+            discipline: Discipline::CoDel,
+            ..self
+        }
+    }
+
+    /// Bits of TCP payload per second that fit through `kbit` in full packets of 1500 bytes with
+    /// 52 of headers.
+    pub fn goodput(kbit: u32) -> f64 {
+        f64::from(kbit) * 1000.0 * 1448.0 / 1500.0
     }
 
     /// Time the link needs for `bytes` of TCP payload towards the client, in full packets of
     /// 1500 bytes with 52 of headers: the limit no server beats, less the round trip.
     pub fn limit(&self, bytes: u64) -> Duration {
-        let wire = bytes as f64 * 1500.0 / 1448.0;
-        Duration::from_secs_f64(wire * 8.0 / (f64::from(self.down_kbit) * 1000.0))
+        Duration::from_secs_f64(bytes as f64 * 8.0 / Self::goodput(self.down_kbit))
+    }
+}
+
+/// No link is called that.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no link is called `{0}`; there are: {names}", names = Profile::NAMES.join(", "))]
+pub struct UnknownProfile(pub String);
+
+/// By its name; the error lists the names there are.
+impl FromStr for Profile {
+    type Err = UnknownProfile;
+
+    fn from_str(name: &str) -> Result<Self, UnknownProfile> {
+        Self::named(name).ok_or_else(|| UnknownProfile(name.to_owned()))
     }
 }
 
@@ -97,10 +149,19 @@ impl fmt::Display for Profile {
         }
         let (down, up, rtt) = (self.down_kbit, self.up_kbit, self.rtt.as_millis());
         write!(f, "{down} kbit/s down, {up} kbit/s up, round trip {rtt} ms")?;
-        if self.loss > 0.0 {
-            write!(f, ", {} % of packets lost", self.loss * 100.0)?;
+        if !self.jitter.is_zero() {
+            write!(f, ", up to {} ms more", self.jitter.as_millis())?;
         }
-        Ok(())
+        let (down, up) = (self.down_loss * 100.0, self.up_loss * 100.0);
+        match (down, up) {
+            (0.0, 0.0) => {}
+            (down, up) if down == up => write!(f, ", {down} % of packets lost")?,
+            (down, up) => write!(f, ", {down} % of packets lost down, {up} % up")?,
+        }
+        match self.discipline {
+            Discipline::DropTail => Ok(()),
+            Discipline::CoDel => write!(f, ", CoDel"),
+        }
     }
 }
 
@@ -124,6 +185,16 @@ mod tests {
             Profile::new(1, 2, 3).with_loss(0.5).to_string(),
             "1 kbit/s down, 2 kbit/s up, round trip 3 ms, 50 % of packets lost"
         );
+        let odd = Profile {
+            up_loss: 0.25,
+            jitter: Duration::from_millis(7),
+            ..Profile::new(1, 2, 3).with_codel()
+        };
+        assert_eq!(
+            odd.to_string(),
+            "1 kbit/s down, 2 kbit/s up, round trip 3 ms, up to 7 ms more, \
+             0 % of packets lost down, 25 % up, CoDel"
+        );
     }
 
     #[test]
@@ -132,6 +203,11 @@ mod tests {
             assert!(Profile::named(name).is_some(), "{name}");
         }
         assert_eq!(Profile::named("5g"), None);
+        let message = "5g".parse::<Profile>().unwrap_err().to_string();
+        assert!(message.contains("`5g`"), "{message}");
+        for name in Profile::NAMES {
+            assert!(message.contains(name), "{message}");
+        }
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! A slow link without root: a TCP relay on loopback.
 //!
-//! It delays and paces bytes, not packets: no loss, and the kernel's TCP sees two fast
-//! connections. Rankings of servers agree with [`crate::Link`], times within about 10 %.
+//! It delays and paces bytes, not packets, and the kernel's TCP sees two fast connections. Rankings
+//! of servers agree with [`crate::Link`], times within about 10 %.
+//!
+//! Rates, delay, jitter and the room of the queue are those of the profile. A loss is what a
+//! stream sees of it: a piece that comes a round trip later, and all behind it; congestion control
+//! sees nothing. CoDel has no packets to drop here, and is left out.
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,15 +32,18 @@ pub struct Relay {
 
 impl Relay {
     /// Listens on a free port of loopback and carries each connection to `target`. All
-    /// connections share the profile's rates; `loss` and `jitter` are not applied.
+    /// connections share the profile's rates.
     ///
     /// # Errors
     /// When no port can be bound.
     pub async fn start(target: SocketAddr, profile: Profile) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let down = Arc::new(Lane::new(profile.down_kbit, &profile));
-        let up = Arc::new(Lane::new(profile.up_kbit, &profile));
+        let seed = profile.seed.wrapping_mul(2);
+        let (kbit, loss) = (profile.down_kbit, profile.down_loss);
+        let down = Arc::new(Lane::new(kbit, loss, seed + 1, &profile));
+        let (kbit, loss) = (profile.up_kbit, profile.up_loss);
+        let up = Arc::new(Lane::new(kbit, loss, seed + 2, &profile));
         let worker = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let (down, up) = (Arc::clone(&down), Arc::clone(&up));
@@ -64,32 +71,50 @@ impl Drop for Relay {
 /// One direction, shared by all connections.
 struct Lane {
     nanos_per_byte: f64,
-    delay: Duration,
+    profile: Profile,
+    loss: f64,
     room: Arc<Semaphore>,
-    free: Mutex<Option<Instant>>,
+    wire: Mutex<Wire>,
+}
+
+/// What all connections share.
+struct Wire {
+    /// When what was sent last has left.
+    free: Option<Instant>,
+    random: fastrand::Rng,
 }
 
 impl Lane {
-    fn new(kbit: u32, profile: &Profile) -> Self {
+    fn new(kbit: u32, loss: f64, seed: u64, profile: &Profile) -> Self {
         // Bytes keep their room until they arrive, so those on their way are added to the queue.
         let flying = (f64::from(kbit) * profile.rtt.as_secs_f64() * 1000.0 / 16.0) as usize;
         Self {
             // Headers that a packet of this size would carry take their time, too.
             nanos_per_byte: 8.0e6 / f64::from(kbit.max(1)) * 1500.0 / PIECE as f64,
-            delay: profile.rtt / 2,
+            profile: *profile,
+            loss,
             room: Arc::new(Semaphore::new(profile.queue_bytes.max(PIECE) + flying)),
-            free: Mutex::new(None),
+            wire: Mutex::new(Wire {
+                free: None,
+                random: fastrand::Rng::with_seed(seed),
+            }),
         }
     }
 
-    /// When bytes that come now have left, one after another.
-    fn leave(&self, size: usize) -> Instant {
+    /// When bytes that come now arrive: they leave one after another.
+    fn arrive(&self, size: usize) -> Instant {
         let sending = Duration::from_nanos((size as f64 * self.nanos_per_byte) as u64);
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wire = self.wire.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        let left = free.map_or(now, |free| free.max(now)) + sending;
-        *free = Some(left);
-        left
+        let left = wire.free.map_or(now, |free| free.max(now)) + sending;
+        wire.free = Some(left);
+        let late = self.profile.jitter.mul_f64(wire.random.f64());
+        let again = if wire.random.f64() < self.loss {
+            self.profile.rtt
+        } else {
+            Duration::ZERO
+        };
+        left + self.profile.rtt / 2 + late + again
     }
 }
 
@@ -143,16 +168,17 @@ async fn pump(
                 drop(sender);
                 return Ok(());
             }
-            let left = lane.leave(size);
+            let arrives = lane.arrive(size);
             let piece = Bytes::copy_from_slice(&buffer[..size]);
-            if sender.send((left, piece, room)).is_err() {
+            if sender.send((arrives, piece, room)).is_err() {
                 return Ok(());
             }
         }
     };
     let write = async {
-        while let Some((left, piece, room)) = parcels.recv().await {
-            tokio::time::sleep_until(left + lane.delay).await;
+        while let Some((arrives, piece, room)) = parcels.recv().await {
+            // In the order in which they came, however late the one before was.
+            tokio::time::sleep_until(arrives).await;
             to.write_all(&piece).await?;
             drop(room);
         }
@@ -166,26 +192,40 @@ async fn pump(
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn bytes_arrive_late_and_at_the_rate() {
+    /// How long so many bytes take through a relay, asked for with one.
+    async fn took(profile: Profile, bytes: usize) -> Duration {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let target = listener.local_addr().unwrap();
         tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut byte = [0; 1];
             stream.read_exact(&mut byte).await.unwrap();
-            stream.write_all(&[byte[0]; 50_000]).await.unwrap();
+            stream.write_all(&vec![byte[0]; bytes]).await.unwrap();
         });
-        let profile = Profile::new(2000, 2000, 60);
         let relay = Relay::start(target, profile).await.unwrap();
         let start = Instant::now();
         let mut client = TcpStream::connect(relay.address()).await.unwrap();
         client.write_all(&[9]).await.unwrap();
-        let mut bytes = Vec::new();
-        client.read_to_end(&mut bytes).await.unwrap();
-        let took = start.elapsed();
-        assert!(bytes.len() == 50_000 && bytes.iter().all(|byte| *byte == 9));
+        let mut read = Vec::new();
+        client.read_to_end(&mut read).await.unwrap();
+        assert!(read.len() == bytes && read.iter().all(|byte| *byte == 9));
+        start.elapsed()
+    }
+
+    #[tokio::test]
+    async fn bytes_arrive_late_and_at_the_rate() {
+        let profile = Profile::new(2000, 2000, 60);
+        let took = took(profile, 50_000).await;
         let least = profile.limit(50_000) + 2 * profile.rtt;
+        assert!(took >= least, "{took:?}, the link needs {least:?}");
+        assert!(took < least + Duration::from_secs(2), "{took:?}");
+    }
+    #[tokio::test]
+    async fn a_loss_costs_a_round_trip() {
+        // Everything is lost once: the request, and each piece of the answer, all at once.
+        let profile = Profile::new(20_000, 20_000, 60).with_loss(1.0);
+        let took = took(profile, 5000).await;
+        let least = profile.limit(5000) + 4 * profile.rtt;
         assert!(took >= least, "{took:?}, the link needs {least:?}");
         assert!(took < least + Duration::from_secs(2), "{took:?}");
     }

@@ -17,6 +17,7 @@ pub mod film;
 pub mod origin;
 pub mod photo;
 pub mod recorder;
+pub mod tls;
 
 pub use film::Film;
 pub use lab::{Browser, BrowserError, Link, LinkError, Page, Profile, Relay, browser, link, relay};

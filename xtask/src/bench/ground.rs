@@ -45,7 +45,8 @@ impl Ground {
         Ok(path)
     }
 
-    fn shown(&self, name: &str) -> String {
+    /// The same as text, for configurations.
+    pub fn shown(&self, name: &str) -> String {
         self.path(name).display().to_string()
     }
 }
@@ -71,6 +72,8 @@ pub fn free_port() -> Result<u16, String> {
 
 /// A server that was started for a bench; stopped with the value.
 pub struct Peer {
+    /// What options call it.
+    pub key: &'static str,
     /// What the tables call it.
     pub name: &'static str,
     /// The version it says it has.
@@ -81,91 +84,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// nginx: its files, or with `cached` its proxy cache in front of itself.
-    ///
-    /// # Errors
-    /// It is not installed, or does not listen within ten seconds.
-    pub fn nginx(ground: &Ground, cached: bool) -> Result<Self, String> {
-        let (port, back) = (free_port()?, free_port()?);
-        let place = if cached {
-            format!(
-                "proxy_pass http://127.0.0.1:{back}; proxy_cache bench; proxy_cache_valid 200 1h;"
-            )
-        } else {
-            format!("root {};", ground.shown("www"))
-        };
-        let configuration = format!(
-            "user root; worker_processes 1; daemon off; pid {pid}; error_log {log};\n\
-             events {{ worker_connections 1024; }}\n\
-             http {{ access_log {access}; sendfile on; tcp_nopush on; keepalive_requests 100000000;\n\
-             types {{ image/jpeg jpg; text/css css; }}\n\
-             proxy_cache_path {cache} levels=1:2 keys_zone=bench:10m inactive=1h;\n\
-             server {{ listen 127.0.0.1:{back}; root {www}; }}\n\
-             server {{ listen 0.0.0.0:{port} ssl http2; ssl_certificate {cert};\n\
-             ssl_certificate_key {key}; location / {{ {place} }} }} }}\n",
-            pid = ground.shown("nginx.pid"),
-            log = ground.shown("nginx.log"),
-            access = ground.shown("nginx.access"),
-            cache = ground.shown("nginx-cache"),
-            www = ground.shown("www"),
-            cert = ground.shown("cert.pem"),
-            key = ground.shown("key.pem"),
-        );
-        let file = ground.write("nginx.conf", configuration)?;
-        let mut command = Command::new("nginx");
-        command.arg("-c").arg(file).arg("-p").arg(&ground.folder);
-        Self::start(ground, "nginx", first_line("nginx", "-v"), port, command)
-    }
-
-    /// h2o with one thread, serving its files.
-    ///
-    /// # Errors
-    /// It is not installed, or does not listen within ten seconds.
-    pub fn h2o(ground: &Ground) -> Result<Self, String> {
-        let port = free_port()?;
-        let configuration = format!(
-            "user: root\nnum-threads: 1\npid-file: {pid}\naccess-log: {log}\nhosts:\n  default:\n    \
-             listen:\n      host: 0.0.0.0\n      port: {port}\n      ssl:\n        \
-             certificate-file: {cert}\n        key-file: {key}\n        ocsp-update-interval: 0\n    \
-             paths:\n      \"/\":\n        file.dir: {www}\n",
-            pid = ground.shown("h2o.pid"),
-            log = ground.shown("h2o.access"),
-            cert = ground.shown("cert.pem"),
-            key = ground.shown("key.pem"),
-            www = ground.shown("www"),
-        );
-        let file = ground.write("h2o.conf", configuration)?;
-        let mut command = Command::new("h2o");
-        command.arg("-c").arg(file);
-        Self::start(ground, "h2o", first_line("h2o", "-v"), port, command)
-    }
-
-    /// nghttpd, serving its files.
-    ///
-    /// # Errors
-    /// It is not installed, or does not listen within ten seconds.
-    pub fn nghttpd(ground: &Ground) -> Result<Self, String> {
-        let port = free_port()?;
-        let mut command = Command::new("nghttpd");
-        command
-            .arg("-d")
-            .arg(ground.path("www"))
-            .arg("-a")
-            .arg("0.0.0.0")
-            .arg(port.to_string());
-        command
-            .arg(ground.path("key.pem"))
-            .arg(ground.path("cert.pem"));
-        Self::start(
-            ground,
-            "nghttpd",
-            first_line("nghttpd", "--version"),
-            port,
-            command,
-        )
-    }
-
-    /// A program of ours, called `name` in the tables.
+    /// Starts a server that will listen on a port; `name` is what the tables call it.
     ///
     /// # Errors
     /// It cannot be started, or does not listen within ten seconds.
@@ -186,6 +105,7 @@ impl Peer {
             .spawn()
             .map_err(|error| format!("{name} could not be started: {error}"))?;
         let mut peer = Self {
+            key: name,
             name,
             version,
             port,
@@ -265,18 +185,6 @@ fn process_ticks(process: u32) -> u64 {
         .take(2)
         .filter_map(|field| field.parse::<u64>().ok())
         .sum()
-}
-
-fn first_line(program: &str, flag: &str) -> String {
-    let Ok(output) = Command::new(program).arg(flag).output() else {
-        return "not installed".into();
-    };
-    let text = [output.stdout, output.stderr].concat();
-    String::from_utf8_lossy(&text)
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned()
 }
 
 /// The release build of Firstlight, made first unless another one is named.

@@ -2,11 +2,16 @@
 //!
 //! A new bench is a file here plus a line in [`BENCHES`].
 
+mod browsers;
 mod ground;
 mod hits;
+mod link;
 mod order;
+mod peers;
+mod priority;
 
 use clap::Args;
+use lab::{Profile, UnknownProfile};
 
 use crate::shell::Outcome;
 
@@ -22,9 +27,64 @@ pub struct Options {
     /// Prints JSON, one object a line, in place of tables
     #[arg(long)]
     pub json: bool,
+    /// Only these servers, by the names of the error message for a wrong one
+    #[arg(long, value_delimiter = ',')]
+    pub server: Vec<String>,
+    /// Only these links, by the names of the error message for a wrong one
+    #[arg(long, value_delimiter = ',')]
+    pub link: Vec<String>,
+    /// Only these losses, in percent of packets
+    #[arg(long, value_delimiter = ',')]
+    pub loss: Vec<f64>,
+    /// Only these pages, by the names of the error message for a wrong one
+    #[arg(long, value_delimiter = ',')]
+    pub page: Vec<String>,
+    /// The browser: `chromium`, `firefox` or `webkit`
+    #[arg(long, default_value = "chromium")]
+    pub browser: String,
     /// The Firstlight binary to measure; by default the release build, made first
     #[arg(long)]
     pub binary: Option<std::path::PathBuf>,
+}
+
+impl Options {
+    /// Those of `all` that are wanted, in the order of `all`; everything if nothing is named.
+    ///
+    /// # Errors
+    /// Something is wanted that is not there; says what there is.
+    pub fn chosen<'a>(
+        &self,
+        what: &str,
+        wanted: &[String],
+        all: &[&'a str],
+    ) -> Result<Vec<&'a str>, String> {
+        match wanted.iter().find(|name| !all.contains(&name.as_str())) {
+            Some(name) => Err(format!("no {what} `{name}`; there are: {}", all.join(", "))),
+            None => Ok(all
+                .iter()
+                .copied()
+                .filter(|name| wanted.is_empty() || wanted.iter().any(|other| other == name))
+                .collect()),
+        }
+    }
+}
+
+impl Options {
+    /// The links wanted, each with its name: those of `usual` if none is.
+    ///
+    /// # Errors
+    /// A name that no profile has; says which there are.
+    pub fn links(&self, usual: &[&str]) -> Result<Vec<(String, Profile)>, String> {
+        let names: Vec<String> = match self.link.as_slice() {
+            [] => usual.iter().map(|name| (*name).to_owned()).collect(),
+            names => names.to_vec(),
+        };
+        let named = |name: String| match name.parse() {
+            Ok(profile) => Ok((name, profile)),
+            Err(error) => Err(UnknownProfile::to_string(&error)),
+        };
+        names.into_iter().map(named).collect()
+    }
 }
 
 /// One measurement.
@@ -40,14 +100,29 @@ pub struct Bench {
 /// Every bench.
 pub const BENCHES: &[Bench] = &[
     Bench {
+        name: "browsers",
+        about: "pages of photographs as a browser shows them over an emulated link: Speed Index",
+        run: browsers::run,
+    },
+    Bench {
         name: "hits",
         about: "cached pictures of about 20 KB over TLS and HTTP/2: requests per processor second",
         run: hits::run,
     },
     Bench {
+        name: "link",
+        about: "the emulated link against what its profiles say: round trip and goodput",
+        run: link::run,
+    },
+    Bench {
         name: "order",
         about: "previews, a late critical request and the total over an emulated link",
         run: order::run,
+    },
+    Bench {
+        name: "priority",
+        about: "the public priority test: two high requests among thirty low ones",
+        run: priority::run,
     },
 ];
 

@@ -1,8 +1,8 @@
-//! Films a page: the same page from two servers, in turns, over the same link.
+//! Films a page: the same page from two or more servers, in turns, over the same link.
 //!
 //! A [`Stage`] is the network between server and browser. A [`Side`] is a page and the way to who
-//! answers for it. [`Capture::compare`] loads both in turns, each time in a fresh browser with an
-//! empty profile.
+//! answers for it. [`Capture::compare`] and [`Capture::in_turns`] load them in turns, each time in a fresh
+//! browser with an empty profile.
 
 mod load;
 mod stage;
@@ -156,12 +156,10 @@ pub enum Progress<'a> {
 }
 
 impl Capture {
-    /// Films both sides in turns: the first load of each does not count, then one after the other
-    /// as often as asked for. Blocks; call it where that is allowed, with the servers on other
-    /// threads.
+    /// Films both sides in turns, see [`Capture::in_turns`].
     ///
     /// # Errors
-    /// The first failure ends it, and nothing of it is left running.
+    /// Those of [`Capture::in_turns`].
     pub fn compare(
         &self,
         stage: &Stage,
@@ -170,27 +168,47 @@ impl Capture {
         tell: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Comparison, CaptureError> {
         let load_before = load_average();
+        let browser = version(stop)?;
+        let series = self.in_turns(stage, &[without, with], stop, tell)?;
+        let [without, with] = <[Series; 2]>::try_from(series).unwrap_or_default();
+        Ok(Comparison {
+            without,
+            with,
+            conditions: conditions(stage, browser, load_before),
+        })
+    }
+
+    /// Films any number of sides in turns, and returns their runs in the order of the sides: the
+    /// first load of each does not count, then one after the other as often as asked for. Blocks;
+    /// call it where that is allowed, with the servers on other threads.
+    ///
+    /// # Errors
+    /// The first failure ends it, and nothing of it is left running.
+    pub fn in_turns(
+        &self,
+        stage: &Stage,
+        sides: &[&Side],
+        stop: &Stop,
+        tell: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Vec<Series>, CaptureError> {
         let camera = Camera {
             link: stage.link(),
             viewport: self.viewport,
             patience: self.patience,
             stop,
         };
-        let browser = version(stop)?;
-        let mut sides = [(without, without.series()), (with, with.series())];
+        let mut series: Vec<Series> = sides.iter().map(|side| side.series()).collect();
         for number in 0..=self.runs {
-            for (side, series) in &mut sides {
+            for (side, series) in sides.iter().zip(&mut series) {
                 stop.check()?;
-                let of = self.runs;
-                let side_name = &side.name;
                 tell(Progress::Begins {
-                    side: side_name,
+                    side: &side.name,
                     number,
-                    of,
+                    of: self.runs,
                 });
                 let run = camera.film(side).map_err(|error| stop.explain(error))?;
                 tell(Progress::Filmed {
-                    side: side_name,
+                    side: &side.name,
                     run: &run,
                 });
                 if number > 0 {
@@ -198,12 +216,7 @@ impl Capture {
                 }
             }
         }
-        let [(_, without), (_, with)] = sides;
-        Ok(Comparison {
-            without,
-            with,
-            conditions: conditions(stage, browser, load_before),
-        })
+        Ok(series)
     }
 }
 

@@ -3,7 +3,9 @@
 //!
 //! Both ends run the kernel's own TCP. Needs root, `/dev/net/tun` and `ip` (package iproute2).
 
+mod measure;
 mod meter;
+mod queue;
 mod system;
 mod wire;
 
@@ -17,8 +19,9 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+pub use measure::{Direction, measure_goodput, measure_round_trip};
 pub use meter::Meter;
 pub use system::{set_congestion_control, set_unsent_limit};
 
@@ -204,12 +207,14 @@ impl Link {
 
     fn start(&mut self, outer: File, inner: File) -> Result<(), LinkError> {
         let (stop, stopped) = UnixStream::pair()?;
+        let profile = self.profile;
+        let seed = profile.seed.wrapping_mul(2);
         let carrier = Carrier {
             outer,
             inner,
             stopped,
-            down: Wire::new(self.profile.down_kbit, &self.profile, 1),
-            up: Wire::new(self.profile.up_kbit, &self.profile, 2),
+            down: Wire::new(profile.down_kbit, profile.down_loss, &profile, seed + 1),
+            up: Wire::new(profile.up_kbit, profile.up_loss, &profile, seed + 2),
             zero: Instant::now(),
             counters: Arc::clone(&self.counters),
         };
@@ -372,41 +377,6 @@ fn ip_output(arguments: &[&str]) -> Result<String, LinkError> {
         arguments: arguments.join(" "),
         message: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
     })
-}
-
-/// The time a round trip takes at best over `attempts` datagrams, for checking a link.
-///
-/// # Errors
-/// [`LinkError::System`] when sockets fail or nothing comes back.
-pub fn measure_round_trip(link: &Link, attempts: u32) -> Result<Duration, LinkError> {
-    let echo = std::net::UdpSocket::bind((link.server_address(), 0))?;
-    let address = echo.local_addr()?;
-    echo.set_read_timeout(Some(Duration::from_secs(5)))?;
-    let server = std::thread::spawn(move || {
-        let mut byte = [0; 1];
-        for _ in 0..attempts {
-            let Ok((_, from)) = echo.recv_from(&mut byte) else {
-                return;
-            };
-            // A lost answer shows at the client.
-            let _ = echo.send_to(&byte, from);
-        }
-    });
-    let best = link.run(|| {
-        let socket = std::net::UdpSocket::bind((link.client_address(), 0))?;
-        socket.set_read_timeout(Some(Duration::from_secs(5)))?;
-        let mut best = Duration::MAX;
-        for _ in 0..attempts {
-            let start = Instant::now();
-            socket.send_to(&[1], address)?;
-            socket.recv_from(&mut [0; 1])?;
-            best = best.min(start.elapsed());
-        }
-        Ok::<_, io::Error>(best)
-    })??;
-    // The server thread ends with its last answer or its time-out.
-    let _ = server.join();
-    Ok(best)
 }
 
 #[cfg(test)]

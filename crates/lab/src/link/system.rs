@@ -121,6 +121,24 @@ pub fn set_unsent_limit(socket: &impl AsRawFd, bytes: u32) -> io::Result<()> {
     .map(drop)
 }
 
+/// Bounds what a socket may receive ahead, and with it what the other end may have on its way
+/// (`SO_RCVBUFFORCE`: beyond the system's limit, as root may). A listener's bound is inherited by
+/// what it accepts.
+pub fn set_receive_buffer(socket: &impl AsRawFd, bytes: usize) -> io::Result<()> {
+    let bytes = c_int::try_from(bytes).unwrap_or(c_int::MAX);
+    // SAFETY: the pointer and the length describe `bytes`, which the kernel only reads.
+    check(unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_RCVBUFFORCE,
+            (&raw const bytes).cast(),
+            size_of::<c_int>() as libc::socklen_t,
+        )
+    })
+    .map(drop)
+}
+
 /// Whether the process runs as root.
 pub fn is_root() -> bool {
     // SAFETY: the call has no arguments and cannot fail.

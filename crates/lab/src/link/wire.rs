@@ -3,6 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::queue::{CoDel, Queue};
+use crate::Discipline;
+
 /// Packets on their way in one direction. Times are measured from any common zero.
 pub struct Wire {
     nanos_per_byte: f64,
@@ -11,29 +14,33 @@ pub struct Wire {
     room: usize,
     loss: f64,
     random: fastrand::Rng,
-    /// When the packet sent last has left in full.
+    queue: Queue,
+    /// When the packet sent last has left in full, and its size.
     free: Duration,
-    /// Packets that have not left in full: when they will have, and their size.
-    leaving: VecDeque<(Duration, usize)>,
-    queued: usize,
+    leaving: usize,
     /// Packets on their way: when they arrive.
     flying: VecDeque<(Duration, Vec<u8>)>,
     dropped: u64,
 }
 
 impl Wire {
-    /// A wire of `kbit` kilobits per second.
-    pub fn new(kbit: u32, profile: &crate::Profile, seed: u64) -> Self {
+    /// A wire of `kbit` kilobits per second that loses this share of its packets.
+    pub fn new(kbit: u32, loss: f64, profile: &crate::Profile, seed: u64) -> Self {
+        let nanos_per_byte = 8.0e6 / f64::from(kbit.max(1));
+        let controller = match profile.discipline {
+            Discipline::DropTail => None,
+            Discipline::CoDel => Some(CoDel::new(nanos_per_byte)),
+        };
         Self {
-            nanos_per_byte: 8.0e6 / f64::from(kbit.max(1)),
+            nanos_per_byte,
             delay: profile.rtt / 2,
             jitter: profile.jitter,
             room: profile.queue_bytes,
-            loss: profile.loss,
+            loss,
             random: fastrand::Rng::with_seed(seed),
+            queue: Queue::new(controller),
             free: Duration::ZERO,
-            leaving: VecDeque::new(),
-            queued: 0,
+            leaving: 0,
             flying: VecDeque::new(),
             dropped: 0,
         }
@@ -41,21 +48,34 @@ impl Wire {
 
     /// A packet comes to be sent at `now`.
     pub fn offer(&mut self, now: Duration, packet: Vec<u8>) {
-        while let Some((left, size)) = self.leaving.front().copied() {
-            if left > now {
-                break;
-            }
-            self.queued -= size;
-            self.leaving.pop_front();
-        }
-        if self.queued + packet.len() > self.room {
+        self.send_until(now);
+        // What is being sent has not left the queue's memory yet.
+        let leaving = if self.free > now { self.leaving } else { 0 };
+        if self.queue.bytes() + leaving + packet.len() > self.room {
             self.dropped += 1;
             return;
         }
-        let sending = Duration::from_nanos((packet.len() as f64 * self.nanos_per_byte) as u64);
-        self.free = self.free.max(now) + sending;
-        self.leaving.push_back((self.free, packet.len()));
-        self.queued += packet.len();
+        self.queue.push(now, packet);
+        self.send_until(now);
+    }
+
+    /// Sends what the wire was free for until `now`.
+    fn send_until(&mut self, now: Duration) {
+        while let Some(oldest) = self.queue.front() {
+            let start = self.free.max(oldest.since);
+            if start > now {
+                return;
+            }
+            let Some(waiting) = self.queue.pop(start) else {
+                return;
+            };
+            self.send(start, waiting.packet);
+        }
+    }
+
+    fn send(&mut self, start: Duration, packet: Vec<u8>) {
+        self.free = start + self.sending(packet.len());
+        self.leaving = packet.len();
         // A packet lost on the way has used its time on the wire all the same.
         if self.loss > 0.0 && self.random.f64() < self.loss {
             self.dropped += 1;
@@ -70,22 +90,32 @@ impl Wire {
         self.flying.push_back((arrival, packet));
     }
 
-    /// When the next packet arrives; `None` while the wire is empty.
+    fn sending(&self, size: usize) -> Duration {
+        Duration::from_nanos((size as f64 * self.nanos_per_byte) as u64)
+    }
+
+    /// When the next packet arrives at the earliest; `None` while the wire is empty.
     pub fn next_arrival(&self) -> Option<Duration> {
-        self.flying.front().map(|packet| packet.0)
+        if let Some((arrival, _)) = self.flying.front() {
+            return Some(*arrival);
+        }
+        let oldest = self.queue.front()?;
+        let left = self.free.max(oldest.since) + self.sending(oldest.packet.len());
+        Some(left + self.delay)
     }
 
     /// The next packet that has arrived by `now`.
     pub fn arrived(&mut self, now: Duration) -> Option<Vec<u8>> {
-        if self.next_arrival()? > now {
+        self.send_until(now);
+        if self.flying.front()?.0 > now {
             return None;
         }
         self.flying.pop_front().map(|packet| packet.1)
     }
 
-    /// Packets that never arrive: no room, or lost.
+    /// Packets that never arrive: no room, dropped by the queue's control, or lost.
     pub fn dropped(&self) -> u64 {
-        self.dropped
+        self.dropped + self.queue.dropped()
     }
 }
 
@@ -99,10 +129,9 @@ mod tests {
     fn wire(queue_bytes: usize, loss: f64) -> Wire {
         let profile = Profile {
             queue_bytes,
-            loss,
             ..Profile::new(800, 800, 100)
         };
-        Wire::new(800, &profile, 1)
+        Wire::new(800, loss, &profile, 1)
     }
 
     #[test]
@@ -139,7 +168,51 @@ mod tests {
         for _ in 0..10_000 {
             wire.offer(Duration::ZERO, vec![0; 10]);
         }
+        while wire.arrived(MS * 1_000_000).is_some() {}
         assert!((900..1100).contains(&wire.dropped()), "{}", wire.dropped());
+    }
+
+    #[test]
+    fn the_same_seed_loses_the_same_packets() {
+        let arrivals = |seed| {
+            let mut wire = Wire::new(800, 0.3, &Profile::new(800, 800, 0), seed);
+            for number in 0..200 {
+                wire.offer(Duration::ZERO, vec![number; 10]);
+            }
+            std::iter::from_fn(|| wire.arrived(MS * 1000)).collect::<Vec<_>>()
+        };
+        assert_eq!(arrivals(7), arrivals(7));
+        assert_ne!(arrivals(7), arrivals(8));
+    }
+
+    #[test]
+    fn a_controlled_queue_keeps_the_wire_busy_and_the_wait_short() {
+        let profile = Profile {
+            discipline: Discipline::CoDel,
+            queue_bytes: 1_000_000,
+            ..Profile::new(800, 800, 0)
+        };
+        let mut wire = Wire::new(800, 0.0, &profile, 1);
+        // Half of the wire's rate with a queue of a second before it: the queue stays unless
+        // something is dropped, and the wire is never idle for it.
+        for _ in 0..100 {
+            wire.offer(Duration::ZERO, vec![0; 1000]);
+        }
+        let (mut bytes, mut last) = (0, Duration::ZERO);
+        for tick in 0..2000 {
+            let now = MS * tick;
+            if tick % 20 == 0 {
+                wire.offer(now, vec![0; 1000]);
+            }
+            while let Some(packet) = wire.arrived(now) {
+                bytes += packet.len();
+                last = now;
+            }
+        }
+        // 100 bytes a millisecond as long as there are any.
+        assert!(wire.dropped() > 0);
+        assert_eq!(bytes as u64 + 1000 * wire.dropped(), 200_000);
+        assert!(last >= MS * 1980);
     }
 
     #[test]
@@ -148,7 +221,7 @@ mod tests {
             jitter: 30 * MS,
             ..Profile::new(80_000, 80_000, 20)
         };
-        let mut wire = Wire::new(80_000, &profile, 3);
+        let mut wire = Wire::new(80_000, 0.0, &profile, 3);
         for number in 0..200 {
             wire.offer(MS * number, vec![number as u8]);
         }

@@ -84,6 +84,16 @@ fn a_page_in_four_steps_has_the_figures_one_computes_by_hand() {
 }
 
 #[test]
+fn a_window_may_take_its_size_after_the_first_frame() {
+    let mut odd = run([100, 200, 300, 500]);
+    let planes = rgb_to_planes(&[0; 48], 4, 4, Subsampling::Full).unwrap();
+    odd.frames[0].jpeg = encode(&planes, &EncodeOptions::default()).unwrap().bytes;
+    let even = measure(&run([100, 200, 300, 500])).unwrap();
+    // The white page at 0 is a point of its own.
+    assert_eq!(measure(&odd).unwrap().points.len() + 1, even.points.len());
+}
+
+#[test]
 fn runs_that_cannot_be_measured_are_refused_by_name() {
     let mut broken = run([100, 200, 300, 500]);
     broken.frames[1].jpeg.truncate(20);

@@ -8,7 +8,6 @@ mod hpack;
 mod recording;
 mod request;
 mod session;
-mod tls;
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,8 +17,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use crate::tls;
 use frame::{Frame, flag, kind};
-pub use recording::{Answer, DataFrame, Recording};
+pub use recording::{Answer, DataFrame, Phase, Recording};
 pub use request::Request;
 use session::Session;
 
@@ -100,7 +100,7 @@ impl Recorder {
             return self.session(stream, requests, start).await;
         }
         let host = self.authority.split(':').next().unwrap_or_default();
-        let stream = timeout_at(deadline, tls::connect(stream, host))
+        let stream = timeout_at(deadline, tls::connect(stream, host, &["h2"]))
             .await
             .map_err(late)??;
         if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
@@ -140,18 +140,23 @@ impl Recorder {
         let mut actions = Vec::new();
         let mut order: Vec<usize> = (0..requests.len()).collect();
         // Stream numbers must grow with time (RFC 9113 §5.1.1).
-        order.sort_by_key(|index| requests[*index].after);
+        order.sort_by_key(|index| {
+            let request = &requests[*index];
+            (request.after_answers, request.after)
+        });
         for (place, index) in order.into_iter().enumerate() {
             let stream = 1 + 2 * place as u32;
             let request = &requests[index];
             actions.push(Action {
                 at: request.after,
+                after_answers: request.after_answers,
                 opens: Some((index, stream)),
                 frame: self.headers(request, stream),
             });
             for (at, weight) in &request.reweigh {
                 actions.push(Action {
                     at: *at,
+                    after_answers: request.after_answers,
                     opens: None,
                     frame: Frame {
                         kind: kind::PRIORITY,
@@ -166,6 +171,7 @@ impl Recorder {
                 payload.extend(priority.as_bytes());
                 actions.push(Action {
                     at: *at,
+                    after_answers: request.after_answers,
                     opens: None,
                     frame: Frame {
                         kind: kind::PRIORITY_UPDATE,
@@ -176,7 +182,7 @@ impl Recorder {
                 });
             }
         }
-        actions.sort_by_key(|action| action.at);
+        actions.sort_by_key(|action| (action.after_answers, action.at));
         actions
     }
 
@@ -217,6 +223,8 @@ fn dependency(weight: u16) -> [u8; 5] {
 
 struct Action {
     at: Duration,
+    /// How many answers must be complete before.
+    after_answers: usize,
     /// The request and the stream it opens.
     opens: Option<(usize, u32)>,
     frame: Frame,

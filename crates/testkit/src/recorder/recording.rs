@@ -42,6 +42,15 @@ impl Answer {
     }
 }
 
+/// How urgent a body is from an offset on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Phase {
+    /// The offset.
+    pub from: u64,
+    /// Higher is more urgent.
+    pub level: u8,
+}
+
 /// A whole session.
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
@@ -102,6 +111,36 @@ impl Recording {
         order
     }
 
+    /// Bytes that came while something more urgent had still to come that the server had known of:
+    /// whose request was older than `known_after`, which is a round trip at least. What is on its
+    /// way or in a queue of the link by then counts. `plans` has the phases of each request, by
+    /// their offsets.
+    pub fn inversion_bytes(&self, plans: &[Vec<Phase>], known_after: Duration) -> u64 {
+        let level = |request: usize, offset: u64| {
+            let phases = plans.get(request).map_or(&[][..], Vec::as_slice);
+            let phase = phases.iter().rev().find(|phase| phase.from <= offset);
+            phase.map_or(0, |phase| phase.level)
+        };
+        let mut come = vec![0; self.answers.len()];
+        let mut inverted = 0;
+        for frame in &self.frames {
+            let own = level(frame.request, frame.offset - frame.bytes as u64);
+            let waits = |(request, answer): (usize, &Answer)| {
+                request != frame.request
+                    && answer.asked_at + known_after <= frame.at
+                    && come[request] < answer.body.len() as u64
+                    && level(request, come[request]) > own
+            };
+            if self.answers.iter().enumerate().any(waits) {
+                inverted += frame.bytes as u64;
+            }
+            if let Some(come) = come.get_mut(frame.request) {
+                *come = frame.offset;
+            }
+        }
+        inverted
+    }
+
     /// Bytes of body received in all.
     pub fn bytes(&self) -> u64 {
         self.frames.iter().map(|frame| frame.bytes as u64).sum()
@@ -153,6 +192,24 @@ mod tests {
             (Some(at(40)), Some(at(25)))
         );
         assert_eq!((recording.order(), recording.bytes()), (vec![0, 1, 0], 300));
+    }
+
+    #[test]
+    fn bytes_before_more_urgent_ones_that_were_known_are_counted() {
+        let mut recording = recording();
+        recording.answers[0].body = vec![0; 200];
+        recording.answers[1].body = vec![0; 100];
+        let phase = |from, level| Phase { from, level };
+        let late = vec![phase(0, 2), phase(100, 0)];
+        let count = |plans: &[Vec<Phase>], millis| {
+            recording.inversion_bytes(plans, Duration::from_millis(millis))
+        };
+        // The order in which they came: 0–100 of the first, the second, the rest of the first.
+        assert_eq!(count(&[late, vec![phase(0, 1)]], 0), 0);
+        assert_eq!(count(&[vec![phase(0, 1)], vec![phase(0, 2)]], 10), 100);
+        assert_eq!(count(&[vec![phase(0, 2)], vec![phase(0, 1)]], 0), 100);
+        // Nobody had heard of the second when the first came.
+        assert_eq!(count(&[vec![phase(0, 1)], vec![phase(0, 2)]], 16), 0);
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub struct Request {
     pub(super) headers: Vec<(String, String)>,
     pub(super) weight: Option<u16>,
     pub(super) after: Duration,
+    pub(super) after_answers: usize,
     pub(super) reweigh: Vec<(Duration, u16)>,
     pub(super) updates: Vec<(Duration, String)>,
 }
@@ -21,6 +22,7 @@ impl Request {
             headers: Vec::new(),
             weight: None,
             after: Duration::ZERO,
+            after_answers: 0,
             reweigh: Vec::new(),
             updates: Vec::new(),
         }
@@ -50,6 +52,14 @@ impl Request {
     #[must_use]
     pub fn after(mut self, delay: Duration) -> Self {
         self.after = delay;
+        self
+    }
+
+    /// Sends the request once so many others have been answered in full, and those planned for
+    /// later not before it.
+    #[must_use]
+    pub fn after_answers(mut self, count: usize) -> Self {
+        self.after_answers = count;
         self
     }
 

@@ -77,17 +77,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let mut pending = Vec::new();
         let mut buffer = vec![0; 64 * 1024];
         loop {
-            let due = actions.peek().map(|action| self.zero + action.at);
-            if due.is_some_and(|due| due <= Instant::now()) {
-                if let Some(action) = actions.next() {
-                    self.act(action, &mut streams).await?;
-                }
+            let complete = self.complete();
+            let now = Instant::now();
+            let due =
+                |action: &Action| action.after_answers <= complete && self.zero + action.at <= now;
+            if let Some(action) = actions.next_if(due) {
+                self.act(action, &mut streams).await?;
                 continue;
             }
-            if due.is_none() && self.is_done(streams.len()) {
+            let next = actions.peek();
+            if next.is_none() && self.is_done(streams.len()) {
                 return Ok(());
             }
-            let wake = due.unwrap_or(deadline).min(deadline);
+            let next = next.filter(|action| action.after_answers <= complete);
+            let wake = next.map_or(deadline, |action| deadline.min(self.zero + action.at));
             tokio::select! {
                 read = self.stream.read(&mut buffer) => {
                     let size = read?;
@@ -115,6 +118,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let answers = &self.recording.answers;
         let over = |answer: &Answer| answer.complete_at.is_some() || answer.reset.is_some();
         sent == answers.len() && answers.iter().all(over) || self.recording.goaway.is_some()
+    }
+
+    fn complete(&self) -> usize {
+        let answers = self.recording.answers.iter();
+        answers
+            .filter(|answer| answer.complete_at.is_some())
+            .count()
     }
 
     async fn act(&mut self, action: Action, streams: &mut Vec<(u32, usize)>) -> io::Result<()> {

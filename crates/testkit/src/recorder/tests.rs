@@ -66,6 +66,22 @@ async fn frames_and_times_are_recorded() {
 }
 
 #[tokio::test]
+async fn a_request_can_wait_for_answers() {
+    let recorder = Recorder::new(plain_server().await, "site").cleartext();
+    let requests = [
+        Request::get("/40").after_answers(2),
+        Request::get("/50000"),
+        Request::get("/30").after_answers(1),
+    ];
+    let recording = recorder.record(&requests).await.unwrap();
+    let [last, first, second] = &recording.answers[..] else {
+        panic!("{recording:?}");
+    };
+    assert!(Some(second.asked_at) >= first.complete_at);
+    assert!(Some(last.asked_at) >= second.complete_at && last.body.len() == 40);
+}
+
+#[tokio::test]
 async fn small_windows_are_refilled() {
     let recorder = Recorder::new(plain_server().await, "site")
         .cleartext()

@@ -11,8 +11,25 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// Shakes hands, offering HTTP/2 alone.
-pub async fn connect(stream: TcpStream, host: &str) -> io::Result<TlsStream<TcpStream>> {
+/// Shakes hands, offering these protocols (ALPN, RFC 7301), such as `h2`.
+///
+/// # Errors
+/// The host is neither a name nor an address, or the handshake failed.
+pub async fn connect(
+    stream: TcpStream,
+    host: &str,
+    protocols: &[&str],
+) -> io::Result<TlsStream<TcpStream>> {
+    let config = Arc::new(client_config(protocols)?);
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    TlsConnector::from(config).connect(name, stream).await
+}
+
+/// What [`connect`] shakes hands with: TLS 1.3 and 1.2, for a client that offers these protocols.
+///
+/// # Errors
+/// The library has no version of TLS in common with its own cryptography.
+pub fn client_config(protocols: &[&str]) -> io::Result<ClientConfig> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -21,11 +38,11 @@ pub async fn connect(stream: TcpStream, host: &str) -> io::Result<TlsStream<TcpS
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-    TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await
+    config.alpn_protocols = protocols
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect();
+    Ok(config)
 }
 
 /// Accepts every certificate; signatures are checked, so the server must hold its key.

@@ -1,0 +1,78 @@
+//! What one run showed.
+
+use std::time::Duration;
+
+use testkit::recorder::{Phase, Recording};
+
+use super::pictures::Picture;
+
+/// Seconds after the first request, and bytes out of order.
+#[derive(Clone, Copy)]
+pub struct Times {
+    headers: f64,
+    previews: f64,
+    good: f64,
+    pub total: f64,
+    late: f64,
+    /// See [`Recording::inversion_bytes`].
+    pub inversion: u64,
+}
+
+impl Times {
+    /// What the tables call the columns.
+    pub const NAMES: [&'static str; 5] = [
+        "all headers",
+        "all previews",
+        "all good",
+        "total",
+        "late critical",
+    ];
+
+    /// The columns.
+    pub const COLUMNS: [fn(&Self) -> f64; 5] = [
+        |times| times.headers,
+        |times| times.previews,
+        |times| times.good,
+        |times| times.total,
+        |times| times.late,
+    ];
+}
+
+/// Reads a recording of the pictures and of a stylesheet after them; `None` if something is missing
+/// or not as it should be.
+pub fn of(recording: &Recording, pictures: &[Picture], round_trip: Duration) -> Option<Times> {
+    let whole = recording
+        .answers
+        .iter()
+        .zip(pictures)
+        .all(|(answer, picture)| answer.status == 200 && answer.body == picture.bytes);
+    let all = |offset: fn(&Picture) -> u64| {
+        let points = pictures
+            .iter()
+            .enumerate()
+            .map(|(place, picture)| (place, offset(picture)));
+        recording.all_reached(points).map(|time| time.as_secs_f64())
+    };
+    whole.then_some(Times {
+        headers: all(|picture| picture.header)?,
+        previews: all(|picture| picture.preview)?,
+        good: all(|picture| picture.good)?,
+        total: recording.total()?.as_secs_f64(),
+        late: recording.took(pictures.len())?.as_secs_f64(),
+        inversion: recording.inversion_bytes(&plans(pictures), round_trip),
+    })
+}
+
+/// The order that shows most soonest: the stylesheet, previews, good passes, the rest.
+fn plans(pictures: &[Picture]) -> Vec<Vec<Phase>> {
+    let phase = |from, level| Phase { from, level };
+    let picture = |picture: &Picture| {
+        vec![
+            phase(0, 2),
+            phase(picture.preview, 1),
+            phase(picture.good, 0),
+        ]
+    };
+    let stylesheet = vec![phase(0, 3)];
+    pictures.iter().map(picture).chain([stylesheet]).collect()
+}
