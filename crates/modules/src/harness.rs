@@ -180,10 +180,15 @@ impl Site {
 
     /// A site with these settings beside its origin; `ORIGIN` stands for the origin's address.
     pub async fn with(settings: &str) -> Self {
+        Self::with_first("", settings).await
+    }
+
+    /// As [`Site::with`], with settings of the site itself before those of its tables.
+    pub async fn with_first(first: &str, settings: &str) -> Self {
         let origin = Origin::start().await;
         let address = origin.address.to_string();
         let text = format!(
-            "origin = 'http://{address}'\n[access_log]\nenabled = false\n{}",
+            "origin = 'http://{address}'\naccess_log.enabled = false\n{first}\n{}",
             settings.replace("ORIGIN", &address)
         );
         let (settings, mut report) = read::<SiteSettings>("site.toml", &text).unwrap();

@@ -9,6 +9,7 @@ pub mod cache;
 pub mod facts;
 mod failure;
 pub mod headers;
+pub mod https;
 pub mod images;
 pub mod kept;
 pub mod list;

@@ -12,6 +12,7 @@ use workshop::Workshop;
 use crate::access_log::AccessLogModule;
 use crate::cache::{CacheModule, SourceFlights};
 use crate::headers::HeadersModule;
+use crate::https::HttpsModule;
 use crate::images::{ImagesModule, PictureFlights};
 use crate::kept::Entry;
 use crate::origin::{Fetcher, OriginModule};
@@ -60,7 +61,15 @@ impl Services {
 }
 
 /// The names of all modules in the order they run.
-pub const ORDER: [&str; 6] = ["site", "images", "cache", "origin", "headers", "access_log"];
+pub const ORDER: [&str; 7] = [
+    "site",
+    "https",
+    "images",
+    "cache",
+    "origin",
+    "headers",
+    "access_log",
+];
 
 /// Builds the pipeline of a site. `place` is the path of its table in the configuration, for
 /// messages. `None` if something was reported.
@@ -72,6 +81,12 @@ pub fn build(
 ) -> Option<Pipeline> {
     settings.check(place, report);
     let headers = HeadersModule::new(&settings.headers, &join(place, "headers"), report);
+    let https = HttpsModule::new(
+        &settings.https,
+        &settings.trusted_proxies,
+        &join(place, "https"),
+        report,
+    );
     let log = open_log(settings, place, report);
     let upstream = settings
         .origin
@@ -89,6 +104,8 @@ pub fn build(
     let modules: [Option<Box<dyn Module>>; ORDER.len()] = [
         // First: everything else relies on a host that is one.
         Some(Box::new(SiteModule::new(&settings.name()))),
+        // Before any work is done for a request that has to come again the other way.
+        Some(Box::new(https)),
         // Before the cache: which variant of a picture a client gets is part of what is looked up;
         // and on the way back after it, so that sources are kept as they came.
         settings

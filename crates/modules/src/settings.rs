@@ -6,6 +6,7 @@ use base::settings::{Report, join};
 use crate::access_log::AccessLogSettings;
 use crate::cache::CacheSettings;
 use crate::headers::HeadersSettings;
+use crate::https::HttpsSettings;
 use crate::images::ImagesSettings;
 
 base::settings! {
@@ -21,6 +22,8 @@ base::settings! {
         /// Proxies in front of this server whose `Forwarded` and `X-Forwarded-` headers are
         /// believed and passed on.
         trusted_proxies: Vec<Network> = vec![],
+        /// From HTTP to HTTPS.
+        https: HttpsSettings = HttpsSettings::default(),
         /// Pictures.
         images: ImagesSettings = ImagesSettings::default(),
         /// What is kept.
