@@ -6,6 +6,7 @@ pub mod body;
 pub mod digits;
 pub mod failure;
 pub mod id;
+pub mod lines;
 pub mod settings;
 pub mod units;
 

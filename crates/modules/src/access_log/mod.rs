@@ -4,15 +4,14 @@ mod config;
 mod line;
 #[cfg(test)]
 mod tests;
-mod writer;
 
 use std::io;
 use std::time::SystemTime;
 
+use base::lines::Writer;
 use pipeline::{Exchange, Module, Outcome, Phase};
 
 pub use config::{AccessLogSettings, Form};
-use writer::Writer;
 
 /// The module.
 pub struct AccessLogModule {
@@ -28,13 +27,17 @@ impl AccessLogModule {
     pub fn open(settings: &AccessLogSettings) -> io::Result<Self> {
         Ok(Self {
             form: settings.form,
-            writer: Writer::open(&settings.target, settings.buffer.bytes() as usize)?,
+            writer: Writer::open(
+                "access log",
+                &settings.target,
+                settings.buffer.bytes() as usize,
+            )?,
         })
     }
 
     #[cfg(test)]
     fn to_sink(form: Form, sink: Box<dyn io::Write + Send>) -> io::Result<Self> {
-        let writer = Writer::new(sink, 1 << 16)?;
+        let writer = Writer::new("access log", sink, 1 << 16)?;
         Ok(Self { form, writer })
     }
 }

@@ -1,13 +1,11 @@
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use http::StatusCode;
 use parking_lot::Mutex;
 use pipeline::{Module, Outcome};
 
-use super::writer::Writer;
 use super::{AccessLogModule, Form};
 use crate::harness::{Page, Site};
 
@@ -81,52 +79,4 @@ async fn a_line_is_words() {
         ]
     );
     assert!(line.ends_with(" cut-off\n"), "{line}");
-}
-
-/// A sink that says when it is being written to and then waits for leave.
-struct Stuck {
-    at_work: SyncSender<()>,
-    leave: Receiver<()>,
-    memory: Memory,
-}
-
-impl Write for Stuck {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let _ = self.at_work.try_send(());
-        let _ = self.leave.recv();
-        self.memory.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-#[test]
-fn a_stuck_target_loses_lines_but_never_waits() {
-    let ((at_work, working), (go, leave)) = (sync_channel(1), sync_channel(1));
-    let memory = Memory::default();
-    let sink = Stuck {
-        at_work,
-        leave,
-        memory: memory.clone(),
-    };
-    let writer = Writer::new(Box::new(sink), 12).unwrap();
-    writer.write(b"first\n");
-    working.recv().unwrap();
-    for _ in 0..5 {
-        writer.write(b"line\n");
-    }
-    drop(go);
-    drop(writer);
-    let written = memory.0.lock().clone();
-    assert_eq!(
-        written, b"first\nline\nline\n",
-        "two waited, three were dropped"
-    );
-}
-
-#[test]
-fn a_file_that_cannot_be_opened_is_an_error() {
-    assert!(Writer::open("/no/such/directory/log", 1).is_err());
 }

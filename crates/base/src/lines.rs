@@ -1,4 +1,4 @@
-//! The thread that writes.
+//! Logs of lines: a thread that writes, so that nobody waits for a disk or a terminal.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-/// Takes lines and never waits for them to be written.
+/// Takes lines and never waits for them to be written; what is too much is dropped and counted.
 ///
 /// Lines gather in one buffer; its first line wakes the thread, which lets others join it for a
 /// moment. So a busy server pays a copy for each line, not a wake-up.
@@ -18,6 +18,8 @@ pub struct Writer {
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// What the log is called in messages.
+    name: &'static str,
     /// Most bytes that wait.
     limit: usize,
 }
@@ -36,37 +38,43 @@ const GATHER: Duration = Duration::from_millis(20);
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 impl Writer {
-    /// Opens a target: `stdout`, `stderr`, or the path of a file to append to.
+    /// Opens a target: `stdout`, `stderr`, or the path of a file to append to. `name` names the log
+    /// in messages; at most `limit` bytes wait.
     ///
     /// # Errors
     /// What the system says about the file, or about starting a thread.
-    pub fn open(target: &str, limit: usize) -> io::Result<Self> {
+    pub fn open(name: &'static str, target: &str, limit: usize) -> io::Result<Self> {
         let sink: Box<dyn Write + Send> = match target {
             "stdout" => Box::new(io::stdout()),
             "stderr" => Box::new(io::stderr()),
             path => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
         };
-        Self::new(sink, limit)
+        Self::new(name, sink, limit)
     }
 
     /// Writes to `sink`; at most `limit` bytes wait.
     ///
     /// # Errors
     /// What the system says about starting a thread.
-    pub fn new(mut sink: Box<dyn Write + Send>, limit: usize) -> io::Result<Self> {
+    pub fn new(
+        name: &'static str,
+        mut sink: Box<dyn Write + Send>,
+        limit: usize,
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             changed: Condvar::new(),
+            name,
             limit,
         });
         let inside = shared.clone();
         std::thread::Builder::new()
-            .name("access-log".into())
+            .name(name.replace(' ', "-"))
             .spawn(move || {
                 while let Some(lines) = inside.next_batch() {
                     let written = sink.write_all(&lines).and_then(|()| sink.flush());
                     if let Err(error) = written {
-                        tracing::warn!("the access log cannot be written: {error}");
+                        tracing::warn!("the {name} cannot be written: {error}");
                     }
                 }
                 inside.state.lock().closed = true;
@@ -108,7 +116,11 @@ impl Shared {
         let lines = std::mem::replace(&mut state.lines, room);
         drop(state);
         if lost > 0 {
-            tracing::warn!(lost, "access log lines were dropped: too many at once");
+            tracing::warn!(
+                lost,
+                "lines of the {} were dropped: too many at once",
+                self.name
+            );
         }
         (!lines.is_empty()).then_some(lines)
     }
@@ -125,7 +137,77 @@ impl Drop for Writer {
             .changed
             .wait_while_for(&mut state, waiting, LAST_LINES);
         if waited.timed_out() {
-            tracing::warn!("the access log's last lines may be lost: its target takes none");
+            let name = self.shared.name;
+            tracing::warn!("the last lines of the {name} may be lost: its target takes none");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Memory(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Memory {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A sink that says when it is being written to and then waits for leave.
+    struct Stuck {
+        at_work: SyncSender<()>,
+        leave: Receiver<()>,
+        memory: Memory,
+    }
+
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.at_work.try_send(());
+            let _ = self.leave.recv();
+            self.memory.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_stuck_target_loses_lines_but_never_waits() {
+        let ((at_work, working), (go, leave)) = (sync_channel(1), sync_channel(1));
+        let memory = Memory::default();
+        let sink = Stuck {
+            at_work,
+            leave,
+            memory: memory.clone(),
+        };
+        let writer = Writer::new("test", Box::new(sink), 12).unwrap();
+        writer.write(b"first\n");
+        working.recv().unwrap();
+        for _ in 0..5 {
+            writer.write(b"line\n");
+        }
+        drop(go);
+        drop(writer);
+        let written = memory.0.lock().clone();
+        assert_eq!(
+            written, b"first\nline\nline\n",
+            "two waited, three were dropped"
+        );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_is_an_error() {
+        assert!(Writer::open("test", "/no/such/directory/log", 1).is_err());
     }
 }
