@@ -17,4 +17,4 @@ pub use level::{Concurrency, Level};
 pub use outline::{Kind, Outline, Scan};
 pub use plan::{Phase, Plan, RECORD_BODY};
 pub use priority::{Priority, Urgency};
-pub use scheduler::{Grant, Scheduler};
+pub use scheduler::{Grant, Reason, Scheduler};

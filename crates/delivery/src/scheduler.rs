@@ -22,8 +22,25 @@ pub struct Grant {
     pub bytes: usize,
     /// At which level they leave.
     pub level: Level,
+    /// How the stream shares that level.
+    pub concurrency: Concurrency,
+    /// Why it is this stream's turn.
+    pub reason: Reason,
     /// Whether they are of use only together and should leave in one piece.
     pub whole: bool,
+}
+
+/// Why a stream is next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// No other has data and window.
+    Only,
+    /// Its level is the highest, and it is the first of it.
+    Highest,
+    /// Its level is the highest, and it is its turn in the round robin.
+    Turn,
+    /// The share that is kept for the lowest level is due.
+    Share,
 }
 
 /// Decides which stream sends next.
@@ -169,18 +186,23 @@ impl Scheduler {
     pub fn next(&self, grain: usize) -> Option<Grant> {
         let highest = self.ready.first()?.level;
         let lowest = self.ready.last()?.level;
-        let level = if self.owed >= SHARE_UNIT * SHARE {
-            lowest
-        } else {
-            highest
-        };
+        let share_is_due = self.owed >= SHARE_UNIT * SHARE;
+        let level = if share_is_due { lowest } else { highest };
         let place = self.first_of(level)?;
+        let reason = match place.group {
+            _ if self.ready.len() == 1 => Reason::Only,
+            _ if level != highest => Reason::Share,
+            Group::RoundRobin => Reason::Turn,
+            Group::Exclusive | Group::Sequential => Reason::Highest,
+        };
         let entry = self.streams.get(&place.stream)?;
         let (bytes, whole) = entry.grant(grain.max(1) as u64);
         Some(Grant {
             stream: place.stream,
             bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
             level: place.level.0,
+            concurrency: entry.current().concurrency,
+            reason,
             whole,
         })
     }

@@ -46,7 +46,7 @@ enum Command {
     Film(film::Arguments),
     /// Makes a picture from a picture with the server's engine
     Image(image::Arguments),
-    /// Shows what a picture file shows at which byte
+    /// Shows what a picture file shows at which byte, or draws a byte log
     Inspect(inspect::Arguments),
 }
 

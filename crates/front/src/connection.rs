@@ -17,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::byte_log::ByteLog;
 use crate::context::ConnectionContext;
 use crate::socket::{Socket, SocketHandle};
 use crate::{FrontSettings, h2, http1, tls};
@@ -33,6 +34,7 @@ pub struct Door {
     settings: Arc<FrontSettings>,
     acceptor: Option<TlsAcceptor>,
     directory: Arc<dyn Directory>,
+    log: Arc<ByteLog>,
     shutdown: CancellationToken,
     cut: CancellationToken,
     tracker: TaskTracker,
@@ -46,6 +48,7 @@ impl Door {
         settings: &FrontSettings,
         tls: Option<Arc<ServerConfig>>,
         directory: Arc<dyn Directory>,
+        log: Arc<ByteLog>,
         (shutdown, cut): (CancellationToken, CancellationToken),
         tracker: TaskTracker,
     ) -> Self {
@@ -54,6 +57,7 @@ impl Door {
             settings: Arc::new(settings.clone()),
             acceptor: tls.map(TlsAcceptor::from),
             directory,
+            log,
             shutdown,
             cut,
             tracker,
@@ -185,6 +189,7 @@ impl Door {
             directory: Arc::clone(&self.directory),
             settings: Arc::clone(&self.settings),
             socket: Some(handle),
+            log: self.log.connection(protocol),
             shutdown: self.shutdown.clone(),
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::byte_log::ConnectionLog;
 use crate::settings::FrontSettings;
 use crate::socket::SocketHandle;
 
@@ -19,6 +20,8 @@ pub struct ConnectionContext {
     /// The socket under the connection, to choose late what it sends. Absent where the bytes do
     /// not go to a socket of the kernel.
     pub socket: Option<SocketHandle>,
+    /// Where it is written down which bytes leave when; off for most connections.
+    pub log: ConnectionLog,
     /// Cancelled when the server shuts down: no new requests, those in flight are finished.
     pub shutdown: CancellationToken,
 }

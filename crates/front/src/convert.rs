@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use base::Body;
+use delivery::Kind;
 use http::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, COOKIE, DATE, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE,
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, DATE, EXPECT, HOST, TE,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -33,6 +35,14 @@ const END_TO_END: [HeaderName; 5] = [
     http::header::AUTHORIZATION,
     http::header::CACHE_CONTROL,
 ];
+
+/// What kind of thing a response with these headers is, for the order of bytes.
+pub fn kind_of(headers: &HeaderMap) -> Kind {
+    let value = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    Kind::from_content_type(value.unwrap_or_default())
+}
 
 /// The origin's plan for the order of bytes, in Cloudflare's words: level and concurrency.
 pub const CF_PRIORITY: HeaderName = HeaderName::from_static("cf-priority");
@@ -116,6 +126,11 @@ pub fn settle(method: &Method, upgrade: bool, response: &mut Response) {
     if !response.headers.contains_key(DATE) {
         response.headers.insert(DATE, now());
     }
+}
+
+/// Path and query of a target, as the byte log names it.
+pub fn path(target: &Uri) -> &str {
+    target.path_and_query().map_or("*", PathAndQuery::as_str)
 }
 
 /// A short answer to a request that is wrong in itself.

@@ -47,6 +47,15 @@ pub enum FrontError {
         /// The name asked for.
         name: String,
     },
+    /// The byte log cannot be opened.
+    #[error("cannot open the byte log `{target}`: {cause}")]
+    ByteLog {
+        /// What `front.byte_log.target` says.
+        target: String,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
     /// A file cannot be read or written.
     #[error("cannot {action} {}: {cause}", path.display())]
     File {

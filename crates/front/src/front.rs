@@ -9,6 +9,7 @@ use rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::byte_log::{ByteLog, Entry};
 use crate::connection::Door;
 use crate::listen::{self, Listener};
 use crate::tls::{self, Certificates};
@@ -39,6 +40,7 @@ pub struct Front {
     settings: FrontSettings,
     tls: Option<(Arc<Certificates>, Arc<ServerConfig>)>,
     directory: Arc<dyn Directory>,
+    log: Arc<ByteLog>,
 }
 
 impl Front {
@@ -57,6 +59,10 @@ impl Front {
             let config = tls::server_config(Arc::clone(&certificates))?;
             Some((certificates, config))
         };
+        let log = ByteLog::open(&settings.byte_log).map_err(|cause| FrontError::ByteLog {
+            target: settings.byte_log.target.clone().unwrap_or_default(),
+            cause,
+        })?;
         let listeners = listen::bind_all(settings)?;
         Ok(Self {
             addresses: listeners.iter().map(|listener| listener.address).collect(),
@@ -64,12 +70,18 @@ impl Front {
             settings: settings.clone(),
             tls,
             directory,
+            log,
         })
     }
 
     /// The addresses in the order of the settings, HTTPS first, with the ports the system chose.
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
+    }
+
+    /// Takes what the byte log has kept in memory, oldest first: see [`ByteLog::take`].
+    pub fn take_byte_log(&self) -> Vec<Entry> {
+        self.log.take()
     }
 
     /// Reads the certificate files again. New connections get the new certificates; if anything is
@@ -96,6 +108,7 @@ impl Front {
             &self.settings,
             self.tls.as_ref().map(|(_, config)| Arc::clone(config)),
             Arc::clone(&self.directory),
+            Arc::clone(&self.log),
             (shutdown.clone(), cut.clone()),
             tracker.clone(),
         ));

@@ -6,6 +6,7 @@ mod relay;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use base::Body;
 use http::header::{CONNECTION, UPGRADE};
@@ -20,10 +21,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::task::TaskTracker;
 
 use crate::context::ConnectionContext;
-use crate::convert;
+use crate::convert::{self, path};
 use crate::ending::Ending;
 use crate::guard::{Guarded, Limits, Timeouts, Turn, Violation, Watch};
-use body::Sent;
+use body::{Account, Sent};
 
 /// Serves an HTTP/1 connection until it ends or, after a shutdown, until the request in flight is
 /// answered. Connections that leave HTTP go on as tasks of `tracker`.
@@ -50,10 +51,12 @@ where
     let watch = Arc::new(Watch::default());
     let timeouts = Timeouts::from(&settings.timeouts);
     let io = Guarded::new(io, limits, timeouts, Arc::clone(&watch));
+    let count = AtomicU64::new(0);
     let service = service_fn(move |request| {
+        let number = count.fetch_add(1, Ordering::Relaxed) + 1;
         // Counted here and now, in the order of the requests.
         let turn = watch.begin();
-        let answering = answer(request, turn, context.clone(), tracker.clone());
+        let answering = answer(request, number, turn, context.clone(), tracker.clone());
         async { Ok::<_, Infallible>(answering.await) }
     });
     let connection = builder(limits)
@@ -82,12 +85,14 @@ fn builder(limits: Limits) -> Builder {
 
 async fn answer(
     mut request: http::Request<Incoming>,
+    number: u64,
     turn: Turn,
     context: ConnectionContext,
     tracker: TaskTracker,
 ) -> http::Response<Sent> {
     let version = request.version();
     let method = request.method().clone();
+    let log = context.log.stream(number, path(request.uri()));
     if let Some(violation) = turn.violation() {
         return refusal(violation, turn);
     }
@@ -124,8 +129,9 @@ async fn answer(
         }
         (None, _) => {}
     }
+    let account = Account::open(log, &response);
     let body = std::mem::take(&mut response.body);
-    let mut assembled = assemble(*response, Sent::new(body, ending, turn));
+    let mut assembled = assemble(*response, Sent::new(body, ending, turn).logged(account));
     // hyper would otherwise offer a client of HTTP/1.0 to go on.
     *assembled.version_mut() = version;
     assembled

@@ -6,6 +6,7 @@
 //!
 //! Only this room names TLS and HTTP/2 libraries.
 
+pub mod byte_log;
 mod connection;
 mod context;
 mod convert;
@@ -25,6 +26,7 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
+pub use byte_log::ByteLogSettings;
 pub use error::FrontError;
 pub use front::{Address, Drained, Front};
 pub use h2::Http2Settings;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base::ByteSize;
 
+use crate::byte_log::ByteLogSettings;
 use crate::h2::Http2Settings;
 
 base::settings! {
@@ -30,6 +31,8 @@ base::settings! {
         limits: LimitSettings = LimitSettings::default(),
         /// How HTTP/2 is spoken, and how finely the order of bytes is kept.
         http2: Http2Settings = Http2Settings::default(),
+        /// Says of a share of the connections which bytes left when, and why.
+        byte_log: ByteLogSettings = ByteLogSettings::default(),
         /// How long open requests may go on after a shutdown was asked for.
         shutdown_grace: Duration = Duration::from_secs(30),
         /// The kernel's congestion control, such as `"bbr"` or `"cubic"`. Absent: `bbr` where the

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use base::settings::Report;
+use front::ByteLogSettings;
 use modules::headers::HeadersModule;
 
 use crate::Config;
@@ -13,6 +14,7 @@ use crate::Config;
 pub fn check(config: &Config, report: &mut Report) {
     sites(config, report);
     addresses(config, report);
+    byte_log(&config.front.byte_log, report);
     certificates(config, report);
 }
 
@@ -27,7 +29,8 @@ fn sites(config: &Config, report: &mut Report) {
         site.check(&table, report);
         // What it makes of its settings is of no use yet; what it says of them is.
         HeadersModule::new(&site.headers, &format!("{table}.headers"), report);
-        log_file(&site.access_log.target, &table, report);
+        let target = format!("{table}.access_log.target");
+        log_file(&site.access_log.target, &target, report);
         for (number, host) in site.hosts.iter().enumerate() {
             if let Some(owner) = owners.insert(host, place) {
                 let expected = format!("a host that `site[{owner}]` does not have already");
@@ -44,14 +47,23 @@ fn sites(config: &Config, report: &mut Report) {
 }
 
 /// A log file is opened when the server starts; that it cannot be is known before.
-fn log_file(target: &str, table: &str, report: &mut Report) {
+fn log_file(target: &str, key: &str, report: &mut Report) {
     let directory = match Path::new(target).parent() {
         Some(directory) if !matches!(target, "stdout" | "stderr") => directory,
         _ => return,
     };
     if !directory.as_os_str().is_empty() && !directory.is_dir() {
-        let key = format!("{table}.access_log.target");
-        report.reject(&key, target, "a file in a directory that is there");
+        report.reject(key, target, "a file in a directory that is there");
+    }
+}
+
+fn byte_log(settings: &ByteLogSettings, report: &mut Report) {
+    if !(0.0..=1.0).contains(&settings.share) {
+        let share = settings.share.to_string();
+        report.reject("front.byte_log.share", share, "a number from 0 to 1");
+    }
+    if let Some(target) = &settings.target {
+        log_file(target, "front.byte_log.target", report);
     }
 }
 
@@ -168,6 +180,17 @@ mod tests {
         }
         let expected = [problem(4, "site[0].access_log.target")];
         assert_eq!(site("/no/such/directory/access.log"), expected);
+    }
+
+    #[test]
+    fn a_byte_log_has_a_share_and_a_directory() {
+        let source = "[front.byte_log]\nshare = 1.5\ntarget = '/no/such/directory/bytes'\n\
+                      [[site]]\norigin = 'http://127.0.0.1:1'\n";
+        let expected = [
+            problem(2, "front.byte_log.share"),
+            problem(3, "front.byte_log.target"),
+        ];
+        assert_eq!(problems(source), expected);
     }
 
     #[test]

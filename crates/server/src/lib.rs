@@ -17,6 +17,7 @@ mod sites;
 pub use config::Config;
 pub use error::{ConfigError, ServerError};
 pub use feature::Feature;
+pub use front::byte_log;
 pub use reference::reference;
 pub use rehearsal::{Rehearsal, RehearsalError};
 pub use rooms::Rooms;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use front::{Address, Front};
+use front::{Address, Front, byte_log};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -119,6 +119,12 @@ impl Handle {
     /// See [`Rooms::unreachable_origins`].
     pub async fn unreachable_origins(&self, patience: Duration) -> Vec<String> {
         self.0.current.load().unreachable_origins(patience).await
+    }
+
+    /// Takes what the byte log has kept in memory, oldest first; it keeps the latest entries where
+    /// it has a share of connections and no target.
+    pub fn take_byte_log(&self) -> Vec<byte_log::Entry> {
+        self.0.front.take_byte_log()
     }
 
     /// Drops everything that is kept for a URL (absolute, as visitors have it): the response, and

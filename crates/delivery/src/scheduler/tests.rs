@@ -242,12 +242,22 @@ impl Slow {
             false => sequential.or(robin),
         };
         let stream = exclusive.or(shared)?;
-        let whole = stream.phase().0.whole;
+        let Phase {
+            whole, concurrency, ..
+        } = stream.phase().0;
+        let reason = match concurrency {
+            _ if levels.len() == 1 => Reason::Only,
+            _ if levels.last() != Some(&level) => Reason::Share,
+            Concurrency::RoundRobin => Reason::Turn,
+            _ => Reason::Highest,
+        };
         let limit = if whole { u64::MAX } else { grain as u64 };
         Some(Grant {
             stream: stream.id,
             bytes: stream.sendable().min(limit) as usize,
             level,
+            concurrency,
+            reason,
             whole,
         })
     }

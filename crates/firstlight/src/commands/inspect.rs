@@ -14,8 +14,11 @@ use crate::output::{self, CommandError, Exit, Outcome, grouped};
 #[derive(clap::Args)]
 pub struct Arguments {
     /// The picture
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "log")]
+    file: Option<PathBuf>,
+    /// Draw a byte log instead: which response got its bytes when
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "previews"])]
+    log: Option<PathBuf>,
     /// Write what each scan shows as a picture into this directory (progressive JPEG only)
     #[arg(long, value_name = "DIRECTORY")]
     previews: Option<PathBuf>,
@@ -27,13 +30,21 @@ pub struct Arguments {
 /// Columns of the bar that shows where in the file things are.
 const BAR: usize = 48;
 
-/// Prints the structure of the file and the order in which its bytes would leave.
+/// Prints the structure of the file and the order in which its bytes would leave, or draws a log.
 pub fn run(arguments: &Arguments) -> Outcome {
-    let bytes = super::read_picture(&arguments.file)?;
+    match (&arguments.log, &arguments.file) {
+        (Some(log), _) => super::byte_log::run(log, arguments.json),
+        (None, Some(file)) => inspect(file, arguments),
+        (None, None) => Err(CommandError::usage("no file is given")),
+    }
+}
+
+fn inspect(file: &Path, arguments: &Arguments) -> Outcome {
+    let bytes = super::read_picture(file)?;
     let probe = image::probe(&bytes, &image::Limits::default())
-        .map_err(|error| super::picture_error(&arguments.file, &error))?;
+        .map_err(|error| super::picture_error(file, &error))?;
     let map = match probe.format {
-        image::Format::Jpeg => Some(map(&arguments.file, &bytes)?),
+        image::Format::Jpeg => Some(map(file, &bytes)?),
         _ => None,
     };
     let outline = map.as_ref().map(outline);

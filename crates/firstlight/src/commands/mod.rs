@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod byte_log;
 pub mod check;
 pub mod demo;
 pub mod explain;

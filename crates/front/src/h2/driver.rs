@@ -14,7 +14,7 @@ use delivery::Scheduler;
 use h2::server::{Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use http::header::EXPECT;
-use http::{Method, Request, StatusCode};
+use http::{Request, StatusCode};
 use pipeline::{Exchange, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop;
@@ -24,12 +24,13 @@ use super::H2Error;
 use super::signals::{Early, amend};
 use super::stream::{Sending, State, Stream};
 use super::upload::Upload;
+use crate::byte_log::{self, Event};
 use crate::context::ConnectionContext;
-use crate::convert;
+use crate::convert::{self, path};
 use crate::ending::Ending;
 use crate::guard::Violation;
-use crate::multiplex::{Clock, Gate, Patience, Source, Tick, Wakes, Wish, is_shared};
-use crate::tap::{Signal, Tap, Tapped};
+use crate::multiplex::{Asked, Clock, Gate, Patience, Source, Tick, Wakes, Wish, is_shared};
+use crate::tap::{Said, Signal, Tap, Tapped};
 
 /// How often the task goes round before other connections have their turn.
 const ROUNDS: usize = 64;
@@ -220,8 +221,9 @@ where
         for signal in signals.drain(..) {
             match self.streams.get_mut(&signal.stream) {
                 Some(stream) => {
-                    if let Some(priority) = amend(stream.said, signal.said) {
-                        stream.said = Some(priority);
+                    if let Some(priority) = amend(stream.asked.said, signal.said) {
+                        stream.asked.said = Some(priority);
+                        stream.asked.log.note(|| said(signal.said, priority));
                         replan(&mut self.scheduler, stream);
                     }
                 }
@@ -284,8 +286,16 @@ where
         context: &mut Context<'_>,
     ) {
         let (head, upload) = request.into_parts();
-        let said = self.early.resolve(id, &head.headers);
-        let shared = is_shared(&head.headers);
+        let asked = Asked {
+            said: self.early.resolve(id, &head.headers),
+            shared: is_shared(&head.headers),
+            method: head.method.clone(),
+            log: self.context.log.stream(id.into(), path(&head.uri)),
+        };
+        if let Some(priority) = asked.said {
+            let said = byte_log::Said::new(byte_log::Source::Request, priority);
+            asked.log.note(|| Event::Said(said));
+        }
         let body = Upload::body(upload, &head.headers);
         if head.headers.contains_key(EXPECT) && !matches!(body, Body::Empty) {
             let mut go_on = http::Response::new(());
@@ -293,11 +303,10 @@ where
             // If it cannot be said the stream is lost, which the answer will find out.
             let _ = respond.send_informational(go_on);
         }
-        let method = head.method.clone();
         let exchange = convert::exchange(head, body, &self.context.connection, false);
         let exchange = match exchange.and_then(|exchange| self.bound_headers(exchange)) {
             Ok(exchange) => exchange,
-            Err(refusal) => return self.respond(id, said, shared, &method, None, refusal, respond),
+            Err(refusal) => return self.respond(id, asked, None, refusal, respond),
         };
         let mut ending = Box::new(Ending::new(&*self.context.directory, exchange));
         let mut answer = Box::pin(async move {
@@ -306,12 +315,10 @@ where
         });
         match answer.as_mut().poll(context) {
             Poll::Ready((ending, response)) => {
-                self.respond(id, said, shared, &method, Some(ending), response, respond);
+                self.respond(id, asked, Some(ending), response, respond);
             }
             Poll::Pending => {
-                let mut stream = Stream::new(id, method, State::Answer { answer, respond });
-                stream.said = said;
-                stream.shared = shared;
+                let stream = Stream::new(id, asked, State::Answer { answer, respond });
                 self.streams.insert(id, Box::new(stream));
                 // Now with the waker that says which stream it was.
                 self.visit(id);
@@ -329,23 +336,16 @@ where
     }
 
     /// Sends the head of a response, and its body as soon as its turn comes.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "all of a stream that has no state yet; a struct for it would be made and torn \
-                  apart once a request"
-    )]
     fn respond(
         &mut self,
         id: u32,
-        said: Option<delivery::Priority>,
-        shared: bool,
-        method: &Method,
+        asked: Asked,
         mut ending: Option<Box<Ending>>,
         mut response: Box<Response>,
         mut respond: SendResponse<Bytes>,
     ) {
         let wish = Wish::of(&response, self.gate.keeps_order());
-        convert::settle(method, false, &mut response);
+        convert::settle(&asked.method, false, &mut response);
         if let Some(ending) = &mut ending {
             ending.set_status(response.status);
         }
@@ -354,6 +354,10 @@ where
         *head.headers_mut() = std::mem::take(&mut response.headers);
         let body = std::mem::take(&mut response.body);
         let empty = matches!(body, Body::Empty);
+        asked.log.note(|| Event::Head {
+            status: response.status.as_u16(),
+            length: body.exact_len(),
+        });
         let Ok(send) = respond.send_response(head, empty) else {
             // The client gave the stream up meanwhile.
             return;
@@ -362,6 +366,7 @@ where
             if let Some(ending) = &mut ending {
                 ending.complete();
             }
+            asked.log.note(|| Event::End);
             return;
         }
         let sending = Sending {
@@ -373,10 +378,7 @@ where
             blocked: false,
             finished: false,
         };
-        let mut stream = Stream::new(id, method.clone(), State::Turn(Box::new(sending)));
-        stream.said = said;
-        stream.shared = shared;
-        self.queue(stream);
+        self.queue(Stream::new(id, asked, State::Turn(Box::new(sending))));
     }
 
     /// Looks at a stream that asked for it.
@@ -402,6 +404,7 @@ where
                         Poll::Pending => {}
                         Poll::Ready(Some(Ok(_))) => {
                             sending.blocked = false;
+                            stream.asked.log.note(|| Event::Unblocked);
                             self.scheduler.unblock(id.into());
                         }
                         Poll::Ready(_) => return self.end(id, false),
@@ -414,6 +417,10 @@ where
 
     /// The client has no more use for a stream; one that does that too often has its last.
     fn give_up(&mut self, id: u32) {
+        if let Some(stream) = self.streams.get(&id) {
+            let by_client = true;
+            stream.asked.log.note(|| Event::Reset { by_client });
+        }
         self.end(id, false);
         if self.patience.wear() {
             self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
@@ -425,15 +432,9 @@ where
         let Some(stream) = self.streams.remove(&id) else {
             return;
         };
-        let Stream {
-            said,
-            shared,
-            method,
-            state,
-            ..
-        } = *stream;
+        let Stream { asked, state, .. } = *stream;
         if let State::Answer { respond, .. } = state {
-            self.respond(id, said, shared, &method, Some(ending), response, respond);
+            self.respond(id, asked, Some(ending), response, respond);
         }
     }
 
@@ -453,10 +454,20 @@ where
     }
 }
 
+/// A signal for the byte log.
+fn said(signal: Said, priority: delivery::Priority) -> Event {
+    let source = match signal {
+        Said::Update(_) => byte_log::Source::PriorityUpdate,
+        Said::Weight(_) => byte_log::Source::PriorityFrame,
+        Said::Opened(_) | Said::Window(_) => byte_log::Source::Request,
+    };
+    Event::Said(byte_log::Said::new(source, priority))
+}
+
 /// Gives a response the plan that what was said of it now asks for.
 fn replan(scheduler: &mut Scheduler, stream: &Stream) {
     if let State::Turn(sending) = &stream.state {
-        let plan = sending.wish.plan(stream.said, stream.shared);
+        let plan = sending.wish.plan(stream.asked.said, stream.asked.shared);
         scheduler.replan(stream.id.into(), plan);
     }
 }

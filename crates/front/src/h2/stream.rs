@@ -5,22 +5,16 @@ use std::task::{Context, Waker};
 
 use base::BodyError;
 use bytes::Bytes;
-use delivery::Priority;
 use h2::server::SendResponse;
 use h2::{Reason, SendStream};
-use http::Method;
 
 use crate::ending::{Answer, Ending};
-use crate::multiplex::{Source, StreamWake, Wakes, Wish};
+use crate::multiplex::{Asked, Source, StreamWake, Wakes, Wish};
 
 /// One stream of a connection.
 pub struct Stream {
     pub id: u32,
-    /// What the client says of it; `None` if it says nothing.
-    pub said: Option<Priority>,
-    /// Whether the request came through a proxy.
-    pub shared: bool,
-    pub method: Method,
+    pub asked: Asked,
     pub state: State,
     wake: Option<(Arc<StreamWake>, Waker)>,
 }
@@ -53,12 +47,10 @@ pub struct Sending {
 
 impl Stream {
     /// A stream whose request was understood.
-    pub fn new(id: u32, method: Method, state: State) -> Self {
+    pub fn new(id: u32, asked: Asked, state: State) -> Self {
         Self {
             id,
-            said: None,
-            shared: false,
-            method,
+            asked,
             state,
             wake: None,
         }

@@ -1,5 +1,6 @@
 mod client;
 mod exchange;
+mod log;
 mod order;
 mod site;
 mod tls;

@@ -1,12 +1,17 @@
 //! A response's body on its way out, counted.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use base::{Body, BodyError};
 use bytes::Bytes;
+use delivery::{Kind, Outline};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use pipeline::Response;
 
+use crate::byte_log::{self, Event, Part, StreamLog, Why};
+use crate::convert;
 use crate::ending::Ending;
 use crate::guard::Turn;
 
@@ -21,7 +26,68 @@ pub struct Sent {
     /// Why the body broke off, while what came before is on its way.
     broken: Option<BodyError>,
     ending: Option<Ending>,
+    /// Where the byte log's entries of this response are made.
+    account: Option<Box<Account>>,
     _turn: Turn,
+}
+
+/// What the byte log says of a response.
+pub struct Account {
+    log: StreamLog,
+    kind: Kind,
+    outline: Option<Arc<Outline>>,
+    sent: u64,
+    complete: bool,
+    /// Whether the body broke off at our side.
+    broken: bool,
+}
+
+impl Account {
+    /// Opens the account of a response that is ready to be sent, if it is logged.
+    pub fn open(log: StreamLog, response: &Response) -> Option<Box<Self>> {
+        log.note(|| Event::Head {
+            status: response.status.as_u16(),
+            length: response.body.exact_len(),
+        });
+        log.is_on().then(|| {
+            Box::new(Self {
+                log,
+                kind: convert::kind_of(&response.headers),
+                outline: response.outline.clone(),
+                sent: 0,
+                complete: response.body.exact_len() == Some(0),
+                broken: false,
+            })
+        })
+    }
+
+    fn add(&mut self, bytes: u64) {
+        let (start, end) = (self.sent, self.sent + bytes);
+        self.sent = end;
+        self.log.note(|| {
+            Event::Sent(byte_log::Sent {
+                part: Part::at(self.kind, self.outline.as_deref(), start),
+                start,
+                end,
+                level: None,
+                concurrency: None,
+                urgency: None,
+                incremental: None,
+                why: Why::AtOnce,
+            })
+        });
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        self.log.note(|| match self.complete {
+            true => Event::End,
+            false => Event::Reset {
+                by_client: !self.broken,
+            },
+        });
+    }
 }
 
 impl Sent {
@@ -38,8 +104,15 @@ impl Sent {
             left,
             broken: None,
             ending,
+            account: None,
             _turn: turn,
         }
+    }
+
+    /// The same, with an account for the byte log.
+    pub fn logged(mut self, account: Option<Box<Account>>) -> Self {
+        self.account = account;
+        self
     }
 
     /// No body, and nobody who waits for its end.
@@ -49,11 +122,25 @@ impl Sent {
 
     fn note(&mut self, count: u64) {
         self.left = self.left.map(|left| left.saturating_sub(count));
+        let over = self.left == Some(0);
+        if let Some(account) = self.account.as_mut().filter(|_| count > 0) {
+            account.add(count);
+        }
         if let Some(ending) = &mut self.ending {
             ending.add_bytes(count);
-            if self.left == Some(0) {
-                ending.complete();
-            }
+        }
+        if over {
+            self.complete();
+        }
+    }
+
+    /// The whole body was handed over.
+    fn complete(&mut self) {
+        if let Some(account) = &mut self.account {
+            account.complete = true;
+        }
+        if let Some(ending) = &mut self.ending {
+            ending.complete();
         }
     }
 }
@@ -81,6 +168,9 @@ impl HttpBody for Sent {
                 // hyper throws away what it has not written when it hears of the error. It writes
                 // when there is nothing to read for now.
                 self.broken = Some(error);
+                if let Some(account) = &mut self.account {
+                    account.broken = true;
+                }
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -88,11 +178,7 @@ impl HttpBody for Sent {
                 let count = frame.data_ref().map_or(0, Bytes::len);
                 self.note(count as u64);
             }
-            None => {
-                if let Some(ending) = &mut self.ending {
-                    ending.complete();
-                }
-            }
+            None => self.complete(),
         }
         Poll::Ready(frame)
     }

@@ -13,4 +13,4 @@ pub use gate::Gate;
 pub use patience::Patience;
 pub use source::{Read, Source};
 pub use wakes::{StreamWake, Wakes};
-pub use wish::{Wish, is_shared, plan_for, priority_header};
+pub use wish::{Asked, Wish, is_shared, plan_for, priority_header};

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use delivery::{Kind, Outline, Plan, Priority};
-use http::header::{CONTENT_TYPE, FORWARDED, VIA};
-use http::{HeaderMap, HeaderValue};
+use delivery::{Grant, Kind, Outline, Plan, Priority};
+use http::header::{FORWARDED, VIA};
+use http::{HeaderMap, HeaderValue, Method};
 use pipeline::Response;
 
-use crate::convert::{CF_PRIORITY, CF_PRIORITY_CHANGE};
+use crate::byte_log::{Event, Part, Sent, StreamLog, Why};
+use crate::convert::{CF_PRIORITY, CF_PRIORITY_CHANGE, kind_of};
 use crate::h2::Http2Settings;
 
 /// What a response brings along for its plan.
@@ -56,9 +57,37 @@ impl Wish {
     }
 }
 
-/// In which order the bytes of a response leave over HTTP/2 or
-/// HTTP/3, for a request with the headers
-/// `asked` whose client says nothing beside them: as the origin's own plan says
+/// What is known of a request, for the order of its response.
+pub struct Asked {
+    /// What the client says of it; `None` if it says nothing.
+    pub said: Option<Priority>,
+    /// Whether the request came through a proxy.
+    pub shared: bool,
+    pub method: Method,
+    pub log: StreamLog,
+}
+
+impl Asked {
+    /// Writes down that bytes of the body were handed over, from `start` to `end`, at the level
+    /// and for the reason of `grant`; without one, at once.
+    pub fn note_sent(&self, wish: &Wish, (start, end): (u64, u64), grant: Option<&Grant>) {
+        self.log.note(|| {
+            Event::Sent(Sent {
+                part: Part::at(wish.kind, wish.outline.as_deref(), start),
+                start,
+                end,
+                level: grant.map(|grant| grant.level.value()),
+                concurrency: grant.and_then(|grant| grant.concurrency.to_string().chars().next()),
+                urgency: self.said.map(|said| said.urgency.value()),
+                incremental: self.said.map(|said| said.incremental),
+                why: grant.map_or(Why::AtOnce, |grant| grant.reason.into()),
+            })
+        });
+    }
+}
+
+/// In which order the bytes of a response leave over HTTP/2 or HTTP/3, for a request with the
+/// headers `asked` whose client says nothing beside them: as the origin's own plan says
 /// (`Cf-Priority`, `Cf-Priority-Change`), or in fair shares if the request came through a proxy,
 /// or as the priorities of client and response (RFC 9218) and the structure of the body say.
 ///
@@ -78,13 +107,6 @@ pub fn is_shared(asked: &HeaderMap) -> bool {
 /// The value of a `Priority` header.
 pub fn priority_header(headers: &HeaderMap) -> Option<&[u8]> {
     headers.get("priority").map(http::HeaderValue::as_bytes)
-}
-
-fn kind_of(headers: &HeaderMap) -> Kind {
-    let value = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    Kind::from_content_type(value.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::super::stream::{Sending, State, Stream};
 use super::Driver;
+use crate::byte_log::Event;
 use crate::multiplex::Read;
 use crate::tap::Tap;
 
@@ -33,6 +34,7 @@ where
             };
         if straight {
             if hand_over(sending, &self.tap, id, usize::MAX, false).is_ok() {
+                stream.asked.note_sent(&sending.wish, (0, length), None);
                 self.waiting += length;
                 self.window = self.window.saturating_sub_unsigned(length);
                 self.gate.spend(length);
@@ -42,7 +44,7 @@ where
             return;
         }
         sending.send.reserve_capacity(0);
-        let plan = sending.wish.plan(stream.said, stream.shared);
+        let plan = sending.wish.plan(stream.asked.said, stream.asked.shared);
         self.scheduler.insert(id.into(), plan);
         self.streams.insert(id, Box::new(stream));
         self.scratch.fresh.push(id);
@@ -81,6 +83,8 @@ where
             }
             Read::Failed(error) => {
                 sending.break_off(&error);
+                let by_client = false;
+                stream.asked.log.note(|| Event::Reset { by_client });
                 self.end(id, false);
             }
         }
@@ -109,7 +113,11 @@ where
     /// Sends what was granted, as far as the client's window goes.
     fn send_grant(&mut self, grant: Grant) {
         let id = u32::try_from(grant.stream).unwrap_or(0);
-        let Some(State::Turn(sending)) = self.streams.get_mut(&id).map(|it| &mut it.state) else {
+        let Some(Stream { state, asked, .. }) = self.streams.get_mut(&id).map(|it| &mut **it)
+        else {
+            return self.scheduler.remove(grant.stream);
+        };
+        let State::Turn(sending) = state else {
             return self.scheduler.remove(grant.stream);
         };
         let window = usize::try_from(self.window).unwrap_or(usize::MAX);
@@ -125,6 +133,10 @@ where
         if room > 0 && bytes == 0 {
             // Nothing is at hand although the scheduler thinks so: never ask it twice.
             return self.end(id, false);
+        }
+        if asked.log.is_on() && bytes > 0 {
+            let start = self.scheduler.offset(grant.stream);
+            asked.note_sent(&sending.wish, (start, start + bytes), Some(&grant));
         }
         self.waiting += bytes;
         self.window = self.window.saturating_sub_unsigned(bytes);
@@ -155,6 +167,7 @@ where
             Poll::Ready(Some(Ok(_))) => {}
             Poll::Pending => {
                 sending.blocked = true;
+                stream.asked.log.note(|| Event::Blocked);
                 self.scheduler.block(id.into());
             }
             Poll::Ready(_) => self.end(id, false),
@@ -181,6 +194,9 @@ where
         let Some(mut stream) = self.streams.remove(&id) else {
             return;
         };
+        if complete {
+            stream.asked.log.note(|| Event::End);
+        }
         if let State::Turn(sending) = &mut stream.state {
             self.waiting -= sending.waiting;
             self.window = self.window.saturating_add_unsigned(sending.waiting);

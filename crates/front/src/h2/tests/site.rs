@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::FrontSettings;
+use crate::byte_log::ConnectionLog;
 use crate::context::ConnectionContext;
 use crate::h2::{H2Error, serve};
 
@@ -110,6 +111,7 @@ impl Server {
             directory: Arc::new(One(Arc::new(Pipeline::new(modules).unwrap()))),
             settings: Arc::new(settings),
             socket: None,
+            log: ConnectionLog::off(),
             shutdown: shutdown.clone(),
         };
         Self {
