@@ -46,6 +46,9 @@ fn of_row(row: &Row) -> Value {
         "without": row.without.as_ref().map(of_spread),
         "with": row.with.as_ref().map(of_spread),
         "ratio": row.ratio,
+        "difference": row.difference.map(|apart| json!({
+            "median": apart.median, "spread": apart.spread, "pairs": apart.pairs,
+        })),
         "verdict": row.verdict.word(),
     })
 }

@@ -9,6 +9,7 @@ mod picture;
 mod preview;
 mod progress;
 mod summary;
+mod verdict;
 
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ use crate::run::Run;
 pub use catalogue::{Metric, Unit};
 pub use picture::Picture;
 pub use progress::{Point, complete, speed_index};
-pub use summary::{Row, Side, Spread, Summary, Verdict};
+pub use summary::{Row, Side, Spread, Summary};
+pub use verdict::{Difference, ENOUGH_PAIRS, Verdict};
 
 /// Why a run could not be measured.
 #[derive(Debug, thiserror::Error)]

@@ -1,12 +1,7 @@
 //! Many runs as few numbers: medians, spreads, ratios, and whether a difference means anything.
 
-use super::{Measured, Metric, MetricsError, Unit, measure};
+use super::{Difference, Measured, Metric, MetricsError, Verdict, measure};
 use crate::run::{Comparison, Conditions, Series};
-
-/// Fewest runs a side from which a spread says something.
-const ENOUGH_RUNS: usize = 3;
-/// A difference of less than one frame of the screen cannot be told from none, milliseconds.
-const FRAME: f64 = 17.0;
 
 /// A figure over the runs of a side.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,19 +37,6 @@ impl Spread {
     }
 }
 
-/// What a difference between two sides amounts to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The second side has less: sooner, or fewer bytes.
-    Better,
-    /// The second side has more.
-    Worse,
-    /// The medians differ by no more than the runs of one side among themselves.
-    WithinNoise,
-    /// Too few runs to say, or no figure.
-    Undecided,
-}
-
 /// A figure of both sides.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row {
@@ -66,12 +48,19 @@ pub struct Row {
     pub with: Option<Spread>,
     /// Median with, over median without; `None` where one is missing or the latter is 0.
     pub ratio: Option<f64>,
+    /// How far the sides are apart; `None` where one is missing.
+    pub difference: Option<Difference>,
     /// What the difference amounts to.
     pub verdict: Verdict,
 }
 
 impl Row {
     fn of(metric: Metric, without: &Side, with: &Side) -> Self {
+        let pairs = without.runs.iter().zip(&with.runs);
+        let pairs: Vec<(f64, f64)> = pairs
+            .filter_map(|(without, with)| metric.of(without).zip(metric.of(with)))
+            .collect();
+        let difference = Difference::of(metric, &pairs);
         let (without, with) = (without.spread(metric), with.spread(metric));
         let medians = without.zip(with).map(|(a, b)| (a.median, b.median));
         Self {
@@ -79,27 +68,9 @@ impl Row {
             without,
             with,
             ratio: medians.filter(|(a, _)| *a > 0.0).map(|(a, b)| b / a),
-            verdict: without
-                .zip(with)
-                .map_or(Verdict::Undecided, |(a, b)| judge(metric, a, b)),
+            difference,
+            verdict: difference.map_or(Verdict::Undecided, |apart| apart.verdict()),
         }
-    }
-}
-
-fn judge(metric: Metric, without: Spread, with: Spread) -> Verdict {
-    let difference = with.median - without.median;
-    let mut noise = without.width().max(with.width());
-    if metric.unit() == Unit::Milliseconds {
-        noise = noise.max(FRAME);
-    }
-    if without.runs.min(with.runs) < ENOUGH_RUNS {
-        Verdict::Undecided
-    } else if difference.abs() <= noise {
-        Verdict::WithinNoise
-    } else if difference < 0.0 {
-        Verdict::Better
-    } else {
-        Verdict::Worse
     }
 }
 
@@ -213,19 +184,5 @@ mod tests {
         let even = Spread::of(vec![8.0, 1.0, 4.0, 2.0]).unwrap();
         assert_eq!((even.median, even.width(), even.runs), (3.0, 7.0, 4));
         assert_eq!(Spread::of(vec![]), None);
-    }
-
-    #[test]
-    fn a_difference_must_be_more_than_the_spread() {
-        let spread = |values: &[f64]| Spread::of(values.to_vec()).unwrap();
-        let judge = |a: &[f64], b: &[f64]| judge(Metric::SpeedIndex, spread(a), spread(b));
-        let base = [1000.0, 1050.0, 1100.0];
-        assert_eq!(judge(&base, &[900.0, 949.0, 990.0]), Verdict::Better);
-        assert_eq!(judge(&base, &[1140.0, 1151.0, 1160.0]), Verdict::Worse);
-        assert_eq!(judge(&base, &[900.0, 950.0, 990.0]), Verdict::WithinNoise);
-        assert_eq!(judge(&base, &[100.0, 900.0, 1000.0]), Verdict::WithinNoise);
-        assert_eq!(judge(&[1000.0; 3], &[984.0; 3]), Verdict::WithinNoise);
-        assert_eq!(judge(&[1000.0; 3], &[982.0; 3]), Verdict::Better);
-        assert_eq!(judge(&base[..2], &[10.0, 11.0]), Verdict::Undecided);
     }
 }

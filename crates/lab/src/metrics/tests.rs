@@ -127,14 +127,14 @@ fn runs_that_cannot_be_measured_are_refused_by_name() {
 
 #[test]
 fn a_summary_compares_medians_and_shows_the_median_run() {
-    let runs = |starts: [u64; 3]| {
+    let runs = |starts: [u64; 5]| {
         starts
             .map(|at| run([at, at + 10, at + 20, at + 30]))
             .to_vec()
     };
     let comparison = Comparison {
-        without: series("without", runs([1010, 1000, 1050])),
-        with: series("with", runs([400, 420, 410])),
+        without: series("without", runs([1010, 1000, 1050, 1020, 1005])),
+        with: series("with", runs([400, 420, 410, 405, 415])),
         conditions: Conditions::default(),
     };
     let summary = Summary::of(&comparison).unwrap();
@@ -144,6 +144,9 @@ fn a_summary_compares_medians_and_shows_the_median_run() {
     );
     let row = summary.row(Metric::FirstChange);
     assert_eq!(row.ratio, Some(410.0 / 1010.0));
+    let apart = row.difference.unwrap();
+    // Pairs: 610, 580, 640, 615 and 590 less.
+    assert_eq!((apart.median, apart.spread, apart.pairs), (-610.0, 60.0, 5));
     assert_eq!(
         (row.without.unwrap().width(), row.verdict),
         (50.0, Verdict::Better)
@@ -178,6 +181,8 @@ fn a_page_against_itself_differs_by_nothing() {
         run([100, 200, 300, 400]),
         run([90, 190, 290, 390]),
         run([110, 200, 310, 410]),
+        run([100, 190, 300, 400]),
+        run([95, 195, 305, 405]),
     ];
     let comparison = Comparison {
         without: series("one", runs.clone()),

@@ -34,7 +34,7 @@ pub fn headline(summary: &Summary) -> Headline {
             format!("85\u{a0}% of the page was visible only after {with} instead of {without}")
         }
         Verdict::WithinNoise => format!(
-            "No difference that counts: 85\u{a0}% of the page was visible after {with}, \
+            "No difference that can be told apart: 85\u{a0}% of the page was visible after {with}, \
              and after {without} without"
         ),
         Verdict::Undecided => format!(

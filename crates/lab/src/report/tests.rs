@@ -84,24 +84,24 @@ fn headline(without: &[u64], with: &[u64]) -> (Verdict, String) {
 
 #[test]
 fn the_headline_says_what_happened() {
-    let base = [3600, 3610, 3650];
+    let base = [3600, 3610, 3650, 3620, 3640];
     assert_eq!(
-        headline(&base, &[1050, 1061, 1080]),
+        headline(&base, &[1050, 1061, 1080, 1055, 1070]),
         (
             Verdict::Better,
             "85 % of the page was visible after 1.1 s instead of 3.6 s".into()
         )
     );
     assert_eq!(
-        headline(&base, &[4000, 4010, 4050]),
+        headline(&base, &[4000, 4010, 4050, 4010, 4000]),
         (
             Verdict::Worse,
             "85 % of the page was visible only after 4.0 s instead of 3.6 s".into()
         )
     );
-    let (verdict, same) = headline(&base, &[3580, 3590, 3640]);
+    let (verdict, same) = headline(&base, &[3580, 3590, 3640, 3600, 3630]);
     assert_eq!(verdict, Verdict::WithinNoise);
-    assert!(same.starts_with("No difference that counts: "), "{same}");
+    assert!(same.starts_with("No difference that can be told apart: "), "{same}");
     let (verdict, few) = headline(&base[..1], &[1000]);
     assert_eq!(verdict, Verdict::Undecided);
     assert!(few.starts_with("Too few runs to be sure: "), "{few}");

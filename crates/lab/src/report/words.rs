@@ -56,7 +56,7 @@ pub fn range(metric: Metric, spread: &Spread) -> String {
     }
 }
 
-/// What a row comes to: `69 % sooner`, `2.5 times as late`, `within the noise`.
+/// What a row comes to: `69 % sooner`, `2.5 times as late`, `no difference`.
 pub fn outcome(row: &Row) -> String {
     let (less, more, much) = match row.metric {
         Metric::SpeedIndex | Metric::SimilarityIndex => ("lower", "higher", "high"),
@@ -70,8 +70,8 @@ pub fn outcome(row: &Row) -> String {
         (Verdict::Worse, Some(ratio)) => format!("{} {more}", share(ratio - 1.0)),
         (Verdict::Worse, None) => more.into(),
         (Verdict::WithinNoise, Some(1.0)) => "the same".into(),
-        (Verdict::WithinNoise, _) => "within the noise".into(),
-        (Verdict::Undecided, Some(_)) => "too few runs to say".into(),
+        (Verdict::WithinNoise, _) => "no difference".into(),
+        (Verdict::Undecided, Some(_)) => "too few runs".into(),
         (Verdict::Undecided, None) => "not measured".into(),
     }
 }
@@ -143,6 +143,7 @@ mod tests {
                 without: None,
                 with: None,
                 ratio,
+                difference: None,
                 verdict,
             };
             outcome(&row).replace('\u{a0}', " ")
@@ -154,7 +155,7 @@ mod tests {
         assert_eq!(say(Metric::Lcp, Some(4.61), worse), "4.6 times as late");
         assert_eq!(
             say(Metric::Lcp, Some(1.01), Verdict::WithinNoise),
-            "within the noise"
+            "no difference"
         );
         assert_eq!(say(Metric::Lcp, None, Verdict::Undecided), "not measured");
     }
