@@ -52,6 +52,9 @@ pub struct Run {
     /// Bytes that had come out of the link by a time since the navigation, packet headers
     /// included; in order. Empty where no link counts packets.
     pub arrivals: Vec<(Duration, u64)>,
+    /// The browser's own trace of the load, a file for its developer tools (JSON); `None` where
+    /// none was asked for.
+    pub trace: Option<String>,
 }
 
 /// One side of a comparison: the same page several times under the same conditions.

@@ -1,4 +1,4 @@
-//! Our figures beside those of others, on the same frames.
+//! Our figures beside those of others: on the same frames, and on the browser's own trace of the same load.
 //!
 //! The others are installed by name from their registries into the target directory, once. Where
 //! that is not possible a test says so and passes.
@@ -15,6 +15,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use std::sync::Arc;
+
+use firstlight_lab::Profile;
+use firstlight_lab::capture::{Capture, CaptureError, Emulation, Side, Stage, Stop};
 use firstlight_lab::metrics::{Measured, Metric, Picture, measure};
 use firstlight_lab::run::Run;
 use serde_json::{Value, json};
@@ -38,7 +42,7 @@ print(json.dumps({
 "#;
 
 const SPEEDLINE_DRIVER: &str = "
-require('speedline-core')(process.argv[1], { timeOrigin: 1000000, fastMode: false }).then(result =>
+require('speedline-core')(process.argv[1], { timeOrigin: Number(process.argv[2]), fastMode: false }).then(result =>
   console.log(JSON.stringify({
     speedIndex: result.speedIndex, perceptual: result.perceptualSpeedIndex,
     progress: result.frames.map(frame => frame.getProgress()),
@@ -199,9 +203,9 @@ fn the_speed_index_is_that_of_browsertime() {
     }
 }
 
-#[test]
-fn both_speed_indexes_are_those_of_speedline() {
-    let install = |folder: &Path| {
+/// The folder of speedline, from its package.
+fn speedline() -> Option<PathBuf> {
+    installed("speedline", |folder: &Path| {
         let prefix = [
             "install",
             "--silent",
@@ -211,10 +215,28 @@ fn both_speed_indexes_are_those_of_speedline() {
             "--prefix",
         ];
         output(Command::new("npm").args(prefix).arg(folder).arg(SPEEDLINE)).map(drop)
-    };
-    let Some(oracle) = installed("speedline", install) else {
-        return;
-    };
+    })
+}
+
+/// What speedline makes of a trace of a navigation that began at a time of its clock, in
+/// microseconds.
+fn speedline_says(oracle: &Path, name: &str, trace: &str, began: u64) -> Value {
+    let path = oracle.join(format!("trace-{}-{name}.json", std::process::id()));
+    fs::write(&path, trace).unwrap();
+    let mut command = Command::new("node");
+    command
+        .args(["-e", SPEEDLINE_DRIVER, "--"])
+        .arg(&path)
+        .arg(began.to_string())
+        .current_dir(oracle);
+    let said = output(&mut command);
+    fs::remove_file(&path).unwrap();
+    serde_json::from_str(&said.unwrap()).unwrap()
+}
+
+#[test]
+fn both_speed_indexes_are_those_of_speedline() {
+    let Some(oracle) = speedline() else { return };
     for (side, run) in runs().into_iter().enumerate() {
         let frames = run.frames.iter().map(|frame| {
             json!({
@@ -224,16 +246,7 @@ fn both_speed_indexes_are_those_of_speedline() {
             })
         });
         let trace = json!({ "traceEvents": frames.collect::<Vec<Value>>() });
-        let path = oracle.join(format!("trace-{}-{side}.json", std::process::id()));
-        fs::write(&path, trace.to_string()).unwrap();
-        let mut command = Command::new("node");
-        command
-            .args(["-e", SPEEDLINE_DRIVER, "--"])
-            .arg(&path)
-            .current_dir(&oracle);
-        let said = output(&mut command);
-        fs::remove_file(&path).unwrap();
-        let said: Value = serde_json::from_str(&said.unwrap()).unwrap();
+        let said = speedline_says(&oracle, &side.to_string(), &trace.to_string(), 1_000_000);
         let measured = measure(&run).unwrap();
         let of = |metric: Metric| metric.of(&measured).unwrap();
         same_curve(&measured, &said["progress"]);
@@ -250,6 +263,73 @@ fn both_speed_indexes_are_those_of_speedline() {
             0.02,
         );
     }
+}
+
+/// A load of the sample site's page, traced by the browser and filmed by us; `None`, loudly, where
+/// there is no browser.
+fn traced_load() -> Option<Run> {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (stage, side, _route) = runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = listener.local_addr().unwrap();
+        let site = Arc::new(gallery::Site::new(840, 560, 7));
+        site.warm();
+        tokio::spawn(gallery::serve(listener, site));
+        let stage = Stage::set(Profile::FAST_3G, Some(Emulation::Relay)).unwrap();
+        let route = stage.route(server).await.unwrap();
+        let side = Side {
+            name: "the sample site".into(),
+            url: "http://sample.test/".into(),
+            server: route.address(),
+            features: vec![],
+        };
+        (stage, side, route)
+    });
+    let capture = Capture {
+        runs: 1,
+        discarded: 0,
+        trace: true,
+        ..Capture::default()
+    };
+    match capture.film(&stage, &[&side], &Stop::default(), &mut |_| {}) {
+        Ok((mut series, _)) => series.pop()?.runs.pop(),
+        Err(error) if error.is_missing() => {
+            eprintln!("SKIPPED: {error}");
+            None
+        }
+        Err(error @ CaptureError::NetworkChanged) => {
+            eprintln!("SKIPPED: {error}");
+            None
+        }
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+/// When the navigation began by the clock of its trace.
+fn navigation(trace: &str) -> u64 {
+    let trace: Value = serde_json::from_str(trace).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    let of_the_page = |event: &&Value| {
+        let data = &event["args"]["data"];
+        event["name"] == "navigationStart" && data["documentLoaderURL"] == "http://sample.test/"
+    };
+    let event = events.iter().find(of_the_page);
+    event.and_then(|event| event["ts"].as_u64()).unwrap()
+}
+
+#[test]
+fn the_speed_index_of_a_real_load_is_speedline_s_on_its_trace() {
+    let Some(oracle) = speedline() else { return };
+    let Some(run) = traced_load() else { return };
+    let trace = run.trace.as_deref().unwrap();
+    let said = speedline_says(&oracle, "load", trace, navigation(trace));
+    let measured = measure(&run).unwrap();
+    let of = |metric: Metric| metric.of(&measured).unwrap();
+    let index = of(Metric::SpeedIndex);
+    near("speedline, real load", index, &said["speedIndex"], 0.05);
+    let index = of(Metric::SimilarityIndex);
+    let theirs = said["perceptual"].as_f64().unwrap();
+    eprintln!("by SSIM: {theirs:.1}, ours {index:.1}");
 }
 
 /// Base64 by the coreutils, which are no code of ours.

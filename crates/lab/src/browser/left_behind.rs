@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::Duration;
-use std::{fs, io, thread};
+use std::{fs, io};
+
+use super::ending;
 
 const PREFIX: &str = "firstlight-browser-";
 
@@ -28,13 +30,17 @@ pub fn remove() {
     });
 }
 
-/// Removes a profile. The last children of its browser may still write for a moment, so that it
-/// takes a few attempts; what is left then goes when another process starts a browser.
+/// How long the last processes of a browser that was ended may take.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// Removes a profile. Where the last processes of its browser still write into it they are waited
+/// for; what is left then goes when another process starts a browser.
 pub fn remove_folder(folder: &Path) {
-    for _ in 0..50 {
+    let name = folder.to_string_lossy();
+    for _ in 0..3 {
         match fs::remove_dir_all(folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                thread::sleep(Duration::from_millis(20));
+                ending::wait_for_all(LIMIT, |process| ending::is_told(process, &name));
             }
             _ => return,
         }
@@ -49,7 +55,7 @@ fn owner(name: &str) -> Option<u32> {
 }
 
 fn is_gone(process: u32) -> bool {
-    !fs::exists(format!("/proc/{process}")).unwrap_or(true)
+    !ending::exists(process)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Chromium, driven over its debugging pipe: no port, no driver, works in a link's namespace.
 
 mod base64;
+mod ending;
 mod left_behind;
 mod network;
 mod page;
@@ -15,13 +16,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Weak};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::Link;
-pub use page::{Activity, Page};
+pub use page::{Activity, Page, Step};
 use session::{Session, text};
 
 /// Why a browser did not do as asked.
@@ -293,10 +293,7 @@ impl Browser {
     pub fn close(self) {
         // A browser that has gone already is closed.
         let _ = self.session.call(None, "Browser.close", &json!({}));
-        let deadline = Instant::now() + CLOSE_LIMIT;
-        while !pipe::has_ended(&self.child) && Instant::now() < deadline {
-            thread::sleep(Duration::from_millis(10));
-        }
+        ending::wait_for(self.child.id(), CLOSE_LIMIT);
     }
 }
 

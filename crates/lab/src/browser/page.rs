@@ -1,7 +1,6 @@
 //! A page: navigation, pictures, complaints.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -23,6 +22,15 @@ pub struct Activity {
     pub last_frame: Option<Instant>,
 }
 
+/// What [`Page::watch`] does next.
+#[derive(Clone, Copy, Debug)]
+pub enum Step<T> {
+    /// Ends with this.
+    Done(T),
+    /// Looks again when the page has reported something, after this time at the latest.
+    Wait(Duration),
+}
+
 /// A page of a browser. Closed when dropped.
 pub struct Page {
     pub(super) session: Arc<Session>,
@@ -30,6 +38,16 @@ pub struct Page {
     pub(super) target: String,
     pub(super) started: Instant,
 }
+
+/// What a trace tells of: how the page is made and shown, and a picture of each change.
+const TRACED: [&str; 4] = [
+    "devtools.timeline",
+    "loading",
+    "blink.user_timing",
+    "disabled-by-default-devtools.screenshot",
+];
+/// How long the browser may take to hand a trace over.
+const TRACE_LIMIT: Duration = Duration::from_secs(60);
 
 impl Page {
     /// Starts a navigation and returns once the browser has the first bytes of the answer; loading goes
@@ -64,9 +82,15 @@ impl Page {
         }))
     }
 
-    /// Waits until a time after the start of the navigation; returns at once if it has passed.
+    /// Waits until a time after the start of the navigation; returns at once if it has passed, or
+    /// if the browser has gone.
     pub fn wait_until(&self, time: Duration) {
-        thread::sleep(time.saturating_sub(self.started.elapsed()));
+        let end = self.started + time;
+        // A browser that has gone has nothing to wait for.
+        let _ = self.watch(|_| match end.checked_duration_since(Instant::now()) {
+            Some(left) if !left.is_zero() => Step::Wait(left),
+            _ => Step::Done(()),
+        });
     }
 
     /// What the page shows now, as PNG, also in the middle of loading.
@@ -140,22 +164,46 @@ impl Page {
         self.session.page(&self.id, Duration::ZERO, any, read)
     }
 
-    /// What the page is doing now.
+    /// Looks at what the page is doing now, and again whenever it has reported something, until
+    /// `decide` has seen enough.
     ///
     /// # Errors
     /// [`BrowserError::Gone`].
-    pub fn activity(&self) -> Result<Activity, BrowserError> {
-        if self.session.is_closed() {
-            return Err(BrowserError::Gone);
-        }
-        let any = |_: &PageState| true;
-        let read = |state: &mut PageState| Activity {
-            loaded: state.loaded,
-            requests: state.network.under_way(),
-            last_network: state.last_network,
-            last_frame: state.last_frame,
-        };
-        self.session.page(&self.id, Duration::ZERO, any, read)
+    pub fn watch<T>(
+        &self,
+        mut decide: impl FnMut(Activity) -> Step<T>,
+    ) -> Result<T, BrowserError> {
+        self.session.watch(&self.id, |state| {
+            decide(Activity {
+                loaded: state.loaded,
+                requests: state.network.under_way(),
+                last_network: state.last_network,
+                last_frame: state.last_frame,
+            })
+        })
+    }
+
+    /// From now on the browser writes a trace of what it does, with a picture of every change of
+    /// the page, until [`Page::end_trace`]. Its pictures stop after 450.
+    ///
+    /// # Errors
+    /// When the browser refuses, as while it traces another page, or does not answer.
+    pub fn start_trace(&self) -> Result<(), BrowserError> {
+        let how = json!({ "transferMode": "ReportEvents", "traceConfig": {
+            "includedCategories": TRACED, "excludedCategories": ["*"],
+        }});
+        self.call("Tracing.start", &how).map(drop)
+    }
+
+    /// Ends the trace and returns its events, in the order they came.
+    ///
+    /// # Errors
+    /// When the browser refuses, as where no trace was begun, or does not give all of it.
+    pub fn end_trace(&self) -> Result<Vec<Value>, BrowserError> {
+        self.call("Tracing.end", &json!({}))?;
+        let whole = |state: &PageState| state.trace_is_whole;
+        let take = |state: &mut PageState| std::mem::take(&mut state.trace);
+        self.session.page(&self.id, TRACE_LIMIT, whole, take)
     }
 
     /// Has every document run a script before any of its own, from the next navigation on.

@@ -10,8 +10,9 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use super::ending;
 
 /// Starts the command in a process group of its own. It reads what is written to the first file
 /// on descriptor 3; what it writes to descriptor 4 is read from the second.
@@ -40,18 +41,6 @@ pub fn spawn(command: &mut Command) -> io::Result<(Child, File, File)> {
     Ok((child, we_write.into(), we_read.into()))
 }
 
-/// Whether a child made by [`spawn`] has ended. It is not waited for, so that its number and that of
-/// its group stay its own.
-pub fn has_ended(child: &Child) -> bool {
-    // SAFETY: `siginfo_t` is plain data for which all zeroes is a valid value.
-    let mut told: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-    // SAFETY: the call writes one `siginfo_t`, which lives through it.
-    let result = unsafe { libc::waitid(libc::P_PID, child.id(), &raw mut told, flags) };
-    // SAFETY: after a call that went well the field is the child's number, or still zero.
-    result < 0 || unsafe { told.si_pid() } != 0
-}
-
 /// Ends a child made by [`spawn`] and everything in its group, and waits for all of it, those that
 /// are not its own children no longer than `limit`.
 pub fn end_group(child: &mut Child, limit: Duration) {
@@ -64,12 +53,9 @@ pub fn end_group(child: &mut Child, limit: Duration) {
         libc::kill(-group, libc::SIGKILL);
     }
     // Killed processes can be waited for; there is nobody to tell if not.
+    let leader = child.id();
     let _ = child.wait();
-    let deadline = Instant::now() + limit;
-    // SAFETY: signal 0 is sent to nobody; the call says whether there is anybody.
-    while unsafe { libc::kill(-group, 0) } == 0 && Instant::now() < deadline {
-        thread::sleep(Duration::from_millis(5));
-    }
+    ending::wait_for_all(limit, |process| ending::group(process) == Some(leader));
 }
 
 /// Has the kernel kill this process when the thread that started it ends.
@@ -146,7 +132,7 @@ mod tests {
         command.args(["-c", "sleep 600 & sleep 600"]);
         let (mut child, writer, mut reader) = spawn(&mut command).unwrap();
         drop(writer);
-        assert!(!has_ended(&child));
+        assert!(!ending::wait_for(child.id(), Duration::ZERO));
         end_group(&mut child, Duration::from_secs(60));
         // The pipe closes only when the last process that holds it is gone.
         assert_eq!(reader.read(&mut [0; 1]).unwrap(), 0);
@@ -158,9 +144,7 @@ mod tests {
         command.args(["-c", "sleep 600 & echo on its own >&4"]);
         let (mut child, _writer, mut reader) = spawn(&mut command).unwrap();
         reader.read_exact(&mut [0; 11]).unwrap();
-        while !has_ended(&child) {
-            thread::yield_now();
-        }
+        assert!(ending::wait_for(child.id(), Duration::from_secs(60)));
         end_group(&mut child, Duration::from_secs(60));
         assert_eq!(reader.read(&mut [0; 1]).unwrap(), 0);
     }

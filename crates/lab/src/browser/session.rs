@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::network::NetworkLog;
+use super::page::Step;
 use super::{BrowserError, CastFrame, Problem, ProblemKind, Response, base64, pipe};
 
 /// How long one command may take.
@@ -44,6 +45,9 @@ pub struct PageState {
     /// When the last picture came, and the last word of a request.
     pub last_frame: Option<Instant>,
     pub last_network: Option<Instant>,
+    /// What has come of a trace that was ended, and whether that is all.
+    pub trace: Vec<Value>,
+    pub trace_is_whole: bool,
     addresses: HashMap<String, String>,
 }
 
@@ -91,11 +95,6 @@ impl Session {
         self.changed.notify_all();
     }
 
-    /// Whether the browser has gone.
-    pub fn is_closed(&self) -> bool {
-        self.lock().closed
-    }
-
     /// Sends a command and waits for its result.
     ///
     /// # Errors
@@ -132,6 +131,30 @@ impl Session {
     ) -> Result<T, BrowserError> {
         let mut state = self.wait(limit, |state| state.pages.get(page).is_some_and(&ready))?;
         Ok(read(state.pages.entry(page.to_owned()).or_default()))
+    }
+
+    /// Looks at a page's state now and after each report, until `decide` has seen enough.
+    ///
+    /// # Errors
+    /// [`BrowserError::Gone`].
+    pub fn watch<T>(
+        &self,
+        page: &str,
+        mut decide: impl FnMut(&PageState) -> Step<T>,
+    ) -> Result<T, BrowserError> {
+        let mut state = self.lock();
+        loop {
+            if state.closed {
+                return Err(BrowserError::Gone);
+            }
+            match decide(state.pages.entry(page.to_owned()).or_default()) {
+                Step::Done(value) => return Ok(value),
+                Step::Wait(limit) => {
+                    let waited = self.changed.wait_timeout(state, limit);
+                    state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+        }
     }
 
     /// Forgets what a page has reported.
@@ -215,18 +238,26 @@ impl Session {
                 .pages
                 .entry(page)
                 .or_default()
-                .note(&method, &params, now);
+                .note(&method, params, now);
         }
         self.changed.notify_all();
     }
 }
 
 impl PageState {
-    fn note(&mut self, method: &str, params: &Value, now: Instant) {
+    fn note(&mut self, method: &str, mut params: Value, now: Instant) {
+        if method == "Tracing.dataCollected" {
+            if let Value::Array(events) = params["value"].take() {
+                self.trace.extend(events);
+            }
+            return;
+        }
+        let params = &params;
         if self.network.note(method, params) {
             self.last_network = Some(now);
         }
         match method {
+            "Tracing.tracingComplete" => self.trace_is_whole = true,
             "Page.loadEventFired" => self.loaded = Some(now),
             "Page.screencastFrame" => {
                 self.last_frame = Some(now);

@@ -1,12 +1,11 @@
 //! One load of a page.
 
-use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{CaptureError, Side, Stop};
-use crate::browser::{Activity, Browser, BrowserError, Page};
+use crate::browser::{Activity, Browser, BrowserError, Page, Step};
 use crate::link::{Link, Meter};
 use crate::run::{Frame, Run};
 
@@ -42,6 +41,7 @@ pub(super) struct Camera<'a> {
     pub link: Option<&'a Link>,
     pub viewport: (u32, u32),
     pub patience: Patience,
+    pub trace: bool,
     pub stop: &'a Stop,
 }
 
@@ -77,6 +77,9 @@ impl Camera<'_> {
         page.run_first(include_str!("observe.js"))?;
         page.start_screencast()?;
         let meter = self.link.map(Link::meter).transpose()?;
+        if self.trace {
+            page.start_trace()?;
+        }
         page.navigate(&side.url)?;
         self.wait_for_rest(&page)?;
         let mut problems = page.problems().into_iter();
@@ -88,28 +91,36 @@ impl Camera<'_> {
 
     fn wait_for_rest(&self, page: &Page) -> Result<(), CaptureError> {
         let started = Instant::now();
-        loop {
-            self.stop.check()?;
-            let activity = page.activity()?;
-            match activity.loaded {
-                None if started.elapsed() > self.patience.load => {
-                    return Err(CaptureError::NotLoaded(self.patience.load));
-                }
-                None => {}
-                Some(loaded) if loaded.elapsed() > self.patience.rest => return Ok(()),
-                Some(loaded) if self.rests(&activity, loaded) => return Ok(()),
-                Some(_) => {}
-            }
-            thread::sleep(Duration::from_millis(20));
+        let has_come = page.watch(|activity| match activity.loaded {
+            None => match self.patience.load.checked_sub(started.elapsed()) {
+                Some(left) => Step::Wait(left),
+                None => Step::Done(false),
+            },
+            Some(loaded) => match self.until_rest(&activity, loaded) {
+                Some(left) => Step::Wait(left),
+                None => Step::Done(true),
+            },
+        });
+        if has_come? {
+            Ok(())
+        } else {
+            Err(CaptureError::NotLoaded(self.patience.load))
         }
     }
 
-    fn rests(&self, activity: &Activity, loaded: Instant) -> bool {
+    /// How long it is at least until the page rests, or is not waited for any longer; `None` once
+    /// that is so.
+    fn until_rest(&self, activity: &Activity, loaded: Instant) -> Option<Duration> {
+        let patience = self.patience.rest.checked_sub(loaded.elapsed())?;
+        if activity.requests > 0 {
+            return Some(patience);
+        }
         let last = [activity.last_network, activity.last_frame]
             .into_iter()
             .flatten()
             .fold(loaded, Instant::max);
-        activity.requests == 0 && last.elapsed() >= self.patience.quiet
+        let quiet = self.patience.quiet.checked_sub(last.elapsed())?;
+        Some(quiet.min(patience))
     }
 
     /// Asks the page for everything that is left to ask.
@@ -124,6 +135,7 @@ impl Camera<'_> {
         }
         let origin = page.time_origin()?;
         let frames = page.frames()?.into_iter();
+        let trace = self.trace.then(|| page.end_trace()).transpose()?;
         let run = Run {
             frames: frames
                 .map(|(at, frame)| Frame {
@@ -140,6 +152,7 @@ impl Camera<'_> {
             arrivals: meter
                 .map(|meter| arrivals(meter, origin))
                 .unwrap_or_default(),
+            trace: trace.map(|events| json!({ "traceEvents": events }).to_string()),
         };
         if run.frames.is_empty() {
             return Err(CaptureError::NothingShown);

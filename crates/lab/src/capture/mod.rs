@@ -1,8 +1,8 @@
 //! Films a page: the same page from two or more servers, in turns, over the same link.
 //!
 //! A [`Stage`] is the network between server and browser. A [`Side`] is a page and the way to who
-//! answers for it. [`Capture::compare`] and [`Capture::in_turns`] load them in turns, each time in a fresh
-//! browser with an empty profile.
+//! answers for it. [`Capture::compare`] and [`Capture::in_turns`] load them in turns, each time in a
+//! fresh browser with an empty profile.
 
 mod load;
 mod stage;
@@ -116,20 +116,27 @@ fn authority(url: &str) -> String {
 /// How pages are filmed.
 #[derive(Clone, Copy, Debug)]
 pub struct Capture {
-    /// Loads of each side that count; the first one is made besides, and does not.
+    /// Loads of each side that count.
     pub runs: u32,
+    /// Loads of each side that are made before, and do not count: what servers keep they then have.
+    pub discarded: u32,
     /// Size of the window in CSS pixels, which are device pixels.
     pub viewport: (u32, u32),
     /// How long a page may take.
     pub patience: Patience,
+    /// Whether the browser writes a trace of each load, with pictures of its own: for other
+    /// tools to judge the same load. It costs the page some time.
+    pub trace: bool,
 }
 
 impl Default for Capture {
     fn default() -> Self {
         Self {
             runs: 5,
+            discarded: 1,
             viewport: (1280, 800),
             patience: Patience::default(),
+            trace: false,
         }
     }
 }
@@ -141,7 +148,7 @@ pub enum Progress<'a> {
     Begins {
         /// The side's name.
         side: &'a str,
-        /// Which load it is: 0 for the one that does not count.
+        /// Which load it is, from 1; 0 for one that does not count.
         number: u32,
         /// How many count.
         of: u32,
@@ -174,13 +181,13 @@ impl Capture {
         Ok(Comparison {
             without,
             with,
-            conditions: conditions(stage, browser, load_before),
+            conditions: conditions(stage, browser, load_before, self.discarded),
         })
     }
 
-    /// Films any number of sides in turns, and returns their runs in the order of the sides: the
-    /// first load of each does not count, then one after the other as often as asked for. Blocks;
-    /// call it where that is allowed, with the servers on other threads.
+    /// Films any number of sides in turns, and returns their runs in the order of the sides: loads
+    /// that do not count first, then one side after the other as often as asked for. Blocks; call
+    /// it where that is allowed, with the servers on other threads.
     ///
     /// # Errors
     /// The first failure ends it, and nothing of it is left running.
@@ -195,10 +202,12 @@ impl Capture {
             link: stage.link(),
             viewport: self.viewport,
             patience: self.patience,
+            trace: self.trace,
             stop,
         };
         let mut series: Vec<Series> = sides.iter().map(|side| side.series()).collect();
-        for number in 0..=self.runs {
+        let discarded = std::iter::repeat_n(0, self.discarded as usize);
+        for number in discarded.chain(1..=self.runs) {
             for (side, series) in sides.iter().zip(&mut series) {
                 stop.check()?;
                 tell(Progress::Begins {
@@ -231,11 +240,19 @@ fn version(stop: &Stop) -> Result<String, CaptureError> {
     Ok(version)
 }
 
-fn conditions(stage: &Stage, browser: String, load_before: f64) -> Conditions {
+fn conditions(stage: &Stage, browser: String, load_before: f64, discarded: u32) -> Conditions {
     let emulation = stage.emulation();
+    let uncounted = match discarded {
+        0 => "",
+        1 => " The first load of each side is not counted.",
+        _ => " The first loads of each side are not counted.",
+    };
     let mut notes = vec![
-        "Each load had a browser of its own with an empty profile and no cache. The first load of each side is not counted.".to_owned(),
-        "Only the page's own host was reached; other hosts were not found, on both sides.".to_owned(),
+        format!(
+            "Each load had a browser of its own with an empty profile and no cache.{uncounted}"
+        ),
+        "Only the page's own host was reached; other hosts were not found, on both sides."
+            .to_owned(),
     ];
     let profile = match emulation {
         Emulation::None => "the machine's own network".to_owned(),

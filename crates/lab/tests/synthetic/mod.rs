@@ -176,6 +176,7 @@ fn run(frames: &[(u64, Vec<u8>)], factor: f64, with: bool) -> Run {
         arrivals: (1_u64..60)
             .map(|part| (ms(part as f64 * end / 60.0 + 150.0), part * 19_000))
             .collect(),
+        trace: None,
     }
 }
 
