@@ -169,10 +169,7 @@ impl Page {
     ///
     /// # Errors
     /// [`BrowserError::Gone`].
-    pub fn watch<T>(
-        &self,
-        mut decide: impl FnMut(Activity) -> Step<T>,
-    ) -> Result<T, BrowserError> {
+    pub fn watch<T>(&self, mut decide: impl FnMut(Activity) -> Step<T>) -> Result<T, BrowserError> {
         self.session.watch(&self.id, |state| {
             decide(Activity {
                 loaded: state.loaded,

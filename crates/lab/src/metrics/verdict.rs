@@ -143,7 +143,9 @@ mod tests {
 
     #[test]
     fn one_run_that_went_astray_is_left_out_where_there_are_many() {
-        let base: Vec<f64> = (0..9).map(|run| 1000.0 + f64::from(run % 3) * 10.0).collect();
+        let base: Vec<f64> = (0..9)
+            .map(|run| 1000.0 + f64::from(run % 3) * 10.0)
+            .collect();
         let mut other: Vec<f64> = base.iter().map(|value| value - 100.0).collect();
         other[4] = 2900.0;
         assert_eq!(judge(&base, &other), Verdict::Better);
@@ -160,18 +162,17 @@ mod tests {
 
     /// Noise of a shape, around 1000.
     fn noisy(random: &mut fastrand::Rng, shape: usize) -> f64 {
-        let normal = |random: &mut fastrand::Rng| {
-            (0..12).map(|_| random.f64()).sum::<f64>() - 6.0
-        };
-        1000.0 + match shape {
-            0 => 40.0 * normal(random),
-            // Now and then a start that takes much longer.
-            1 if random.f64() < 0.07 => 150.0 + 250.0 * random.f64(),
-            1 => 30.0 * normal(random),
-            // On the grid of the screen.
-            2 => (normal(random) * 12.0 / 16.7).round() * 16.7,
-            _ => 60.0 * (0.5 * normal(random)).exp(),
-        }
+        let normal = |random: &mut fastrand::Rng| (0..12).map(|_| random.f64()).sum::<f64>() - 6.0;
+        1000.0
+            + match shape {
+                0 => 40.0 * normal(random),
+                // Now and then a start that takes much longer.
+                1 if random.f64() < 0.07 => 150.0 + 250.0 * random.f64(),
+                1 => 30.0 * normal(random),
+                // On the grid of the screen.
+                2 => (normal(random) * 12.0 / 16.7).round() * 16.7,
+                _ => 60.0 * (0.5 * normal(random)).exp(),
+            }
     }
 
     /// How many of 20,000 comparisons say that there is a difference.
@@ -180,10 +181,17 @@ mod tests {
         let mut claims = 0;
         for _ in 0..20_000 {
             // The machine gets slower or faster while it goes on.
-            let drift = if shape == 0 { 20.0 * (random.f64() - 0.5) } else { 0.0 };
+            let drift = if shape == 0 {
+                20.0 * (random.f64() - 0.5)
+            } else {
+                0.0
+            };
             let pair = |index: usize, random: &mut fastrand::Rng| {
                 let drift = drift * index as f64;
-                (noisy(random, shape) + drift, (noisy(random, shape) + drift) * factor)
+                (
+                    noisy(random, shape) + drift,
+                    (noisy(random, shape) + drift) * factor,
+                )
             };
             let pairs: Vec<(f64, f64)> = (0..pairs).map(|index| pair(index, &mut random)).collect();
             let difference = Difference::of(Metric::SpeedIndex, &pairs).unwrap();
@@ -199,7 +207,10 @@ mod tests {
             assert!(wrong <= 60, "{wrong} of 20000 with noise of shape {shape}");
             for pairs in [7, 10] {
                 let wrong = claims(shape, pairs, 1.0);
-                assert!(wrong <= 20, "{wrong} of 20000, {pairs} pairs, shape {shape}");
+                assert!(
+                    wrong <= 20,
+                    "{wrong} of 20000, {pairs} pairs, shape {shape}"
+                );
             }
         }
     }
@@ -208,7 +219,10 @@ mod tests {
     fn what_is_a_third_less_is_found() {
         for shape in [0, 2] {
             let found = claims(shape, 5, 0.667);
-            assert!(found >= 19_600, "{found} of 20000 with noise of shape {shape}");
+            assert!(
+                found >= 19_600,
+                "{found} of 20000 with noise of shape {shape}"
+            );
         }
         // One run of 14 goes astray here, so that every other comparison of five pairs has one.
         for (pairs, least) in [(5, 9_000), (12, 18_000)] {

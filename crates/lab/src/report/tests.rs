@@ -101,7 +101,10 @@ fn the_headline_says_what_happened() {
     );
     let (verdict, same) = headline(&base, &[3580, 3590, 3640, 3600, 3630]);
     assert_eq!(verdict, Verdict::WithinNoise);
-    assert!(same.starts_with("No difference that can be told apart: "), "{same}");
+    assert!(
+        same.starts_with("No difference that can be told apart: "),
+        "{same}"
+    );
     let (verdict, few) = headline(&base[..1], &[1000]);
     assert_eq!(verdict, Verdict::Undecided);
     assert!(few.starts_with("Too few runs to be sure: "), "{few}");
