@@ -149,6 +149,12 @@ impl Site {
             .is_none_or(|place| place.get().is_some())
     }
 
+    /// Every path at which something lies.
+    pub fn paths(&self) -> Vec<String> {
+        let fixed = self.fixed.iter().map(|(path, _)| (*path).to_owned());
+        fixed.chain(Self::photograph_paths()).collect()
+    }
+
     /// The paths of the photographs in the order of the page.
     pub fn photograph_paths() -> Vec<String> {
         Scene::ALL

@@ -9,6 +9,7 @@ mod link;
 mod order;
 mod peers;
 mod priority;
+mod sooner;
 
 use clap::Args;
 use lab::{Profile, UnknownProfile};
@@ -123,6 +124,11 @@ pub const BENCHES: &[Bench] = &[
         name: "priority",
         about: "the public priority test: two high requests among thirty low ones",
         run: priority::run,
+    },
+    Bench {
+        name: "sooner",
+        about: "whole sites as a visitor sees them over four links, beside nginx, h2o and Caddy",
+        run: sooner::run,
     },
 ];
 
