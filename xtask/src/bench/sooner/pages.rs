@@ -95,12 +95,11 @@ fn copy(from: &Path, to: &Path) -> Result<(), String> {
             copy(&source, &target)?;
         } else {
             let bytes = fs::read(&source).map_err(|error| error.to_string())?;
-            match String::from_utf8(bytes) {
+            match std::str::from_utf8(&bytes) {
                 Ok(text) if is_page(&source) => {
-                    write(&target, without_other_hosts(&text).as_bytes())?
+                    write(&target, without_other_hosts(text).as_bytes())?;
                 }
-                Ok(text) => write(&target, text.as_bytes())?,
-                Err(error) => write(&target, error.as_bytes())?,
+                _ => write(&target, &bytes)?,
             }
         }
     }
