@@ -13,23 +13,39 @@ const WANTED: [(&str, &str, &str); 5] = [
     ("ip", "iproute2", "network namespaces of the emulated link"),
 ];
 
-/// Installs what is missing where that is possible, and says loudly what stays missing. A missing
-/// package fails nothing: the tests that need it skip themselves as loudly.
+/// Installs what tests run beside, where that is possible, and says loudly what stays missing. A
+/// missing package fails nothing: the tests that need it skip themselves as loudly.
 ///
 /// # Errors
 /// None.
 pub fn install() -> Outcome {
-    let missing: Vec<_> = WANTED
+    if !provide(&WANTED) {
+        println!("every package is here");
+    }
+    Ok(())
+}
+
+/// The same for what a bench needs besides: programs and their packages.
+pub fn want(programs: &[(&str, &str)]) {
+    let wanted: Vec<_> = programs
+        .iter()
+        .map(|(program, package)| (*program, *package, "for this bench"))
+        .collect();
+    provide(&wanted);
+}
+
+/// Whether anything was missing.
+fn provide(wanted: &[(&str, &str, &str)]) -> bool {
+    let missing: Vec<_> = wanted
         .iter()
         .filter(|(program, ..)| !shell::exists(program))
         .collect();
     if missing.is_empty() {
-        println!("every package is here");
-        return Ok(());
+        return false;
     }
     if !is_root() || !shell::exists("apt-get") {
         report(&missing, "not root, or no apt-get");
-        return Ok(());
+        return true;
     }
     let _ = shell::run(apt(&["update", "-q"]));
     for (_, package, _) in &missing {
@@ -41,7 +57,7 @@ pub fn install() -> Outcome {
         .filter(|(program, ..)| !shell::exists(program))
         .collect();
     report(&missing, "apt-get did not install it");
-    Ok(())
+    true
 }
 
 fn report(missing: &[&(&str, &str, &str)], why: &str) {

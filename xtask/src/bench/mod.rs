@@ -43,6 +43,9 @@ pub struct Options {
     /// The browser: `chromium`, `firefox` or `webkit`
     #[arg(long, default_value = "chromium")]
     pub browser: String,
+    /// A folder for every picture of a page, and for all frames of HTTP/2 a browser sent
+    #[arg(long)]
+    pub frames: Option<std::path::PathBuf>,
     /// The Firstlight binary to measure; by default the release build, made first
     #[arg(long)]
     pub binary: Option<std::path::PathBuf>,

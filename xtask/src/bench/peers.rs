@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 
 use super::Options;
 use super::ground::{self, Ground, Peer};
-use crate::shell;
+use crate::{packages, shell};
 
 /// Who can take part, by the names of `--server`.
 pub const SERVERS: [&str; 7] = [
@@ -20,6 +20,15 @@ pub const SERVERS: [&str; 7] = [
     "nginx",
     "caddy",
     "apache",
+];
+
+/// The peers' programs and Debian packages.
+const PACKAGES: [(&str, &str, &str); 5] = [
+    ("h2o", "h2o", "h2o"),
+    ("nghttpd", "nghttpd", "nghttp2-server"),
+    ("nginx", "nginx", "nginx"),
+    ("caddy", "caddy", "caddy"),
+    ("apache", "apache2", "apache2"),
 ];
 
 /// A file that every server has.
@@ -78,6 +87,12 @@ impl Files {
     ) -> Result<Vec<Peer>, String> {
         let mut peers = Vec::new();
         let keys = options.chosen("server", &options.server, among)?;
+        let wanted: Vec<_> = PACKAGES
+            .into_iter()
+            .filter(|(key, ..)| keys.contains(key))
+            .map(|(_, program, package)| (program, package))
+            .collect();
+        packages::want(&wanted);
         for key in SERVERS.into_iter().filter(|key| keys.contains(key)) {
             let peer = match key {
                 "firstlight" => self.ours(ground, binary, "Firstlight", true).map(Some)?,
@@ -209,22 +224,24 @@ impl Peer {
     pub fn nghttpd(ground: &Ground) -> Result<Self, String> {
         let port = ground::free_port()?;
         let mut command = Command::new("nghttpd");
+        command.args(nghttpd_arguments(ground, port));
+        let version = first_line("nghttpd", "--version");
+        Self::start(ground, "nghttpd", version, port, command)
+    }
+
+    /// nghttpd, which writes every frame and field into the ground's file `frames`.
+    ///
+    /// # Errors
+    /// Those of [`Peer::nghttpd`].
+    pub fn talkative(ground: &Ground) -> Result<Self, String> {
+        let port = ground::free_port()?;
+        let mut command = Command::new("sh");
         command
-            .arg("-d")
-            .arg(ground.path("www"))
-            .arg("-a")
-            .arg("0.0.0.0")
-            .arg(port.to_string());
-        command
-            .arg(ground.path("key.pem"))
-            .arg(ground.path("cert.pem"));
-        Self::start(
-            ground,
-            "nghttpd",
-            first_line("nghttpd", "--version"),
-            port,
-            command,
-        )
+            .args(["-c", "exec nghttpd -v \"$@\" >\"$0\""])
+            .arg(ground.path("frames"))
+            .args(nghttpd_arguments(ground, port));
+        let version = first_line("nghttpd", "--version");
+        Self::start(ground, "nghttpd", version, port, command)
     }
 
     /// Caddy, serving its files; over TCP alone.
@@ -280,6 +297,18 @@ impl Peer {
         command.arg("-f").arg(file).arg("-DFOREGROUND");
         Self::start(ground, "Apache", first_line("apache2", "-v"), port, command)
     }
+}
+
+fn nghttpd_arguments(ground: &Ground, port: u16) -> [String; 7] {
+    [
+        "-d".into(),
+        ground.shown("www"),
+        "-a".into(),
+        "0.0.0.0".into(),
+        port.to_string(),
+        ground.shown("key.pem"),
+        ground.shown("cert.pem"),
+    ]
 }
 
 /// Where Debian keeps Apache's modules.

@@ -1,9 +1,14 @@
 //! Pages of photographs as a real browser shows them over an emulated link: the same progressive
 //! files from Firstlight and the peers, in turns.
 
+mod driver;
 mod pages;
+mod photograph;
+mod screen;
+mod signals;
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use lab::capture::{Capture, Progress, Route, Side, Stage, Stop};
 use lab::metrics::{Measured, Metric, measure};
@@ -14,8 +19,11 @@ use tokio::runtime::Runtime;
 use super::Options;
 use super::ground::{self, Ground, Peer, median};
 use super::peers::Files;
-use crate::shell::Outcome;
+use crate::packages;
+use crate::shell::{self, Outcome};
+use driver::Kind;
 use pages::Page;
+use signals::Signals;
 
 /// Who takes part unless the options say otherwise.
 const SERVERS: [&str; 6] = ["firstlight", "plain", "nginx", "h2o", "caddy", "nghttpd"];
@@ -33,17 +41,7 @@ const FIGURES: [(Metric, &str); 7] = [
 
 /// Runs it.
 pub fn run(options: &Options) -> Outcome {
-    match options.browser.as_str() {
-        "chromium" => {}
-        other => {
-            return Err(format!(
-                "no browser `{other}`; there are: chromium, firefox, webkit"
-            ));
-        }
-    }
-    if !Browser::is_installed() {
-        return Err("no Chromium on the path (package chromium)".into());
-    }
+    let browser = browser(&options.browser)?;
     let binary = ground::binary(options.binary.as_deref())?;
     let links = options.links(&["lab"])?;
     let wanted = options.chosen("page", &options.page, &pages::NAMES)?;
@@ -51,22 +49,115 @@ pub fn run(options: &Options) -> Outcome {
     let (pages, files) = pages::make(&wanted)?;
     let files = Files::new(&ground, files)?;
     let peers = files.servers(&ground, &binary, &SERVERS, options)?;
-    for (_, profile) in links {
+    for (_, profile) in &links {
         for page in &pages {
-            let series = film(profile, page, &peers, options)?;
-            report(profile, page, &peers, &series, options)?;
+            let (version, series) = film(browser, *profile, page, &peers, &ground, options)?;
+            keep(page, &series, options.frames.as_deref())?;
+            let title = format!(
+                "{version}, {}: {}; {profile}; {}",
+                page.name,
+                page.about,
+                ground::conditions()
+            );
+            report(&title, &version, page, &peers, &series, options)?;
+        }
+    }
+    match (links.first(), pages.first()) {
+        (Some((_, profile)), Some(page)) if !options.json => {
+            listen(browser, *profile, page, &ground, options)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Photographs a page of every server in turns; returns the browser's name and version, too.
+fn film(
+    browser: Option<Kind>,
+    profile: Profile,
+    page: &Page,
+    peers: &[Peer],
+    ground: &Ground,
+    options: &Options,
+) -> Result<(String, Vec<Series>), String> {
+    match browser {
+        None => film_chromium(profile, page, peers, options),
+        Some(kind) => photograph::film(kind, profile, page, peers, ground, options),
+    }
+}
+
+/// Loads a page once from a server that writes down what the browser sends, and prints it.
+fn listen(
+    browser: Option<Kind>,
+    profile: Profile,
+    page: &Page,
+    ground: &Ground,
+    options: &Options,
+) -> Outcome {
+    let peers = match Peer::talkative(ground) {
+        Ok(peer) => [peer],
+        Err(why) => {
+            shell::skip("what the browser says of the order it wants", &why);
+            return Ok(());
+        }
+    };
+    let once = Options {
+        runs: 0,
+        ..options.clone()
+    };
+    let (version, _) = film(browser, profile, page, &peers, ground, &once)?;
+    drop(peers);
+    let log = std::fs::read(ground.path("frames")).map_err(|error| error.to_string())?;
+    if let Some(folder) = &options.frames {
+        std::fs::write(folder.join("frames.log"), &log).map_err(|error| error.to_string())?;
+    }
+    let signals = Signals::parse(&String::from_utf8_lossy(&log));
+    println!("\nWhat {version} says, {}: {signals}", page.name);
+    Ok(())
+}
+
+/// Writes every picture into a folder: page, server, run and milliseconds are its name.
+fn keep(page: &Page, series: &[Series], folder: Option<&Path>) -> Outcome {
+    let Some(folder) = folder else { return Ok(()) };
+    let shown = |error: std::io::Error| format!("{}: {error}", folder.display());
+    std::fs::create_dir_all(folder).map_err(shown)?;
+    for series in series {
+        for (number, run) in series.runs.iter().enumerate() {
+            let server = series.name.split(' ').next().unwrap_or_default();
+            for frame in &run.frames {
+                let at = frame.at.as_millis();
+                let name = format!("{}-{server}-{number}-{at:05}.jpg", page.name);
+                std::fs::write(folder.join(name), &frame.jpeg).map_err(shown)?;
+            }
         }
     }
     Ok(())
 }
 
-/// Films a page of every server in turns.
-fn film(
+/// The browser of a name; `None` is Chromium, which tells more of itself than the others.
+fn browser(name: &str) -> Result<Option<Kind>, String> {
+    let (kind, needs) = match name {
+        "chromium" => (None, vec![("chromium", "chromium")]),
+        "firefox" => (Some(Kind::Firefox), Kind::Firefox.needs().to_vec()),
+        "webkit" => (Some(Kind::WebKit), Kind::WebKit.needs().to_vec()),
+        _ => {
+            return Err(format!(
+                "no browser `{name}`; there are: chromium, firefox, webkit"
+            ));
+        }
+    };
+    packages::want(&needs);
+    match needs.iter().find(|(program, _)| !shell::exists(program)) {
+        Some((program, package)) => Err(format!("no `{program}` on the path (package {package})")),
+        None => Ok(kind),
+    }
+}
+
+fn film_chromium(
     profile: Profile,
     page: &Page,
     peers: &[Peer],
     options: &Options,
-) -> Result<Vec<Series>, String> {
+) -> Result<(String, Vec<Series>), String> {
     let runtime = Runtime::new().map_err(|error| error.to_string())?;
     let stage = Stage::set(profile, None).map_err(|error| error.to_string())?;
     let routes: Result<Vec<Route>, _> = peers
@@ -98,25 +189,25 @@ fn film(
             eprintln!("{}: {side}: loaded after {seconds:.2} s", page.name);
         }
     };
-    capture
+    let series = capture
         .in_turns(&stage, &sides, &Stop::default(), &mut tell)
-        .map_err(|error| error.to_string())
+        .map_err(|error| error.to_string())?;
+    let browser = Browser::launch().map_err(|error| error.to_string())?;
+    let version = browser.version().map_err(|error| error.to_string())?;
+    browser.close();
+    Ok((version, series))
 }
 
 fn report(
-    profile: Profile,
+    title: &str,
+    version: &str,
     page: &Page,
     peers: &[Peer],
     series: &[Series],
     options: &Options,
 ) -> Outcome {
     if !options.json {
-        println!(
-            "\n{}: {}; {profile}; {}",
-            page.name,
-            page.about,
-            ground::conditions()
-        );
+        println!("\n{title}");
         let names: Vec<_> = FIGURES.iter().map(|(_, name)| *name).collect();
         println!(
             "| server | {} | Speed Index of each run |",
@@ -133,15 +224,18 @@ fn report(
         let medians = FIGURES.map(|(metric, _)| median(&values(metric)));
         if options.json {
             let mut line = serde_json::json!({
-                "bench": "browsers", "browser": "chromium", "page": page.name,
-                "link": profile.to_string(), "server": peer.name, "version": peer.version,
+                "bench": "browsers", "browser": version, "page": page.name, "conditions": title,
+                "server": peer.name, "version": peer.version,
             });
             for (metric, _) in FIGURES {
                 line[metric.key()] = values(metric).into();
             }
             println!("{line}");
         } else {
-            let cells = medians.map(|value| format!("{value:.0}"));
+            let cells = medians.map(|value| match value.is_nan() {
+                true => "–".to_owned(),
+                false => format!("{value:.0}"),
+            });
             let runs: Vec<_> = values(Metric::SpeedIndex)
                 .iter()
                 .map(|value| format!("{value:.0}"))

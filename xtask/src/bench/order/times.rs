@@ -12,6 +12,7 @@ pub struct Times {
     headers: f64,
     previews: f64,
     good: f64,
+    /// Until every picture has come whole.
     pub total: f64,
     late: f64,
     /// See [`Recording::inversion_bytes`].
@@ -57,7 +58,7 @@ pub fn of(recording: &Recording, pictures: &[Picture], round_trip: Duration) -> 
         headers: all(|picture| picture.header)?,
         previews: all(|picture| picture.preview)?,
         good: all(|picture| picture.good)?,
-        total: recording.total()?.as_secs_f64(),
+        total: all(|picture| picture.bytes.len() as u64)?,
         late: recording.took(pictures.len())?.as_secs_f64(),
         inversion: recording.inversion_bytes(&plans(pictures), round_trip),
     })
