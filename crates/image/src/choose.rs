@@ -4,7 +4,7 @@ use base::Quality;
 
 use crate::{
     Accepted, Effects, Factor, Fit, Format, FormatChoice, Gravity, MAX_DPR, Output, PolicySettings,
-    Prefer, Signals, Transform, Trim, Variant, Width,
+    Prefer, Signals, Tier, Transform, Trim, Variant, Width,
 };
 
 /// What the site wants: its settings.
@@ -26,6 +26,9 @@ pub struct Choice {
     pub reasons: Vec<String>,
     /// The request headers the choice depended on, lower case: what `Vary` must name.
     pub vary: Vec<&'static str>,
+    /// Whether the way to the client made it less than others get: no cache behind this server may
+    /// give it to them.
+    pub lowered: bool,
 }
 
 /// Chooses the variant a client gets.
@@ -36,6 +39,7 @@ pub fn choose(transform: &Transform, signals: &Signals, policy: &Policy) -> Choi
         policy,
         reasons: Vec::new(),
         vary: Vec::new(),
+        lowered: false,
     };
     let output = choosing.output();
     let quality = choosing.quality();
@@ -62,6 +66,7 @@ pub fn choose(transform: &Transform, signals: &Signals, policy: &Policy) -> Choi
         variant,
         reasons: choosing.reasons,
         vary: choosing.vary,
+        lowered: choosing.lowered,
     }
 }
 
@@ -71,6 +76,7 @@ struct Choosing<'a> {
     policy: &'a Policy,
     reasons: Vec<String>,
     vary: Vec<&'static str>,
+    lowered: bool,
 }
 
 impl Choosing<'_> {
@@ -128,6 +134,7 @@ impl Choosing<'_> {
         if let Some(slow) = self.transform.slow_quality {
             self.depends_on(&["save-data", "rtt", "downlink", "ect"]);
             if self.signals.is_slow() {
+                self.lowered = self.signals.tier == Some(Tier::Slow);
                 let quality = slow.quality();
                 self.because(format!("quality: {quality}, asked for slow connections"));
                 return quality;
@@ -142,10 +149,24 @@ impl Choosing<'_> {
         let (quality, reason) = if self.signals.save_data {
             (self.policy.save_data_quality, "for `Save-Data`")
         } else {
-            (self.policy.quality, "from the settings")
+            self.by_tier()
         };
         self.because(format!("quality: {quality}, {reason}"));
         quality
+    }
+
+    fn by_tier(&mut self) -> (Quality, &'static str) {
+        let usual = self.policy.quality;
+        let (quality, reason) = match self.signals.tier {
+            Some(Tier::Slow) => (self.policy.slow_quality, "for a slow connection"),
+            Some(Tier::Medium) => (self.policy.medium_quality, "for a connection in between"),
+            Some(Tier::Fast) | None => (usual, "from the settings"),
+        };
+        if quality >= usual {
+            return (usual, "from the settings");
+        }
+        self.lowered = true;
+        (quality, reason)
     }
 
     /// The box in pixels of the result.

@@ -51,7 +51,7 @@ pub use outline::outline_of;
 pub use probe::{Probe, probe};
 pub use render::{MIN_SAVING_PERCENT, Original, Outcome, Rendered, render};
 pub use settings::{LimitSettings, PolicySettings, Prefer};
-pub use signals::Signals;
+pub use signals::{Signals, Tier};
 pub use transform::{
     AutoWidth, Colour, Factor, Fit, FormatChoice, Gravity, MAX_DPR, Metadata, OptionError,
     OptionProblem, QualityChoice, Rotation, Transform, Trim, Width, option_forms,

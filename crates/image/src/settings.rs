@@ -22,6 +22,11 @@ base::settings! {
         quality: Quality = Quality::new(80),
         /// Quality for clients that send `Save-Data: on`, where a URL asks for none.
         save_data_quality: Quality = Quality::new(50),
+        /// Quality for clients whose connection is seen to be slow, where a URL asks for none.
+        slow_quality: Quality = Quality::new(50),
+        /// Quality for clients whose connection is seen to be neither slow nor fast, where a URL
+        /// asks for none.
+        medium_quality: Quality = Quality::new(68),
         /// What matters more when a photograph's format is chosen.
         prefer: Prefer = Prefer::Preview,
         /// Whether WebP is made for clients that accept it.

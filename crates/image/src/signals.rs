@@ -7,7 +7,20 @@ const SLOW_RTT: u32 = 150;
 /// Bandwidth under which a connection counts as slow, in thousandths of a megabit per second.
 const SLOW_DOWNLINK: u32 = 5000;
 
-/// What the client says of itself. The default is a client that says nothing.
+base::choices! {
+    /// How fast the way to the client is, as the server itself sees it.
+    pub enum Tier {
+        /// Every byte is waited for.
+        Slow = "slow",
+        /// In between.
+        Medium = "medium",
+        /// Bytes cost next to nothing.
+        Fast = "fast",
+    }
+}
+
+/// What the client says of itself, and what its connection says of it. The default is a client that
+/// says nothing, over a way that nothing is known of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Signals {
     /// `Accept`.
@@ -28,6 +41,8 @@ pub struct Signals {
     pub slow_type: bool,
     /// `Sec-CH-UA-Mobile`, or else whether `User-Agent` holds `Mobi`.
     pub mobile: bool,
+    /// How fast the way to the client is; `None` where that is not known. No header says it.
+    pub tier: Option<Tier>,
 }
 
 impl Signals {
@@ -72,13 +87,21 @@ impl Signals {
             downlink: header("downlink").map(str::trim).and_then(Factor::parse),
             slow_type: matches!(header("ect").map(str::trim), Some("slow-2g" | "2g" | "3g")),
             mobile,
+            tier: None,
         }
     }
 
+    /// The same, over a way of this tier.
+    #[must_use]
+    pub fn over(self, tier: Option<Tier>) -> Self {
+        Self { tier, ..self }
+    }
+
     /// Whether the connection counts as slow for `slow-connection-quality`: data saving asked, a
-    /// round trip over 150 ms, less than 5 Mbit/s, or a type below 4G.
+    /// round trip over 150 ms, less than 5 Mbit/s, a type below 4G, or a way that is seen to be.
     pub fn is_slow(&self) -> bool {
         self.save_data
+            || self.tier == Some(Tier::Slow)
             || self.slow_type
             || self.rtt.is_some_and(|rtt| rtt > SLOW_RTT)
             || self

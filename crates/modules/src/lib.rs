@@ -13,6 +13,7 @@ pub mod https;
 pub mod images;
 pub mod kept;
 pub mod list;
+pub mod network;
 pub mod origin;
 mod settings;
 pub mod site;

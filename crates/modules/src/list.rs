@@ -15,6 +15,7 @@ use crate::headers::HeadersModule;
 use crate::https::HttpsModule;
 use crate::images::{ImagesModule, PictureFlights};
 use crate::kept::Entry;
+use crate::network::NetworkModule;
 use crate::origin::{Fetcher, OriginModule};
 use crate::settings::SiteSettings;
 use crate::site::SiteModule;
@@ -61,8 +62,9 @@ impl Services {
 }
 
 /// The names of all modules in the order they run.
-pub const ORDER: [&str; 7] = [
+pub const ORDER: [&str; 8] = [
     "site",
+    "network",
     "https",
     "images",
     "cache",
@@ -104,6 +106,11 @@ pub fn build(
     let modules: [Option<Box<dyn Module>>; ORDER.len()] = [
         // First: everything else relies on a host that is one.
         Some(Box::new(SiteModule::new(&settings.name()))),
+        // As soon as it is known whose visitor it is: what is chosen later depends on it.
+        settings.network.enabled.then(|| {
+            let module = NetworkModule::new(&settings.network, &settings.trusted_proxies);
+            Box::new(module) as Box<dyn Module>
+        }),
         // Before any work is done for a request that has to come again the other way.
         Some(Box::new(https)),
         // Before the cache: which variant of a picture a client gets is part of what is looked up;

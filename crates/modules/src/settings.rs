@@ -8,6 +8,7 @@ use crate::cache::CacheSettings;
 use crate::headers::HeadersSettings;
 use crate::https::HttpsSettings;
 use crate::images::ImagesSettings;
+use crate::network::NetworkSettings;
 
 base::settings! {
     /// One site: which hosts it has, where its origin is, and what is done on the way.
@@ -22,6 +23,8 @@ base::settings! {
         /// Proxies in front of this server whose `Forwarded` and `X-Forwarded-` headers are
         /// believed and passed on.
         trusted_proxies: Vec<Network> = vec![],
+        /// How fast visitors' connections are.
+        network: NetworkSettings = NetworkSettings::default(),
         /// From HTTP to HTTPS.
         https: HttpsSettings = HttpsSettings::default(),
         /// Pictures.
@@ -63,6 +66,7 @@ impl SiteSettings {
             let form = "the address of the site's origin, such as `\"http://127.0.0.1:3000\"`";
             report.reject(&join(place, "origin"), "nothing", form);
         }
+        self.network.check(&join(place, "network"), report);
         let policy = &self.images.policy;
         if policy.max_width == Some(0) {
             report.reject(

@@ -27,8 +27,11 @@ pub struct NetworkEstimate {
     pub rtt: Option<Duration>,
     /// Lowest round-trip time seen.
     pub min_rtt: Option<Duration>,
-    /// Delivery rate in bytes a second; `None` while the sender had too little to send.
+    /// Delivery rate in bytes a second; `None` before anything was delivered.
     pub delivery_rate: Option<u64>,
+    /// Whether the sender had too little to send while the rate was measured: the connection may be
+    /// faster than that, and is not slower.
+    pub app_limited: bool,
     /// Segments sent again so far.
     pub retransmits: u32,
 }

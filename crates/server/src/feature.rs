@@ -16,17 +16,20 @@ pub enum Feature {
     Previews,
     /// Pictures are made in newer formats than they came in.
     Formats,
+    /// Pictures are made for how fast the visitor's connection is seen to be.
+    Network,
     /// Responses and pictures are kept.
     Cache,
 }
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Order,
         Self::Images,
         Self::Previews,
         Self::Formats,
+        Self::Network,
         Self::Cache,
     ];
 
@@ -37,6 +40,7 @@ impl Feature {
             Self::Images => "images",
             Self::Previews => "previews",
             Self::Formats => "formats",
+            Self::Network => "network",
             Self::Cache => "cache",
         }
     }
@@ -50,6 +54,9 @@ impl Feature {
                 "photographs are made in the form that shows a preview soonest; without: in the smallest"
             }
             Self::Formats => "WebP for browsers that take it; without: formats as they came",
+            Self::Network => {
+                "pictures are smaller where the connection is slow; without: the same for everyone"
+            }
             Self::Cache => "responses and pictures are kept; without: made for each visit",
         }
     }
@@ -67,6 +74,7 @@ impl Config {
                 Feature::Images => site.images.enabled = false,
                 Feature::Previews => site.images.policy.prefer = Prefer::Bytes,
                 Feature::Formats => site.images.policy.webp = false,
+                Feature::Network => site.network.enabled = false,
                 Feature::Cache => site.cache.enabled = false,
             }
         }

@@ -20,7 +20,7 @@ pub(super) use other::{Descriptor, descriptor, estimate, has_room, set_unsent_lo
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::mem::{offset_of, size_of, zeroed};
+    use std::mem::{offset_of, size_of};
     use std::os::fd::{AsRawFd, RawFd};
     use std::time::Duration;
 
@@ -83,23 +83,25 @@ mod linux {
 
     /// Reads `TCP_INFO`. Fields that an old kernel does not fill are absent.
     pub fn estimate(descriptor: &Descriptor) -> NetworkEstimate {
-        // SAFETY: `tcp_info` is plain integers, for which zero is a value.
-        let mut info: libc::tcp_info = unsafe { zeroed() };
-        let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
-        // SAFETY: the kernel writes at most `length` bytes into `info`, which has that size; the
+        let mut bytes = [0u8; size_of::<libc::tcp_info>()];
+        let mut length = bytes.len() as libc::socklen_t;
+        // SAFETY: the kernel writes at most `length` bytes into `bytes`, which has that size; the
         // caller holds the lock that keeps the descriptor open.
         let answer = unsafe {
             libc::getsockopt(
                 descriptor.0,
                 libc::IPPROTO_TCP,
                 libc::TCP_INFO,
-                (&raw mut info).cast(),
+                bytes.as_mut_ptr().cast(),
                 &raw mut length,
             )
         };
         if answer != 0 {
             return NetworkEstimate::default();
         }
+        // SAFETY: as many bytes as `tcp_info` has, which is plain integers: any bytes are a value.
+        let info: libc::tcp_info =
+            unsafe { bytes.as_ptr().cast::<libc::tcp_info>().read_unaligned() };
         let filled = |end: usize| length as usize >= end;
         let micros = |value: u32| (value != 0).then(|| Duration::from_micros(value.into()));
         NetworkEstimate {
@@ -112,9 +114,20 @@ mod linux {
             delivery_rate: (filled(offset_of!(libc::tcp_info, tcpi_delivery_rate) + 8)
                 && info.tcpi_delivery_rate != 0)
                 .then_some(info.tcpi_delivery_rate),
+            app_limited: bytes[LIMITED_AT] & LIMITED != 0,
             retransmits: info.tcpi_total_retrans,
         }
     }
+
+    /// The byte of `tcp_info` that holds `tcpi_delivery_rate_app_limited`; the crate has no name for
+    /// it.
+    const LIMITED_AT: usize = offset_of!(libc::tcp_info, tcpi_snd_rcv_wscale) + 1;
+    /// Its bit: compilers fill a byte of bit fields from the end that the byte order starts at.
+    const LIMITED: u8 = if cfg!(target_endian = "little") {
+        1
+    } else {
+        0x80
+    };
 }
 
 #[cfg(not(target_os = "linux"))]

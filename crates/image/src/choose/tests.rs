@@ -239,3 +239,31 @@ proptest! {
         prop_assert!(classes.contains(&plain.key()), "{}", plain.key());
     }
 }
+
+#[test]
+fn a_way_that_is_seen_to_be_slow_lowers_the_quality_unless_the_url_says_it() {
+    let over = |tier, options: &str| {
+        let signals = Signals::default().over(tier);
+        let transform = Transform::parse(options).unwrap();
+        let choice = choose(&transform, &signals, &Policy::default());
+        (choice.variant.quality.value(), choice.lowered)
+    };
+    assert_eq!(over(None, "width=9"), (80, false));
+    assert_eq!(over(Some(Tier::Fast), "width=9"), (80, false));
+    assert_eq!(over(Some(Tier::Medium), "width=9"), (68, true));
+    assert_eq!(over(Some(Tier::Slow), "width=9"), (50, true));
+    assert_eq!(over(Some(Tier::Slow), "quality=75"), (75, false));
+    assert_eq!(over(Some(Tier::Slow), "quality=75,scq=40"), (40, true));
+    assert_eq!(over(Some(Tier::Medium), "quality=75,scq=40"), (75, false));
+}
+
+#[test]
+fn a_slow_way_never_raises_the_quality() {
+    let policy = Policy {
+        quality: Quality::new(40),
+        ..Policy::default()
+    };
+    let signals = Signals::default().over(Some(Tier::Slow));
+    let choice = choose(&Transform::default(), &signals, &policy);
+    assert_eq!((choice.variant.quality.value(), choice.lowered), (40, false));
+}

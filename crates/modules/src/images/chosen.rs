@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ::image::{Choice, Policy, Signals, Transform, Variant, choose};
+use ::image::{Choice, Policy, Signals, Tier, Transform, Variant, choose};
 use http::HeaderMap;
 use parking_lot::RwLock;
 
@@ -18,22 +18,31 @@ pub struct Chosen {
     pub vary: Vec<&'static str>,
     /// Why it is this one.
     pub reasons: Vec<String>,
+    /// Whether the way to the client made it less than others get.
+    pub lowered: bool,
 }
 
 impl Chosen {
-    /// Chooses for a request with these headers.
-    pub fn new(transform: &Transform, headers: &HeaderMap, policy: &Policy) -> Self {
-        let signals = Signals::read(|name| headers.get(name)?.to_str().ok());
+    /// Chooses for a request with these headers that came over a way of this tier.
+    pub fn new(
+        transform: &Transform,
+        headers: &HeaderMap,
+        tier: Option<Tier>,
+        policy: &Policy,
+    ) -> Self {
+        let signals = Signals::read(|name| headers.get(name)?.to_str().ok()).over(tier);
         let Choice {
             variant,
             reasons,
             vary,
+            lowered,
         } = choose(transform, &signals, policy);
         Self {
             key: format!("image:{}", variant.key()).into(),
             variant,
             vary,
             reasons,
+            lowered,
         }
     }
 }
@@ -74,8 +83,8 @@ impl Memory {
     }
 
     /// The choice for a picture at its own URL.
-    pub fn in_place(&self, headers: &HeaderMap) -> Arc<Chosen> {
-        self.remembered("", &Transform::default(), headers)
+    pub fn in_place(&self, headers: &HeaderMap, tier: Option<Tier>) -> Arc<Chosen> {
+        self.remembered("", &Transform::default(), headers, tier)
     }
 
     /// The choice for a URL whose `options` say what is wanted, and which were read as
@@ -85,19 +94,26 @@ impl Memory {
         options: &str,
         transform: &Transform,
         headers: &HeaderMap,
+        tier: Option<Tier>,
     ) -> Arc<Chosen> {
-        self.remembered(options, transform, headers)
+        self.remembered(options, transform, headers, tier)
     }
 
-    fn remembered(&self, options: &str, transform: &Transform, headers: &HeaderMap) -> Arc<Chosen> {
+    fn remembered(
+        &self,
+        options: &str,
+        transform: &Transform,
+        headers: &HeaderMap,
+        tier: Option<Tier>,
+    ) -> Arc<Chosen> {
         if let Some(form) = self.forms.read().by_options.get(options)
-            && let Some(known) = form.made.get(&said(&form.headers, headers))
+            && let Some(known) = form.made.get(&said(&form.headers, headers, tier))
         {
             return known.clone();
         }
-        let chosen = Arc::new(Chosen::new(transform, headers, &self.policy));
+        let chosen = Arc::new(Chosen::new(transform, headers, tier, &self.policy));
         if options.len() <= LONGEST {
-            self.remember(options, transform, headers, &chosen);
+            self.remember(options, transform, headers, tier, &chosen);
         }
         chosen
     }
@@ -107,6 +123,7 @@ impl Memory {
         options: &str,
         transform: &Transform,
         headers: &HeaderMap,
+        tier: Option<Tier>,
         chosen: &Arc<Chosen>,
     ) {
         let forms = &mut *self.forms.write();
@@ -121,16 +138,17 @@ impl Memory {
                 made: HashMap::new(),
             });
         let foreseen = chosen.vary.iter().all(|name| form.headers.contains(name));
-        let said = said(&form.headers, headers);
+        let said = said(&form.headers, headers, tier);
         if foreseen && said.len() <= LONGEST && form.made.insert(said, chosen.clone()).is_none() {
             forms.made += 1;
         }
     }
 }
 
-/// What a request says in these headers, as one key.
-fn said(names: &[&'static str], headers: &HeaderMap) -> Vec<u8> {
+/// What a request says in these headers and by its way, as one key.
+fn said(names: &[&'static str], headers: &HeaderMap, tier: Option<Tier>) -> Vec<u8> {
     let mut said = Vec::with_capacity(128);
+    said.push(tier.map_or(0, |tier| tier as u8 + 1));
     for name in names {
         let value = headers
             .get(*name)
@@ -164,18 +182,16 @@ mod tests {
             for (name, value) in lines {
                 headers.insert(*name, HeaderValue::from_static(value));
             }
-            for _ in 0..2 {
-                let expected = Chosen::new(&Transform::default(), &headers, &policy);
-                assert_eq!(
-                    memory.in_place(&headers).variant,
-                    expected.variant,
-                    "{lines:?}"
-                );
+            for tier in [None, Some(Tier::Slow), None] {
+                let expected = Chosen::new(&Transform::default(), &headers, tier, &policy);
+                let chosen = memory.in_place(&headers, tier);
+                assert_eq!(chosen.variant, expected.variant, "{lines:?}");
+                assert_eq!(chosen.lowered, expected.lowered, "{lines:?}");
             }
         }
         assert_eq!(
             memory.forms.read().by_options[""].made.len(),
-            4,
+            2 * 4,
             "the user agent changes nothing"
         );
     }
@@ -186,9 +202,9 @@ mod tests {
         let headers = HeaderMap::new();
         for options in ["width=100", "width=200", "w=100"] {
             let transform = Transform::parse(options).unwrap();
-            let expected = Chosen::new(&transform, &headers, &Policy::default());
+            let expected = Chosen::new(&transform, &headers, None, &Policy::default());
             for _ in 0..2 {
-                let chosen = memory.for_url(options, &transform, &headers);
+                let chosen = memory.for_url(options, &transform, &headers, None);
                 assert_eq!(chosen.variant, expected.variant, "{options}");
             }
         }
@@ -200,7 +216,7 @@ mod tests {
         for width in 1..=2 * LIMIT {
             let options = format!("width={width}");
             let transform = Transform::parse(&options).unwrap();
-            memory.for_url(&options, &transform, &HeaderMap::new());
+            memory.for_url(&options, &transform, &HeaderMap::new(), None);
         }
         assert!(memory.forms.read().by_options.len() <= LIMIT);
         let mut headers = HeaderMap::new();
@@ -209,7 +225,7 @@ mod tests {
             headers.insert(http::header::ACCEPT, accept);
             for options in ["format=auto,width=1", "format=auto,width=2"] {
                 let transform = Transform::parse(options).unwrap();
-                memory.for_url(options, &transform, &headers);
+                memory.for_url(options, &transform, &headers, None);
             }
             let forms = memory.forms.read();
             let made: usize = forms.by_options.values().map(|form| form.made.len()).sum();

@@ -33,6 +33,7 @@ pub use reply::{CF_RESIZED, FIRSTLIGHT_IMAGE};
 use crate::cache::take_conditions;
 use crate::facts::{Facts, Source, now};
 use crate::kept::{Entry, Found, Refused, find};
+use crate::network;
 use crate::origin::Fetcher;
 use chosen::{Chosen, Memory};
 use plan::{Plan, Slot, UrlPlan};
@@ -95,9 +96,10 @@ impl ImagesModule {
     }
 
     fn choose<'a>(&'a self, exchange: &'a mut Exchange, wanted: Wanted) -> Step<'a> {
+        let tier = network::tier(exchange);
         let (chosen, primary) = match &wanted {
             Wanted::InPlace { .. } => (
-                self.memory.in_place(&exchange.headers),
+                self.memory.in_place(&exchange.headers, tier),
                 Source::primary(&exchange.uri, false),
             ),
             Wanted::Url(asked) => (
@@ -105,6 +107,7 @@ impl ImagesModule {
                     target::options(exchange),
                     &asked.transform,
                     &exchange.headers,
+                    tier,
                 ),
                 Source::primary(&asked.source, asked.foreign),
             ),
@@ -112,6 +115,9 @@ impl ImagesModule {
         exchange
             .trace
             .explain(|| format!("variant {}: {}", chosen.key, chosen.reasons.join("; ")));
+        if chosen.lowered {
+            exchange.slots.insert(Lowered);
+        }
         let lookup = Lookup {
             primary: &primary,
             variant: &chosen.key,
@@ -310,9 +316,16 @@ impl Module for ImagesModule {
     }
 
     fn response<'a>(&'a self, exchange: &'a mut Exchange, response: Box<Response>) -> Reply<'a> {
+        let lowered = exchange.slots.get::<Lowered>().is_some();
+        let finish = move |mut response: Box<Response>| {
+            if lowered {
+                reply::keep_private(&mut response.headers);
+            }
+            response
+        };
         let plan = exchange.slots.remove::<Slot>();
         let Some(plan) = plan.and_then(|slot| slot.0.lock().take()) else {
-            return Reply::pass(response);
+            return Reply::pass(finish(response));
         };
         Reply::later(async move {
             let head = plan.head;
@@ -320,17 +333,22 @@ impl Module for ImagesModule {
             if head {
                 exchange.method = Method::HEAD;
             }
-            response
+            finish(response)
         })
     }
 }
 
-/// What a picture at its own URL is kept under, for a client with these headers.
+/// What a picture at its own URL is kept under, for a client with these headers over a way that
+/// nothing is known of.
 pub fn variant_key(headers: &HeaderMap, policy: &::image::Policy) -> Arc<str> {
-    Chosen::new(&::image::Transform::default(), headers, policy)
+    Chosen::new(&::image::Transform::default(), headers, None, policy)
         .key
         .clone()
 }
+
+/// Marks a request whose way made its picture less than others get.
+#[derive(Clone, Copy)]
+struct Lowered;
 
 /// What something kept is good for.
 enum Use {

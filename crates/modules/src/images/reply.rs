@@ -138,6 +138,41 @@ pub fn confine(headers: &mut HeaderMap) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
+/// Caches that heed these would keep a response whatever `Cache-Control` says of shared ones.
+const FOR_SHARED_CACHES: [&str; 4] = [
+    "cdn-cache-control",
+    "cloudflare-cdn-cache-control",
+    "surrogate-control",
+    "edge-control",
+];
+
+/// Lets nobody but the client keep a response (RFC 9111 §5.2.2.7): another client's way to here may
+/// be better. How long the client may keep it stays as it was.
+pub fn keep_private(headers: &mut HeaderMap) {
+    let shared = |directive: &str| {
+        let name = directive.split('=').next().unwrap_or_default().trim();
+        ["public", "private", "s-maxage", "proxy-revalidate"]
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known))
+    };
+    let values = headers.get_all(CACHE_CONTROL).into_iter();
+    let directives: Vec<&str> = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|directive| !directive.is_empty() && !shared(directive))
+        .collect();
+    let mut said = "private".to_owned();
+    for directive in directives {
+        said.push_str(", ");
+        said.push_str(directive);
+    }
+    set_text(headers, CACHE_CONTROL, &said);
+    for name in FOR_SHARED_CACHES {
+        headers.remove(name);
+    }
+}
+
 /// Sends the client to the source itself.
 pub fn redirect(source: &Uri, code: u16) -> Response {
     let mut response = Response::text(StatusCode::FOUND, "the picture cannot be made\n");
@@ -219,6 +254,28 @@ mod tests {
         assert!(!headers.contains_key(VARY));
         source.append(VARY, HeaderValue::from_static("*"));
         assert_eq!(inherited(&source, &["accept"])[VARY], "*");
+    }
+
+    #[test]
+    fn only_the_client_keeps_what_is_private() {
+        for (from, to) in [
+            ("", "private"),
+            ("public, max-age=60", "private, max-age=60"),
+            (
+                "max-age=60, S-Maxage=600, immutable",
+                "private, max-age=60, immutable",
+            ),
+            ("private, no-store", "private, no-store"),
+        ] {
+            let mut headers = HeaderMap::new();
+            if !from.is_empty() {
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static(from));
+            }
+            headers.insert("cdn-cache-control", HeaderValue::from_static("max-age=9"));
+            keep_private(&mut headers);
+            assert_eq!(headers[CACHE_CONTROL], to);
+            assert!(!headers.contains_key("cdn-cache-control"));
+        }
     }
 
     #[test]
