@@ -137,7 +137,7 @@ mod tests {
             rtt: Some(Duration::from_millis(rtt_ms + 20)),
             min_rtt: Some(Duration::from_millis(rtt_ms)),
             delivery_rate: rate,
-            retransmits: 0,
+            ..NetworkEstimate::default()
         }
     }
 
