@@ -60,18 +60,28 @@ impl Slow {
         let (begin, begun) = channel();
         let (go, gone) = channel();
         std::thread::spawn(move || {
-            let (stream, _) = listener.accept().unwrap();
-            answer_in_halves(stream, &begin, &gone);
+            // A connection may have been opened only to see that somebody is there.
+            while let Ok((stream, _)) = listener.accept() {
+                if answer_in_halves(stream, &begin, &gone) {
+                    break;
+                }
+            }
         });
         Self { url, begun, go }
     }
 }
 
-fn answer_in_halves(mut stream: TcpStream, begin: &Sender<()>, gone: &Receiver<()>) {
+/// Answers the request of a connection; `false` if it has none.
+fn answer_in_halves(mut stream: TcpStream, begin: &Sender<()>, gone: &Receiver<()>) -> bool {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut line = String::new();
+    let mut asked = false;
     while reader.read_line(&mut line).unwrap_or(0) > 2 {
+        asked = true;
         line.clear();
+    }
+    if !asked {
+        return false;
     }
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 10\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
@@ -81,6 +91,7 @@ fn answer_in_halves(mut stream: TcpStream, begin: &Sender<()>, gone: &Receiver<(
     if gone.recv_timeout(PATIENCE).is_ok() {
         let _ = stream.write_all(b"other");
     }
+    true
 }
 
 #[test]
