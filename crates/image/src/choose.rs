@@ -58,6 +58,7 @@ pub fn choose(transform: &Transform, signals: &Signals, policy: &Policy) -> Choi
         effects: effects(transform),
         output,
         quality,
+        exact: choosing.exact(),
         fast: transform.fast,
         first_frame: transform.animation == Some(false),
         metadata: transform.metadata.unwrap_or(policy.metadata),
@@ -90,6 +91,15 @@ impl Choosing<'_> {
                 self.vary.push(header);
             }
         }
+    }
+
+    fn exact(&mut self) -> bool {
+        let asked = self.transform.quality.is_some() || self.transform.slow_quality.is_some();
+        let exact = !self.policy.lossy && !asked;
+        if exact {
+            self.because("pixels: exact where the size stays, as the settings say");
+        }
+        exact
     }
 
     fn output(&mut self) -> Output {

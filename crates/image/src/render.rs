@@ -43,6 +43,8 @@ pub struct Rendered {
     pub height: u32,
     /// Where in the file what it shows becomes better.
     pub outline: Outline,
+    /// Whether it is the source in another order of bytes, with the very same pixels.
+    pub rescued: bool,
     /// How it came about, a sentence fragment for each decision.
     pub notes: Vec<String>,
 }
@@ -121,10 +123,10 @@ impl Job<'_> {
         if let Some(reason) = self.reason_to_keep_unread() {
             return Ok(keep(self.source, self.probe.format, reason));
         }
-        let made = match planar::make(self)? {
-            Some(made) => made,
-            None => self.make()?,
-        };
+        if self.variant.exact && self.only_encodes() && self.original_serves() {
+            return self.exactly();
+        }
+        let made = self.make()?;
         self.go_on()?;
         let made = match self.reason_to_keep(&made) {
             None => made,
@@ -134,19 +136,43 @@ impl Job<'_> {
                 None => return Ok(keep(self.source, self.probe.format, reason)),
             },
         };
+        Ok(self.rendered(made))
+    }
+
+    /// Without any change to the pixels; unless metadata that must go can go in no other way.
+    fn exactly(&self) -> Result<Outcome, ImageError> {
+        if let Some(made) = lossless::make(self)? {
+            return Ok(self.rendered(made));
+        }
+        if self.strips() {
+            return Ok(self.rendered(self.make()?));
+        }
+        let reason = "no pixel of it may change";
+        Ok(keep(self.source, self.probe.format, reason))
+    }
+
+    fn rendered(&self, made: Made) -> Outcome {
         let (width, height) = self.layout.canvas;
-        Ok(Outcome::Rendered(Rendered {
+        Outcome::Rendered(Rendered {
             bytes: made.bytes.into(),
             format: made.format,
             width,
             height,
             outline: made.outline,
+            rescued: made.exact,
             notes: made.notes,
-        }))
+        })
+    }
+
+    fn make(&self) -> Result<Made, ImageError> {
+        match planar::make(self)? {
+            Some(made) => Ok(made),
+            None => self.make_from_rgb(),
+        }
     }
 
     /// The general way, over RGB.
-    fn make(&self) -> Result<Made, ImageError> {
+    fn make_from_rgb(&self) -> Result<Made, ImageError> {
         let decoded = decode(
             self.source,
             &self.probe,
@@ -232,8 +258,12 @@ impl Job<'_> {
 
     /// Whether the original carries metadata that must not be passed on.
     fn must_strip(&self, made: &Made) -> bool {
+        made.format == Format::Jpeg && self.strips()
+    }
+
+    /// Whether the source has metadata that must not be passed on.
+    fn strips(&self) -> bool {
         self.variant.metadata == Metadata::None
-            && made.format == Format::Jpeg
             && self.jpeg_map().is_some_and(|map| map.exif.is_some())
     }
 
@@ -382,5 +412,7 @@ impl Accepted {
     }
 }
 
+#[cfg(test)]
+mod rescue_tests;
 #[cfg(test)]
 mod tests;

@@ -27,6 +27,11 @@ base::settings! {
         /// Quality for clients whose connection is seen to be neither slow nor fast, where a URL
         /// asks for none.
         medium_quality: Quality = Quality::new(68),
+        /// Whether a picture whose size and look stay as they are may lose quality for fewer bytes,
+        /// where a URL asks for none. `false` keeps every pixel as it is: a JPEG only becomes
+        /// progressive, bit for bit the same picture, and others are passed on. Sizes, effects and
+        /// formats that a URL asks for are made all the same.
+        lossy: bool = true,
         /// What matters more when a photograph's format is chosen.
         prefer: Prefer = Prefer::Preview,
         /// Whether WebP is made for clients that accept it.

@@ -33,6 +33,8 @@ pub struct Variant {
     pub output: Output,
     /// Quality where the format is lossy.
     pub quality: Quality,
+    /// Whether a source of which nothing changes but the encoding keeps its pixels exactly.
+    pub exact: bool,
     /// Whether speed counts more than bytes.
     pub fast: bool,
     /// Whether an animation is reduced to its first frame. If not, an animation is kept as it is.
@@ -154,6 +156,7 @@ impl Variant {
             key.part(&format!("bg{red:02x}{green:02x}{blue:02x}{alpha:02x}"));
         }
         key.effects(&self.effects);
+        key.flag("exact", self.exact);
         key.flag("fast", self.fast);
         key.flag("still", self.first_frame);
         if self.metadata != Metadata::Copyright {

@@ -40,12 +40,7 @@ fn main() {
         let file = std::fs::read(&path).unwrap();
         let name = path.rsplit('/').next().unwrap_or_default();
         let map = map_scans(&file, &Limits::default()).unwrap();
-        let how = WriteOptions {
-            progressive: true,
-            preview_budget: 16_375,
-            icc: None,
-            exif: None,
-        };
+        let how = WriteOptions::default();
         let transcode = || {
             let coefficients = read_coefficients(&file, &DecodeOptions::default()).unwrap();
             write(&coefficients, &how).unwrap()

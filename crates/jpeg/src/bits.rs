@@ -1,5 +1,13 @@
 //! From tokens to entropy-coded bytes.
 
+use crate::segments::find_ff;
+
+/// Tokens turned into bits at a time.
+const BATCH: usize = 1024;
+/// Room for the bits of so many tokens, each of at most 32, for what was left before, and for a
+/// write of eight bytes behind them.
+const ROOM: usize = BATCH * 4 + 16;
+
 /// Appends the bits of `tokens` under `codes` to `out`, stuffed and padded with ones to a whole
 /// byte (T.81 §F.1.2.3).
 ///
@@ -7,55 +15,98 @@
 /// tokens that are bits alone.
 #[inline(always)]
 pub(crate) fn emit(tokens: &[u32], codes: &[u32; 2048], out: &mut Vec<u8>) {
-    let mut buffer = 0u64;
-    // How many bits at the top of the buffer are taken.
-    let mut taken = 0u32;
-    for token in tokens {
+    let mut plain = [0u8; ROOM];
+    let mut bits = Bits {
+        buffer: 0,
+        taken: 0,
+        at: 0,
+    };
+    for batch in tokens.chunks(BATCH) {
+        let (pairs, last) = batch.as_chunks::<2>();
+        for [first, second] in pairs {
+            let (first, second) = (Coded::new(*first, codes), Coded::new(*second, codes));
+            // Nearly always both fit beside the up to 7 bits that are left over.
+            if first.length + second.length <= 57 {
+                bits.put(&mut plain, first.and(second));
+            } else {
+                bits.put(&mut plain, first);
+                bits.put(&mut plain, second);
+            }
+        }
+        if let [last] = last {
+            bits.put(&mut plain, Coded::new(*last, codes));
+        }
+        stuff(plain.get(..bits.at).unwrap_or_default(), out);
+        bits.at = 0;
+    }
+    if bits.taken > 0 {
+        let last = bits.buffer | u64::MAX >> bits.taken;
+        stuff(&last.to_be_bytes()[..1], out);
+    }
+}
+
+/// Bits to be written, the last one lowest.
+#[derive(Clone, Copy)]
+struct Coded {
+    bits: u64,
+    /// 1–57.
+    length: u32,
+}
+
+impl Coded {
+    #[inline(always)]
+    fn new(token: u32, codes: &[u32; 2048]) -> Self {
         let code = codes[(token >> 21) as usize];
         let further = (token >> 16) & 31;
-        let length = (code & 31) + further;
-        let bits = u64::from(code >> 5) << further | u64::from(token & 0xFFFF);
-        // At most 31 bits are left over and a token has at most 32, so nothing is lost.
-        if length > 0 {
-            buffer |= bits << (64 - taken - length);
-            taken += length;
-        }
-        if taken >= 32 {
-            word(out, (buffer >> 32) as u32);
-            buffer <<= 32;
-            taken -= 32;
+        Self {
+            bits: u64::from(code >> 5) << further | u64::from(token & 0xFFFF),
+            length: (code & 31) + further,
         }
     }
-    buffer |= u64::MAX.checked_shr(taken).unwrap_or(0);
-    for byte in buffer
-        .to_be_bytes()
-        .into_iter()
-        .take(taken.div_ceil(8) as usize)
-    {
-        out.push(byte);
-        if byte == 0xFF {
-            out.push(0);
+
+    #[inline(always)]
+    fn and(self, next: Self) -> Self {
+        Self {
+            bits: self.bits << next.length | next.bits,
+            length: self.length + next.length,
         }
     }
 }
 
-/// Appends four bytes, with a zero behind each 0xFF.
+/// Bits on their way into bytes. Whole bytes leave at once, so that nothing has to be asked.
+struct Bits {
+    /// The bits that are left over, at the top.
+    buffer: u64,
+    /// How many those are, 0–7.
+    taken: u32,
+    /// Bytes written.
+    at: usize,
+}
+
+impl Bits {
+    #[inline(always)]
+    fn put(&mut self, plain: &mut [u8; ROOM], coded: Coded) {
+        // A token without any bit, which nobody writes, would shift by 64.
+        self.buffer |= coded.bits << ((64 - self.taken - coded.length) & 63);
+        self.taken += coded.length;
+        if let Some(place) = plain.get_mut(self.at..self.at + 8) {
+            place.copy_from_slice(&self.buffer.to_be_bytes());
+        }
+        let whole = self.taken & !7;
+        self.at += (whole >> 3) as usize;
+        // 64 bits are never whole: 7 and 57 of them leave the buffer full at most.
+        self.buffer = self.buffer.checked_shl(whole).unwrap_or(0);
+        self.taken &= 7;
+    }
+}
+
+/// Appends bytes with a zero behind each 0xFF.
 #[inline(always)]
-fn word(out: &mut Vec<u8>, word: u32) {
-    // A byte is 0xFF exactly if its top bit is set and adding one carries out of the others.
-    if word & 0x8080_8080 & (word & 0x7F7F_7F7F).wrapping_add(0x0101_0101) != 0 {
-        stuffed(out, word);
-    } else {
-        out.extend_from_slice(&word.to_be_bytes());
+fn stuff(mut plain: &[u8], out: &mut Vec<u8>) {
+    while let Some(at) = find_ff(plain) {
+        out.extend_from_slice(&plain[..=at]);
+        out.push(0);
+        plain = &plain[at + 1..];
     }
-}
-
-#[cold]
-fn stuffed(out: &mut Vec<u8>, word: u32) {
-    for byte in word.to_be_bytes() {
-        out.push(byte);
-        if byte == 0xFF {
-            out.push(0);
-        }
-    }
+    out.extend_from_slice(plain);
 }

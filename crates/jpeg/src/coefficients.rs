@@ -1,7 +1,7 @@
 //! Quantised coefficients: what lies between pixels and bytes.
 
-use crate::JpegError;
 use crate::quantisation::QuantisationTable;
+use crate::{JpegError, ScanMap};
 
 /// The quantised coefficients of 8 × 8 samples, in zigzag order.
 pub type Block = [i16; 64];
@@ -14,8 +14,48 @@ pub struct Coefficients {
     pub width: usize,
     /// Height of the picture in pixels, 1–65,535.
     pub height: usize,
-    /// One component (grey) or three (Y, Cb, Cr).
+    /// One component (grey), three (colour) or four (ink).
     pub components: Vec<ComponentCoefficients>,
+    /// What the file says of the meaning of its components.
+    pub marks: Marks,
+}
+
+/// What a file says of the meaning of its components. Decoders tell YCbCr from RGB and ink by it,
+/// so it must pass from file to file unchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks {
+    /// Whether there is a JFIF header.
+    pub jfif: bool,
+    /// The colour transform of an Adobe APP14 segment, if there is one: 0 none, 1 YCbCr, 2 YCCK.
+    pub adobe: Option<u8>,
+    /// The identifiers of up to four components.
+    pub ids: [u8; 4],
+}
+
+impl Default for Marks {
+    /// A JFIF file of grey or YCbCr.
+    fn default() -> Self {
+        Self {
+            jfif: true,
+            adobe: None,
+            ids: [1, 2, 3, 4],
+        }
+    }
+}
+
+impl Marks {
+    /// The marks of a mapped file.
+    pub(crate) fn of(map: &ScanMap) -> Self {
+        let mut ids = Self::default().ids;
+        for (id, component) in ids.iter_mut().zip(&map.components) {
+            *id = component.id;
+        }
+        Self {
+            jfif: map.jfif,
+            adobe: map.adobe,
+            ids,
+        }
+    }
 }
 
 /// The coefficients of one component.
@@ -84,28 +124,11 @@ impl Coefficients {
     /// # Errors
     /// [`JpegError::InvalidInput`] says what does not fit.
     pub fn check(&self) -> Result<(), JpegError> {
+        self.check_frame()?;
         let invalid = |what| Err(JpegError::InvalidInput { what });
-        let side = 1..=65_535;
-        if !side.contains(&self.width) || !side.contains(&self.height) {
-            return invalid("the sides must be 1 to 65,535 pixels");
-        }
-        if !matches!(self.components.len(), 1 | 3) {
-            return invalid("there must be one component or three");
-        }
         let largest = self.factors();
-        if self.components.len() == 1 && largest != (1, 1) {
-            return invalid("a lone component must have sampling factors of 1");
-        }
-        let mut blocks_in_mcu = 0;
         for component in &self.components {
-            let factors = (
-                usize::from(component.horizontal),
-                usize::from(component.vertical),
-            );
-            if !(1..=4).contains(&factors.0) || !(1..=4).contains(&factors.1) {
-                return invalid("sampling factors must be 1 to 4");
-            }
-            blocks_in_mcu += factors.0 * factors.1;
+            let factors = component.factors();
             let grid = Grid::new((self.width, self.height), factors, largest);
             let stated = (component.columns, component.rows, component.stride);
             if stated != (grid.columns, grid.rows, grid.stride)
@@ -113,17 +136,50 @@ impl Coefficients {
             {
                 return invalid("a component's blocks do not follow from its sampling factors");
             }
-            if component.table.contains(&0) {
-                return invalid("a quantisation step of 0");
-            }
             if component.blocks.iter().any(uncodable) {
                 return invalid("a coefficient beyond 8-bit range");
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks everything but the blocks.
+    ///
+    /// # Errors
+    /// [`JpegError::InvalidInput`] says what does not fit.
+    pub(crate) fn check_frame(&self) -> Result<(), JpegError> {
+        let invalid = |what| Err(JpegError::InvalidInput { what });
+        let side = 1..=65_535;
+        if !side.contains(&self.width) || !side.contains(&self.height) {
+            return invalid("the sides must be 1 to 65,535 pixels");
+        }
+        if !matches!(self.components.len(), 1 | 3 | 4) {
+            return invalid("there must be one component, three or four");
+        }
+        if self.components.len() == 1 && self.factors() != (1, 1) {
+            return invalid("a lone component must have sampling factors of 1");
+        }
+        let mut blocks_in_mcu = 0;
+        for component in &self.components {
+            let factors = component.factors();
+            if !(1..=4).contains(&factors.0) || !(1..=4).contains(&factors.1) {
+                return invalid("sampling factors must be 1 to 4");
+            }
+            blocks_in_mcu += factors.0 * factors.1;
+            if component.table.contains(&0) {
+                return invalid("a quantisation step of 0");
             }
         }
         if self.components.len() > 1 && blocks_in_mcu > 10 {
             return invalid("more than ten blocks in an MCU");
         }
         Ok(())
+    }
+}
+
+impl ComponentCoefficients {
+    fn factors(&self) -> (usize, usize) {
+        (self.horizontal.into(), self.vertical.into())
     }
 }
 

@@ -100,17 +100,16 @@ pub fn decode_planes(bytes: &[u8], options: &DecodeOptions<'_>) -> Result<Planes
     decoder::planes(source(bytes, &map, options), eighths)
 }
 
-/// Reads the quantised coefficients of a file of grey or YCbCr, for [`write`](crate::write) to
-/// write down in other scans without any loss. `min_size` does not apply.
+/// Reads the quantised coefficients of a file, for [`write`](crate::write) to write down in other
+/// scans without any loss. `min_size` does not apply.
 ///
 /// # Errors
-/// As [`decode_planes`].
+/// As [`decode`].
 pub fn read_coefficients(
     bytes: &[u8],
     options: &DecodeOptions<'_>,
 ) -> Result<Coefficients, JpegError> {
     let (map, _) = prepared(bytes, options)?;
-    decoder::planar(&map)?;
     decoder::coefficients(source(bytes, &map, options))
 }
 

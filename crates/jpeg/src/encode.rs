@@ -1,6 +1,8 @@
 //! From pixels to a file.
 
-use crate::{JpegError, Outline, Planes, Scan, WriteOptions, forward, quantisation, writer};
+use crate::{
+    JpegError, Outline, Planes, Scan, Script, WriteOptions, forward, quantisation, writer,
+};
 
 /// Which quantisation tables scale with the quality.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -89,7 +91,9 @@ pub fn encode(planes: &Planes, options: &EncodeOptions<'_>) -> Result<Encoded, J
     let coefficients = forward::coefficients(planes, &tables);
     let mut how = WriteOptions {
         progressive: options.progressive,
+        script: Script::Small,
         preview_budget: options.preview_budget,
+        preferred_bytes: usize::MAX,
         icc: options.icc,
         exif: options.exif,
     };

@@ -3,7 +3,7 @@
 use crate::coefficients::{Block, Grid};
 use crate::dct::Quantiser;
 use crate::quantisation::QuantisationTable;
-use crate::{Coefficients, ComponentCoefficients, Plane, Planes, vectors};
+use crate::{Coefficients, ComponentCoefficients, Marks, Plane, Planes, vectors};
 
 /// Transforms and quantises planes that [`Planes::check`] has passed; the first plane with the
 /// first table, the others with the second.
@@ -35,6 +35,7 @@ pub(crate) fn coefficients(planes: &Planes, tables: &[QuantisationTable; 2]) -> 
         width: planes.width,
         height: planes.height,
         components: components.collect(),
+        marks: Marks::default(),
     }
 }
 

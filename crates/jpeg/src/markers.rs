@@ -1,6 +1,6 @@
 //! Marker codes (ITU-T T.81 Table B.1) and the segments that the writer puts before its scans.
 
-use crate::JpegError;
+use crate::{JpegError, Marks};
 
 pub(crate) const SOF0: u8 = 0xC0;
 pub(crate) const SOF1: u8 = 0xC1;
@@ -46,18 +46,21 @@ pub(crate) fn segment(out: &mut Vec<u8>, marker: u8, parts: &[&[u8]]) -> Result<
     Ok(())
 }
 
-/// Appends SOI, the JFIF header, and the metadata that is to be carried along.
+/// Appends SOI, the JFIF header or what the file has in its place, and the metadata that is to be carried along.
 ///
 /// # Errors
 /// [`JpegError::InvalidInput`] when the metadata does not fit its segments.
 pub(crate) fn preamble(
     out: &mut Vec<u8>,
+    marks: &Marks,
     icc: Option<&[u8]>,
     exif: Option<&[u8]>,
 ) -> Result<(), JpegError> {
     out.extend_from_slice(&[0xFF, SOI]);
-    // Version 1.1, density 1:1 without a unit, no thumbnail.
-    segment(out, APP0, &[b"JFIF\0", &[1, 1, 0, 0, 1, 0, 1, 0, 0]])?;
+    if marks.jfif {
+        // Version 1.1, density 1:1 without a unit, no thumbnail.
+        segment(out, APP0, &[b"JFIF\0", &[1, 1, 0, 0, 1, 0, 1, 0, 0]])?;
+    }
     if let Some(exif) = exif.filter(|data| !data.is_empty()) {
         segment(out, APP1, &[EXIF, exif.strip_prefix(EXIF).unwrap_or(exif)])?;
     }
@@ -69,6 +72,10 @@ pub(crate) fn preamble(
     };
     for (number, part) in (1..=total).zip(parts) {
         segment(out, APP2, &[ICC, &[number, total], part])?;
+    }
+    if let Some(transform) = marks.adobe {
+        // Version 100, no flags.
+        segment(out, APP14, &[b"Adobe", &[0, 100, 0, 0, 0, 0, transform]])?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ pub(crate) const DC: [usize; 2] = [0, 1];
 /// See [`DC`].
 pub(crate) const AC: [usize; 2] = [2, 3];
 /// See [`DC`].
-const RAW: usize = 4;
+pub(crate) const RAW: usize = 4;
 
 /// The longest run of blocks without further coefficients that has a code.
 const LONGEST_RUN: u32 = 0x7FFF;
@@ -45,11 +45,6 @@ impl Tokens {
     pub(crate) fn clear(&mut self) {
         self.list.clear();
         self.counts.fill(0);
-    }
-
-    /// How often each symbol of a table occurs.
-    pub(crate) fn counts(&self, table: usize) -> &[u32] {
-        &self.counts[table << 8..(table + 1) << 8]
     }
 
     #[inline(always)]
@@ -126,6 +121,12 @@ impl Tokens {
             self.corrections(corrections);
         }
     }
+}
+
+/// A token of up to 16 bits without a code.
+#[inline(always)]
+pub(crate) fn raw(count: u32, bits: u32) -> u32 {
+    (RAW as u32) << 29 | count << 16 | bits
 }
 
 /// A run of blocks without newcomers, and the corrections of their known coefficients.

@@ -7,7 +7,7 @@
 
 use crate::coefficients::Block;
 use crate::dct::Quantiser;
-use crate::decoder::{self, Bad, Carried, Part, Reader, Run};
+use crate::decoder::{self, Bad, Carried, Pair, Part, Reader, Relay, Run};
 use crate::{Plane, bits, forward, planes, tokens};
 
 /// Declares a function that runs another one in its AVX2 form where the processor allows it.
@@ -67,6 +67,12 @@ dispatched!(
     /// See [`decoder::decode_row`].
     decode_row => decoder::decode_row,
     (run: &mut Run<'_>, reader: &mut Reader<'_>, carried: &mut Carried, place: (usize, usize, usize))
+        -> Result<(), Bad>
+);
+dispatched!(
+    /// See [`decoder::relay_row`].
+    relay_row => decoder::relay_row,
+    (relay: &mut Relay, reader: &mut Reader<'_>, codes: &[Pair<'_>], place: (usize, usize, usize))
         -> Result<(), Bad>
 );
 dispatched!(

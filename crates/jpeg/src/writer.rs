@@ -1,25 +1,45 @@
 //! From coefficients to a file: baseline or progressive, with the best Huffman codes for each
 //! scan, and every offset recorded while writing.
 
+use crate::decoder::Relay;
 use crate::huffman::Codes;
 use crate::markers::{self, DHT, DQT, EOI, SOF0, SOF1, SOF2, SOS};
 use crate::quantisation::{NATURAL, QuantisationTable};
-use crate::script::{Members, Step, progressive};
-use crate::tokens::{AC, Band, DC, Tokens, masks_of};
-use crate::{Coefficients, ComponentCoefficients, Encoded, JpegError, Scan, vectors};
+use crate::script::{LOW_END, Members, Script, Step, progressive};
+use crate::tokens::{AC, Band, DC, RAW, Tokens, masks_of, raw};
+use crate::{Coefficients, ComponentCoefficients, Encoded, JpegError, RECORD, Scan, vectors};
 
 /// How to write coefficients down.
 #[derive(Clone, Copy, Debug)]
 pub struct WriteOptions<'a> {
     /// Several scans, coarse to fine, instead of one from top to bottom.
     pub progressive: bool,
+    /// Which scans.
+    pub script: Script,
     /// Bytes within which everything up to the first preview should lie, see
     /// [`EncodeOptions::preview_budget`](crate::EncodeOptions::preview_budget).
     pub preview_budget: usize,
+    /// Bytes that a progressive file should not exceed: where a coarse preview makes it longer,
+    /// the preview is made as fine as it is cheapest. `usize::MAX` for no such wish.
+    pub preferred_bytes: usize,
     /// Colour profile, carried along in APP2 segments.
     pub icc: Option<&'a [u8]>,
     /// EXIF data, carried along in APP1.
     pub exif: Option<&'a [u8]>,
+}
+
+impl Default for WriteOptions<'_> {
+    /// Progressive, with a first scan that fits one record if it can, without metadata.
+    fn default() -> Self {
+        Self {
+            progressive: true,
+            script: Script::Small,
+            preview_budget: RECORD,
+            preferred_bytes: usize::MAX,
+            icc: None,
+            exif: None,
+        }
+    }
 }
 
 /// The fewest DC bits left for later. One is as good as free: the lowest bit hardly compresses.
@@ -28,7 +48,9 @@ const FINEST_DC: u8 = 1;
 const COARSEST_DC: u8 = 5;
 /// The DC bits left for later where nothing fits the budget: a preview of moderate size, since
 /// each bit more costs a pass and some bytes and would gain nothing.
-const HOPELESS_DC: u8 = 3;
+const HOPELESS_DC: u8 = 2;
+/// The bytes of EOI.
+const EOI_LENGTH: usize = 2;
 
 /// Writes coefficients as a file. No coefficient is changed: decoding gives the same ones.
 ///
@@ -43,17 +65,19 @@ pub fn write(
     options: &WriteOptions<'_>,
 ) -> Result<Encoded, JpegError> {
     coefficients.check()?;
-    let mut writer = Writer::new(coefficients, options)?;
+    let mut writer = Writer::new(coefficients, None, options)?;
     if options.progressive {
-        writer.progressive(options.preview_budget)?;
+        writer.progressive(options)?;
     } else {
         writer.baseline()?;
     }
     Ok(writer.finish())
 }
 
-struct Writer<'a> {
+pub(crate) struct Writer<'a> {
     picture: &'a Coefficients,
+    /// The picture's tokens, where it has no blocks.
+    relay: Option<&'a Relay>,
     /// Which coefficients are not zero, for each component's blocks.
     masks: Vec<Vec<u64>>,
     tokens: Tokens,
@@ -62,18 +86,22 @@ struct Writer<'a> {
 }
 
 /// A scan written down apart from the file, not yet in its place.
-struct Draft {
+pub(crate) struct Draft {
     step: Step,
     /// Huffman tables and the SOS header.
-    header: Vec<u8>,
-    data: Vec<u8>,
+    pub(crate) header: Vec<u8>,
+    pub(crate) data: Vec<u8>,
 }
 
 impl<'a> Writer<'a> {
     /// Writes everything before the first scan's tables.
-    fn new(picture: &'a Coefficients, options: &WriteOptions<'_>) -> Result<Self, JpegError> {
+    pub(crate) fn new(
+        picture: &'a Coefficients,
+        relay: Option<&'a Relay>,
+        options: &WriteOptions<'_>,
+    ) -> Result<Self, JpegError> {
         let mut out = Vec::new();
-        markers::preamble(&mut out, options.icc, options.exif)?;
+        markers::preamble(&mut out, &picture.marks, options.icc, options.exif)?;
         let (tables, chosen) = distinct_tables(picture);
         quantisation_tables(&mut out, &tables)?;
         let wide = tables
@@ -88,6 +116,7 @@ impl<'a> Writer<'a> {
         let masks = picture.components.iter().map(masks_of).collect();
         Ok(Self {
             picture,
+            relay,
             masks,
             tokens: Tokens::new(),
             out,
@@ -108,46 +137,87 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn progressive(&mut self, budget: usize) -> Result<(), JpegError> {
+    pub(crate) fn progressive(&mut self, options: &WriteOptions<'_>) -> Result<(), JpegError> {
         let components = self.picture.components.len();
         // The second scan does not depend on the first: it is written first, because its header
         // belongs to the budget.
-        let second = self.draft(progressive(components, FINEST_DC)[1])?;
-        let room = budget.saturating_sub(self.out.len() + second.header.len());
+        let script = |low| progressive(options.script, components, low);
+        let second = self.draft(script(FINEST_DC)[1])?;
+        let before = self.out.len() + second.header.len();
+        let room = options.preview_budget.saturating_sub(before);
         let mut fitting = None;
         for low in FINEST_DC..=COARSEST_DC {
-            let draft = self.draft(progressive(components, low)[0])?;
+            // Each block takes a bit at least.
+            if self.blocks() / 8 > room {
+                break;
+            }
+            let draft = self.draft(script(low)[0])?;
             if draft.header.len() + draft.data.len() <= room {
                 fitting = Some(draft);
                 break;
             }
         }
-        let first = match fitting {
-            Some(draft) => draft,
-            None => self.draft(progressive(components, HOPELESS_DC)[0])?,
+        let low = fitting.as_ref().map_or(HOPELESS_DC, |draft| draft.step.low);
+        let made = fitting.into_iter().chain([second]).collect();
+        let mut drafts = self.drafts(script(low), made)?;
+        let length = |drafts: &[Draft]| {
+            let scans = drafts
+                .iter()
+                .map(|draft| draft.header.len() + draft.data.len());
+            scans.sum::<usize>() + EOI_LENGTH
         };
-        let low = first.step.low;
-        self.append(&first);
-        self.append(&second);
-        for step in progressive(components, low).into_iter().skip(2) {
-            let draft = self.draft(step)?;
-            self.append(&draft);
+        if low > FINEST_DC && self.out.len() + length(&drafts) > options.preferred_bytes {
+            drafts = self.drafts(script(FINEST_DC), drafts)?;
         }
+        self.out.reserve(length(&drafts));
+        drafts.iter().for_each(|draft| self.append(draft));
         Ok(())
+    }
+
+    /// The scans of the script, as far as they are not made already.
+    fn drafts(&mut self, steps: Vec<Step>, mut made: Vec<Draft>) -> Result<Vec<Draft>, JpegError> {
+        let drafts = steps.into_iter().map(|step| {
+            let known = made.iter().position(|draft| draft.step == step);
+            match known {
+                Some(place) => Ok(made.swap_remove(place)),
+                None => self.draft(step),
+            }
+        });
+        drafts.collect()
+    }
+
+    /// Blocks of a scan of all components.
+    fn blocks(&self) -> usize {
+        let (across, down) = self.picture.mcus();
+        let factors = self.picture.components.iter();
+        let in_mcu = factors.map(|c| usize::from(c.horizontal) * usize::from(c.vertical));
+        across * down * in_mcu.sum::<usize>()
     }
 
     /// Writes one scan apart from the file.
     fn draft(&mut self, step: Step) -> Result<Draft, JpegError> {
         self.tokens.clear();
-        match (step.members, step.start) {
-            (Members::One(index), 1..) => self.band(index, step),
-            _ => self.interleaved(step),
+        match (step.members, step.start, self.relay) {
+            (Members::One(index), 1.., Some(relay)) => return self.relayed(index, step, relay),
+            (_, _, Some(relay)) => self.relayed_dc(step, relay),
+            (Members::One(index), 1.., None) => self.band(index, step),
+            (_, _, None) => self.interleaved(step),
         }
+        self.coded(step, &self.tokens.list, &self.tokens.counts)
+    }
+
+    /// Gives the tokens of a scan the best codes.
+    pub(crate) fn coded(
+        &self,
+        step: Step,
+        tokens: &[u32],
+        counts: &[u32; 2048],
+    ) -> Result<Draft, JpegError> {
         let mut header = Vec::new();
         let mut codes = [0; 2048];
         for (kind, tables) in [(0u8, DC), (1, AC)] {
             for (id, table) in (0u8..).zip(tables) {
-                let counts = self.tokens.counts(table);
+                let counts = &counts[table << 8..(table + 1) << 8];
                 if counts.iter().any(|count| *count > 0) {
                     let best = Codes::best(counts);
                     let class = [kind << 4 | id];
@@ -157,9 +227,55 @@ impl<'a> Writer<'a> {
             }
         }
         self.scan_header(&mut header, step)?;
-        let mut data = Vec::new();
-        vectors::emit(&self.tokens.list, &codes, &mut data);
+        let mut data = Vec::with_capacity(length(tokens, counts, &codes));
+        vectors::emit(tokens, &codes, &mut data);
         Ok(Draft { step, header, data })
+    }
+
+    /// Writes a scan whose tokens are there.
+    fn relayed(&self, index: usize, step: Step, relay: &Relay) -> Result<Draft, JpegError> {
+        let mut counts = [0; 2048];
+        let table = AC[index.min(1)];
+        let of_table = &mut counts[table << 8..(table + 1) << 8];
+        let stream = match index.checked_sub(1) {
+            None => {
+                let above = usize::from(usize::from(step.start) > LOW_END);
+                let (bands, _) = relay.luma.counts.as_chunks::<256>();
+                of_table.copy_from_slice(&bands[above]);
+                &relay.luma.bands[above]
+            }
+            Some(index) => {
+                let chroma = &relay.chroma[index];
+                of_table.copy_from_slice(&*chroma.counts);
+                &chroma.stream
+            }
+        };
+        stream.add_ends(of_table);
+        self.coded(step, stream.tokens(), &counts)
+    }
+
+    /// Collects the tokens of a scan of DC coefficients that are there in its order.
+    fn relayed_dc(&mut self, step: Step, relay: &Relay) {
+        if step.high > 0 {
+            for some in relay.dc.chunks(16) {
+                let bits = some.iter().fold(0, |bits, dc| {
+                    bits << 1 | u32::from((*dc >> step.low) as u16 & 1)
+                });
+                self.tokens.list.push(raw(some.len() as u32, bits));
+            }
+            return;
+        }
+        self.tokens.list.reserve(relay.dc.len());
+        let mut previous = [0; 4];
+        for mcu in relay.dc.chunks_exact(relay.units.len()) {
+            for (unit, dc) in relay.units.iter().zip(mcu) {
+                let dc = i32::from(*dc) >> step.low;
+                let previous = &mut previous[unit.component & 3];
+                let table = DC[unit.component.min(1)];
+                self.tokens.dc_difference(table, dc - *previous);
+                *previous = dc;
+            }
+        }
     }
 
     /// Collects the tokens of a scan of AC coefficients of one component.
@@ -224,7 +340,8 @@ impl<'a> Writer<'a> {
                 0
             };
             let ac = if step.end > 0 { table } else { 0 };
-            content.extend_from_slice(&[index as u8 + 1, dc << 4 | ac]);
+            let id = self.picture.marks.ids.get(index).copied();
+            content.extend_from_slice(&[id.unwrap_or(0), dc << 4 | ac]);
         }
         content.extend_from_slice(&[step.start, step.end, step.high << 4 | step.low]);
         markers::segment(out, SOS, &[&content])
@@ -238,7 +355,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Puts a scan behind the others and records where it lies.
-    fn append(&mut self, draft: &Draft) {
+    pub(crate) fn append(&mut self, draft: &Draft) {
         let members = self.members(draft.step);
         // The SOS header is the last of the header's segments: marker, length, content.
         let sos = 2 + 2 + 1 + 2 * members.len() + 3;
@@ -261,7 +378,7 @@ impl<'a> Writer<'a> {
         });
     }
 
-    fn finish(mut self) -> Encoded {
+    pub(crate) fn finish(mut self) -> Encoded {
         self.out.extend_from_slice(&[0xFF, EOI]);
         if let Some(last) = self.scans.last_mut() {
             last.shown_at = self.out.len();
@@ -273,6 +390,21 @@ impl<'a> Writer<'a> {
             scans: self.scans,
         }
     }
+}
+
+/// About how many bytes tokens take: a little more, for what is stuffed.
+fn length(tokens: &[u32], counts: &[u32; 2048], codes: &[u32; 2048]) -> usize {
+    let counted = counts.iter().zip(codes).enumerate();
+    let bits = counted.map(|(index, (count, code))| {
+        // AC symbols end in the number of further bits, DC symbols are that number.
+        u64::from(*count) * u64::from((code & 31) + (index as u32 & 15))
+    });
+    let raw = match tokens {
+        [first, ..] if (first >> 29) as usize == RAW => 2 * tokens.len(),
+        _ => 0,
+    };
+    let bytes = bits.sum::<u64>() as usize / 8 + raw;
+    bytes + bytes / 64 + 64
 }
 
 /// The tables that differ, and which of them each component uses.
@@ -316,7 +448,8 @@ fn frame_header(
     let [width_high, width_low] = (picture.width as u16).to_be_bytes();
     let count = picture.components.len() as u8;
     let mut content = vec![8, height_high, height_low, width_high, width_low, count];
-    for ((id, component), table) in (1..).zip(&picture.components).zip(tables) {
+    let ids = picture.marks.ids;
+    for ((id, component), table) in ids.into_iter().zip(&picture.components).zip(tables) {
         let factors = component.horizontal << 4 | component.vertical;
         content.extend_from_slice(&[id, factors, *table]);
     }

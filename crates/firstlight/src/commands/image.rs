@@ -103,6 +103,7 @@ struct Made {
     format: Option<Format>,
     size: Option<(u32, u32)>,
     kept: bool,
+    rescued: bool,
     preview: Option<u64>,
     notes: Vec<String>,
 }
@@ -118,6 +119,7 @@ impl Made {
                 format: None,
                 size: Some((facts.width, facts.height)),
                 kept: false,
+                rescued: false,
                 preview: None,
                 notes: Vec::new(),
             },
@@ -131,6 +133,7 @@ impl Made {
             width,
             height,
             outline,
+            rescued,
             notes,
         } = rendered;
         Self {
@@ -139,6 +142,7 @@ impl Made {
             format: Some(format),
             size: Some((width, height)),
             kept: false,
+            rescued,
             preview: Some(outline.preview).filter(|at| *at < outline.length),
             notes,
         }
@@ -156,6 +160,7 @@ impl Made {
             format: Some(format),
             size: None,
             kept: true,
+            rescued: false,
             preview: Some(outline.preview).filter(|at| *at < outline.length),
             notes: vec![reason],
         }
@@ -183,6 +188,7 @@ impl Made {
             "bytes": self.bytes.len(),
             "source_bytes": before,
             "kept_original": self.kept,
+            "rescued": self.rescued,
             "preview": self.preview,
             "reasons": reasons,
             "notes": self.notes,

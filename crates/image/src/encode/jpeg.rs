@@ -67,6 +67,7 @@ pub(crate) fn made(encoded: Encoded) -> Made {
         outline: from_jpeg(&encoded.outline()),
         bytes: encoded.bytes,
         format: Format::Jpeg,
+        exact: false,
         notes: Vec::new(),
     }
 }

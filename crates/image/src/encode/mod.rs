@@ -39,6 +39,8 @@ pub(crate) struct Made {
     pub(crate) bytes: Vec<u8>,
     pub(crate) format: Format,
     pub(crate) outline: Outline,
+    /// Whether it has the very pixels of its source.
+    pub(crate) exact: bool,
     /// How it came about.
     pub(crate) notes: Vec<String>,
 }

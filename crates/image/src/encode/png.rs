@@ -33,6 +33,7 @@ pub(super) fn encode(picture: &Picture, goal: &Goal<'_>) -> Result<Made, ImageEr
         outline: of_made(Format::Png, &bytes),
         bytes,
         format: Format::Png,
+        exact: false,
         notes: Vec::new(),
     })
 }

@@ -52,6 +52,7 @@ fn made(bytes: Vec<u8>) -> Made {
         outline: of_made(Format::WebP, &bytes),
         bytes,
         format: Format::WebP,
+        exact: false,
         notes: Vec::new(),
     }
 }

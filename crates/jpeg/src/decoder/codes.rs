@@ -16,8 +16,8 @@ pub(super) const VALUED: u32 = 1 << 13;
 /// A fast entry is 0 for codes that are longer, or else 5 bits of how many bits are used up, 4 of
 /// run, 4 of size, and with [`VALUED`] the value in the upper 16; without it only the code is used
 /// up and the further bits follow.
-pub(super) struct Codes {
-    pub fast: Box<[u32; 1 << FAST]>,
+pub(crate) struct Codes {
+    pub(super) fast: Box<[u32; 1 << FAST]>,
     /// The largest code of each length, −1 where there is none.
     largest: [i32; 17],
     /// What to add to a code of each length to find its symbol.

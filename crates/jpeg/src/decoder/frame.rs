@@ -10,7 +10,8 @@ use crate::coefficients::Grid;
 use crate::quantisation::QuantisationTable;
 use crate::segments::malformed;
 use crate::{
-    Coefficients, ComponentCoefficients, JpegError, Plane, Planes, Process, Scan, ScanMap, vectors,
+    Coefficients, ComponentCoefficients, JpegError, Marks, Plane, Planes, Process, Scan, ScanMap,
+    vectors,
 };
 
 /// Pictures of fewer blocks do not repay the tables for skipping.
@@ -369,7 +370,7 @@ impl Frame {
     }
 
     /// The coefficients of the whole picture.
-    pub(super) fn into_coefficients(self) -> Coefficients {
+    pub(super) fn into_coefficients(self, marks: Marks) -> Coefficients {
         let components = self.parts.into_iter().map(|part| ComponentCoefficients {
             horizontal: part.horizontal as u8,
             vertical: part.vertical as u8,
@@ -388,6 +389,7 @@ impl Frame {
             width: self.width,
             height: self.height,
             components: components.collect(),
+            marks,
         }
     }
 }

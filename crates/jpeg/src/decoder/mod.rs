@@ -10,17 +10,20 @@ mod colour;
 mod frame;
 mod inverse;
 mod reader;
+mod relay;
 mod run;
 mod scans;
 mod tables;
 
 pub(crate) use colour::{halves_row, rgb_row};
 pub(crate) use frame::Part;
-pub(crate) use reader::{Bad, Reader};
+pub(crate) use reader::{Bad, Reader, unstuffed};
+pub(crate) use relay::{Chroma, Luma, Pair, Relay, TokenCodes, Unit, relay_row};
 pub(crate) use run::{Run, decode_row, render_row};
 pub(crate) use scans::Carried;
+pub(crate) use tables::Tables;
 
-use crate::{Coefficients, JpegError, Pixels, Planes, ScanMap};
+use crate::{Coefficients, JpegError, Marks, Pixels, Planes, ScanMap};
 use frame::Frame;
 
 /// What is decoded.
@@ -65,7 +68,7 @@ pub(crate) fn coefficients(source: Source<'_>) -> Result<Coefficients, JpegError
     check(source.map)?;
     let mut frame = Frame::whole(source.map);
     frame.decode(source)?;
-    Ok(frame.into_coefficients())
+    Ok(frame.into_coefficients(Marks::of(source.map)))
 }
 
 /// Refuses what has no planes of grey or YCbCr.
@@ -82,7 +85,7 @@ pub(crate) fn planar(map: &ScanMap) -> Result<(), JpegError> {
 }
 
 /// Refuses what is not decoded here.
-fn check(map: &ScanMap) -> Result<(), JpegError> {
+pub(crate) fn check(map: &ScanMap) -> Result<(), JpegError> {
     let unsupported = |what| Err(JpegError::Unsupported { what });
     if map.process == crate::Process::Other {
         return unsupported("lossless, hierarchical or arithmetic coding");

@@ -10,7 +10,7 @@ pub(crate) struct Bad;
 
 /// Copies one restart interval of entropy-coded data without its stuffing to `out`, and gives
 /// what lies behind the restart marker that ends it.
-pub(super) fn unstuffed<'a>(mut data: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+pub(crate) fn unstuffed<'a>(mut data: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
     out.clear();
     out.reserve(data.len());
     while let Some(at) = find_ff(data) {
@@ -31,6 +31,9 @@ pub(super) fn unstuffed<'a>(mut data: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
 }
 
 /// Reads bits, the highest first. Behind the end there are zeros without end.
+///
+/// A loop that reads much works on a copy, which the compiler keeps in registers.
+#[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     data: &'a [u8],
     /// How many bytes have gone into the buffer.
@@ -42,7 +45,7 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(data: &'a [u8]) -> Self {
+    pub(crate) fn new(data: &'a [u8]) -> Self {
         Self {
             data,
             at: 0,
@@ -66,18 +69,19 @@ impl<'a> Reader<'a> {
             self.at += taken as usize;
             self.count += taken * 8;
         } else {
-            self.refill_at_end();
+            *self = self.refilled_at_end();
         }
     }
 
     #[cold]
-    fn refill_at_end(&mut self) {
+    fn refilled_at_end(mut self) -> Self {
         while self.count <= 56 {
             let byte = self.data.get(self.at).copied().unwrap_or(0);
             self.buffer |= u64::from(byte) << (56 - self.count);
             self.count += 8;
             self.at += 1;
         }
+        self
     }
 
     /// The next 1–32 bits, without taking them.
@@ -91,6 +95,12 @@ impl<'a> Reader<'a> {
     pub(super) fn take(&mut self, count: u32) {
         self.buffer <<= count;
         self.count -= count;
+    }
+
+    /// The next bits at the top of a word, at least 56 of them after a [`refill`](Self::refill).
+    #[inline(always)]
+    pub(super) fn ready(&self) -> u64 {
+        self.buffer
     }
 
     /// Takes 1–16 ready bits as a number.

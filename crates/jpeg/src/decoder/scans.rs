@@ -270,7 +270,11 @@ fn sequential(
 
 /// Steps over the rest of a block, one symbol after another.
 #[inline(always)]
-fn stepped_over(reader: &mut Reader<'_>, codes: &Codes, mut k: usize) -> Result<(), Bad> {
+pub(super) fn stepped_over(
+    reader: &mut Reader<'_>,
+    codes: &Codes,
+    mut k: usize,
+) -> Result<(), Bad> {
     while k < 64 {
         reader.refill();
         let (run, size, _) = reader.symbol(codes)?;

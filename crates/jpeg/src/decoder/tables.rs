@@ -10,7 +10,7 @@ use crate::segments::{Next, Segments, be16, malformed};
 
 /// Tables as they stand; later segments replace earlier ones.
 #[derive(Default)]
-pub(super) struct Tables {
+pub(crate) struct Tables {
     pub quantisation: [Option<QuantisationTable>; 4],
     pub dc: [Option<Codes>; 4],
     pub ac: [Option<Codes>; 4],
@@ -23,7 +23,7 @@ impl Tables {
     ///
     /// # Errors
     /// [`JpegError::Malformed`] for a table that cannot be.
-    pub(super) fn read(&mut self, bytes: &[u8], stretch: Range<usize>) -> Result<(), JpegError> {
+    pub(crate) fn read(&mut self, bytes: &[u8], stretch: Range<usize>) -> Result<(), JpegError> {
         let bytes = bytes.get(..stretch.end).unwrap_or(bytes);
         let mut segments = Segments {
             bytes,

@@ -12,3 +12,4 @@ mod oracle;
 mod picture;
 mod reduced;
 mod round_trip;
+mod transcode;

@@ -112,7 +112,7 @@ fn a_small_budget_makes_the_first_scan_coarser() {
     let (fine, coarse, hopeless) = (first(RECORD), first(2500), first(100));
     assert_eq!(fine.low_bit, 1);
     assert!(coarse.low_bit > 1 && coarse.shown_at <= 2500, "{coarse:?}");
-    assert_eq!(hopeless.low_bit, 3, "neither the finest nor the coarsest");
+    assert_eq!(hopeless.low_bit, 2, "neither the finest nor the coarsest");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use firstlight_jpeg::{
-    DecodeOptions, EncodeOptions, Limits, RECORD, Subsampling, Tables, WriteOptions, decode,
-    encode, gray_to_planes, map_scans, read_coefficients, rgb_to_planes, write,
+    DecodeOptions, EncodeOptions, Limits, Subsampling, Tables, WriteOptions, decode, encode,
+    gray_to_planes, map_scans, read_coefficients, rgb_to_planes, write,
 };
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
@@ -16,7 +16,7 @@ use zune_jpeg::JpegDecoder;
 use crate::picture::{natural, pixels, psnr};
 
 /// What a program makes of the input; none, and a word about it, if the program is missing.
-fn piped(program: &str, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
+pub fn piped(program: &str, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
     let spawned = Command::new(program)
         .args(arguments)
         .stdin(Stdio::piped())
@@ -100,12 +100,7 @@ fn coefficients_are_written_down_again_without_loss() {
             coefficients == read(&progressive),
             "the same from either kind of file"
         );
-        let how = WriteOptions {
-            progressive: true,
-            preview_budget: RECORD,
-            icc: None,
-            exif: None,
-        };
+        let how = WriteOptions::default();
         assert!(write(&coefficients, &how).expect("writes").bytes == progressive);
         let how = WriteOptions {
             progressive: false,

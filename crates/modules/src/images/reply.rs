@@ -66,11 +66,12 @@ pub fn of_picture(mut headers: HeaderMap, made: &Rendered, source_bytes: usize) 
     let content_type = HeaderValue::from_static(made.format.content_type());
     of_made(&mut headers, &made.bytes, content_type);
     let said = format!(
-        "{}; width={}; height={}; bytes={}/{source_bytes}",
+        "{}; width={}; height={}; bytes={}/{source_bytes}{}",
         made.format.word(),
         made.width,
         made.height,
         made.bytes.len(),
+        if made.rescued { "; rescued" } else { "" },
     );
     set_text(&mut headers, FIRSTLIGHT_IMAGE, &said);
     headers
