@@ -9,6 +9,7 @@ mod link;
 mod order;
 mod peers;
 mod priority;
+mod rescue;
 mod sooner;
 
 use clap::Args;
@@ -46,6 +47,9 @@ pub struct Options {
     /// A folder for every picture of a page, and for all frames of HTTP/2 a browser sent
     #[arg(long)]
     pub frames: Option<std::path::PathBuf>,
+    /// A folder of JPEG files, where a bench takes any; by default it makes some
+    #[arg(long)]
+    pub pictures: Option<std::path::PathBuf>,
     /// The Firstlight binary to measure; by default the release build, made first
     #[arg(long)]
     pub binary: Option<std::path::PathBuf>,
@@ -127,6 +131,11 @@ pub const BENCHES: &[Bench] = &[
         name: "priority",
         about: "the public priority test: two high requests among thirty low ones",
         run: priority::run,
+    },
+    Bench {
+        name: "rescue",
+        about: "baseline JPEG files made progressive without loss: MB of input per processor second",
+        run: rescue::run,
     },
     Bench {
         name: "sooner",
