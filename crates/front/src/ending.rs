@@ -4,6 +4,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::peek::peek;
 use http::StatusCode;
 use pipeline::{Directory, Exchange, Outcome, Pipeline, Response};
 
@@ -39,7 +40,7 @@ impl Ending {
     /// # Cancel safety
     /// Dropping the future and then this ends the request as one whose visitor left.
     pub async fn answer(&mut self) -> Box<Response> {
-        let response = self.pipeline.run(&mut self.exchange).await;
+        let response = peek(self.pipeline.run(&mut self.exchange).await).await;
         self.status = Some(response.status);
         response
     }

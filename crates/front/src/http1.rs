@@ -131,7 +131,10 @@ async fn answer(
     }
     let account = Account::open(log, &response);
     let body = std::mem::take(&mut response.body);
-    let mut assembled = assemble(*response, Sent::new(body, ending, turn).logged(account));
+    let body = Sent::new(body, ending, turn)
+        .logged(account)
+        .opening(&response);
+    let mut assembled = assemble(*response, body);
     // hyper would otherwise offer a client of HTTP/1.0 to go on.
     *assembled.version_mut() = version;
     assembled

@@ -4,5 +4,6 @@ mod harness;
 pub use harness::Scratch;
 mod http1;
 mod lifecycle;
+mod records;
 mod smuggling;
 mod tls;

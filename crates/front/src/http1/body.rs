@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use base::{Body, BodyError};
 use bytes::Bytes;
-use delivery::{Kind, Outline};
+use delivery::{Kind, Outline, RECORD_BODY};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use pipeline::Response;
 
@@ -18,6 +18,9 @@ use crate::guard::Turn;
 /// A large body is handed over in pieces, so that its bytes are counted as they go.
 const PIECE: usize = 64 * 1024;
 
+/// How much a response's head may take of the TLS record that a picture's first scan is in.
+const HEAD: u64 = 1024;
+
 /// A response's body on its way out. When hyper drops it, the request is over.
 pub struct Sent {
     body: Body,
@@ -26,9 +29,40 @@ pub struct Sent {
     /// Why the body broke off, while what came before is on its way.
     broken: Option<BodyError>,
     ending: Option<Ending>,
+    /// How a picture's first scan leaves.
+    opening: Opening,
     /// Where the byte log's entries of this response are made.
     account: Option<Box<Account>>,
     _turn: Turn,
+}
+
+/// How the first bytes of a body leave. A browser shows a picture as soon as its header is there,
+/// and then not again for a while; header and first scan therefore leave in one TLS record. A
+/// record begins with each write, so all that is needed is to have what came before written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opening {
+    /// The head is written by itself: together they would not fit.
+    Alone(usize),
+    /// So many bytes are written by themselves, or behind the head.
+    Together(usize),
+    /// They are about to be written.
+    Leaving,
+    /// Nothing is left to keep together.
+    Over,
+}
+
+impl Opening {
+    fn of(response: &Response) -> Self {
+        let outline = response.outline.as_deref();
+        let Some(outline) = outline.filter(|it| 0 < it.preview && it.preview < it.length) else {
+            return Self::Over;
+        };
+        match usize::try_from(outline.preview) {
+            Ok(preview) if outline.preview + HEAD <= RECORD_BODY as u64 => Self::Together(preview),
+            Ok(preview) if preview <= RECORD_BODY => Self::Alone(preview),
+            _ => Self::Over,
+        }
+    }
 }
 
 /// What the byte log says of a response.
@@ -104,6 +138,7 @@ impl Sent {
             left,
             broken: None,
             ending,
+            opening: Opening::Over,
             account: None,
             _turn: turn,
         }
@@ -113,6 +148,19 @@ impl Sent {
     pub fn logged(mut self, account: Option<Box<Account>>) -> Self {
         self.account = account;
         self
+    }
+
+    /// The same, for a body whose first bytes belong together.
+    pub fn opening(mut self, response: &Response) -> Self {
+        self.opening = Opening::of(response);
+        self
+    }
+
+    /// Has what was handed over so far written, before anything else: hyper writes when there is
+    /// nothing to read for now.
+    fn written_first<T>(context: &mut Context<'_>) -> Poll<T> {
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// No body, and nobody who waits for its end.
@@ -156,9 +204,25 @@ impl HttpBody for Sent {
         if let Some(error) = self.broken.take() {
             return Poll::Ready(Some(Err(error)));
         }
+        let mut piece = PIECE;
+        match self.opening {
+            Opening::Over => {}
+            Opening::Alone(length) => {
+                self.opening = Opening::Together(length);
+                return Self::written_first(context);
+            }
+            Opening::Together(length) => {
+                self.opening = Opening::Leaving;
+                piece = length;
+            }
+            Opening::Leaving => {
+                self.opening = Opening::Over;
+                return Self::written_first(context);
+            }
+        }
         let frame = match &mut self.body {
-            Body::Full(bytes) if bytes.len() > PIECE => {
-                Some(Ok(Frame::data(bytes.split_to(PIECE))))
+            Body::Full(bytes) if bytes.len() > piece => {
+                Some(Ok(Frame::data(bytes.split_to(piece))))
             }
             body => ready!(Pin::new(body).poll_frame(context)),
         };
@@ -171,8 +235,7 @@ impl HttpBody for Sent {
                 if let Some(account) = &mut self.account {
                     account.broken = true;
                 }
-                context.waker().wake_by_ref();
-                return Poll::Pending;
+                return Self::written_first(context);
             }
             Some(Ok(ref frame)) => {
                 let count = frame.data_ref().map_or(0, Bytes::len);

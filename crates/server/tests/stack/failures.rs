@@ -88,10 +88,16 @@ async fn an_origin_that_speaks_nonsense_is_a_502() {
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
         ),
         ("/nothing", ""),
+        (
+            "/chunk",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",
+        ),
     ] {
         stack.origin.reply(path, Reply::raw(bytes));
         let answer = stack.get(path, "").await;
         assert_eq!(answer.status, 502, "{path}: {answer:?}");
+        let recording = stack.record(&[Request::get(path)]).await;
+        assert_eq!(recording.answers[0].status, 502, "{path}");
     }
     stack.origin.reply("/sound", Reply::ok("text/plain", "x"));
     let answer = stack.get("/sound", "").await;
