@@ -175,7 +175,8 @@ impl Plan {
 /// Previews of all pictures come before refinements of any, and after stylesheets, fonts and
 /// scripts. Pictures that are on screen, or that the page calls important, come before others in
 /// every phase. A picture without a preview shows what it is at its end only: it comes with the
-/// refinements, unless it is known to be on screen.
+/// refinements, unless it is known to be on screen. One that is known not to be waits for every
+/// part of those that are, unless the page itself calls it important.
 struct Steps {
     /// Header and first scan.
     preview: Level,
@@ -192,6 +193,7 @@ impl Steps {
         let [preview, plain, good, rest] = match priority.urgency.value() {
             _ if priority.visible => [34, 32, 24, 14],
             0 | 1 => [34, 32, 24, 14],
+            2..=6 if priority.offscreen => [12, 6, 6, 3],
             // Chromium's first five pictures of a page.
             2 => [29, 19, 19, 10],
             3 => [28, 18, 18, 9],

@@ -32,6 +32,9 @@ pub struct Priority {
     /// Whether the client said that the picture is in the viewport. Chromium says so only by a
     /// PRIORITY frame of weight 220 that follows the request.
     pub visible: bool,
+    /// Whether the client names the pictures that are in the viewport and did not name this one,
+    /// or the picture is known to be out of it otherwise. Never together with `visible`.
+    pub offscreen: bool,
 }
 
 impl Default for Priority {
@@ -40,6 +43,7 @@ impl Default for Priority {
             urgency: Urgency::DEFAULT,
             incremental: false,
             visible: false,
+            offscreen: false,
         }
     }
 }
@@ -93,9 +97,34 @@ impl Priority {
             Some(urgency) => Self {
                 urgency,
                 visible: weight >= VISIBLE_WEIGHT,
+                offscreen: self.offscreen && weight < VISIBLE_WEIGHT,
                 ..self
             },
             None => self,
+        }
+    }
+
+    /// What it is once the client has named other pictures as those in the viewport, and not this
+    /// one.
+    #[must_use]
+    pub fn passed_over(self) -> Self {
+        Self {
+            offscreen: !self.visible,
+            ..self
+        }
+    }
+
+    /// What it is where others showed whether the picture is in the viewport; what the client says
+    /// itself stands.
+    #[must_use]
+    pub fn recalled(self, visible: Option<bool>) -> Self {
+        match visible {
+            Some(visible) if !self.visible && !self.offscreen => Self {
+                visible,
+                offscreen: !visible,
+                ..self
+            },
+            _ => self,
         }
     }
 
@@ -112,6 +141,7 @@ impl Priority {
             urgency: Urgency::new(urgency),
             incremental,
             visible: false,
+            offscreen: false,
         }
     }
 
@@ -205,6 +235,7 @@ mod tests {
             urgency: Urgency::new(urgency),
             incremental,
             visible: false,
+            offscreen: false,
         }
     }
 
@@ -278,6 +309,16 @@ mod tests {
         let gone = seen.reweighted(147);
         assert_eq!(gone, said(3, true));
         assert_eq!(seen.reweighted(16), seen);
+        let passed = said(3, true).passed_over();
+        assert!(passed.offscreen && !passed.reweighted(220).offscreen);
+        assert_eq!(seen.passed_over(), seen);
+        assert!(said(3, true).recalled(Some(false)).offscreen);
+        assert!(said(3, true).recalled(Some(true)).visible);
+        assert_eq!(
+            passed.recalled(Some(true)),
+            passed,
+            "the client knows better"
+        );
     }
 
     proptest! {

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::byte_log::ByteLog;
 use crate::context::ConnectionContext;
+use crate::multiplex::Learned;
 use crate::socket::{Socket, SocketHandle};
 use crate::{FrontSettings, h2, http1, tls};
 use prefixed::Prefixed;
@@ -35,6 +36,7 @@ pub struct Door {
     acceptor: Option<TlsAcceptor>,
     directory: Arc<dyn Directory>,
     log: Arc<ByteLog>,
+    learned: Arc<Learned>,
     shutdown: CancellationToken,
     cut: CancellationToken,
     tracker: TaskTracker,
@@ -58,6 +60,7 @@ impl Door {
             acceptor: tls.map(TlsAcceptor::from),
             directory,
             log,
+            learned: Arc::default(),
             shutdown,
             cut,
             tracker,
@@ -190,6 +193,7 @@ impl Door {
             settings: Arc::clone(&self.settings),
             socket: Some(handle),
             log: self.log.connection(protocol),
+            learned: Arc::clone(&self.learned),
             shutdown: self.shutdown.clone(),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::byte_log::ConnectionLog;
+use crate::multiplex::Learned;
 use crate::settings::FrontSettings;
 use crate::socket::SocketHandle;
 
@@ -22,6 +23,8 @@ pub struct ConnectionContext {
     pub socket: Option<SocketHandle>,
     /// Where it is written down which bytes leave when; off for most connections.
     pub log: ConnectionLog,
+    /// What is known of the pages of other visitors.
+    pub learned: Arc<Learned>,
     /// Cancelled when the server shuts down: no new requests, those in flight are finished.
     pub shutdown: CancellationToken,
 }

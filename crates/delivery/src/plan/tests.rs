@@ -8,6 +8,7 @@ fn said(urgency: u8, incremental: bool) -> Priority {
         urgency: Urgency::new(urgency),
         incremental,
         visible: false,
+        offscreen: false,
     }
 }
 

@@ -247,6 +247,7 @@ mod tests {
             urgency: Urgency::new(1),
             incremental: true,
             visible: true,
+            offscreen: false,
         };
         let piece = |part, why| {
             Event::Sent(Sent {

@@ -62,6 +62,8 @@ pub struct Driver<IO> {
     /// the crumbs it was given.
     window: i64,
     last_accepted: u32,
+    /// Whether the client has named pictures as those on screen since the last page began.
+    names: bool,
     scratch: Scratch,
 }
 
@@ -108,6 +110,7 @@ where
             waiting: 0,
             window: INITIAL_WINDOW,
             last_accepted: 0,
+            names: false,
             scratch: Scratch::default(),
             context,
         }
@@ -218,12 +221,14 @@ where
     fn hear(&mut self) {
         let mut signals = std::mem::take(&mut self.scratch.signals);
         self.tap.take_signals(&mut signals);
+        let mut named = false;
         for signal in signals.drain(..) {
             match self.streams.get_mut(&signal.stream) {
                 Some(stream) => {
                     if let Some(priority) = amend(stream.asked.said, signal.said) {
                         stream.asked.said = Some(priority);
                         stream.asked.log.note(|| said(signal.said, priority));
+                        named |= priority.visible;
                         replan(&mut self.scheduler, stream);
                     }
                 }
@@ -232,6 +237,19 @@ where
             }
         }
         self.scratch.signals = signals;
+        if named {
+            self.pass_over_others();
+        }
+    }
+
+    /// The client has named the pictures that are on screen: all others wait for those.
+    fn pass_over_others(&mut self) {
+        self.names = true;
+        for stream in self.streams.values_mut() {
+            if stream.asked.pass_over() {
+                replan(&mut self.scheduler, stream);
+            }
+        }
     }
 
     /// Counts what has left, and ends the streams whose last byte has.
@@ -256,6 +274,8 @@ where
             self.waiting -= bytes;
             if sending.is_done() {
                 self.end(id, true);
+            } else if sending.is_to_reset() {
+                self.reset(id);
             }
         }
         self.scratch.written = written;
@@ -286,15 +306,25 @@ where
         context: &mut Context<'_>,
     ) {
         let (head, upload) = request.into_parts();
-        let asked = Asked {
+        let learns = self.context.settings.http2.learn;
+        let learned = Some(&*self.context.learned).filter(|_| learns);
+        let place = learned.and_then(|it| it.place(&head.uri, &head.headers));
+        let mut asked = Asked {
             said: self.early.resolve(id, &head.headers),
             shared: is_shared(&head.headers),
             method: head.method.clone(),
+            place,
+            recalled: place.and_then(|place| self.context.learned.recall(place)),
             log: self.context.log.stream(id.into(), path(&head.uri)),
         };
         if let Some(priority) = asked.said {
             let said = byte_log::Said::new(byte_log::Source::Request, priority);
             asked.log.note(|| Event::Said(said));
+        }
+        if asked.is_named() {
+            self.pass_over_others();
+        } else if self.names {
+            asked.pass_over();
         }
         let body = Upload::body(upload, &head.headers);
         if head.headers.contains_key(EXPECT) && !matches!(body, Body::Empty) {
@@ -345,6 +375,8 @@ where
         mut respond: SendResponse<Bytes>,
     ) {
         let wish = Wish::of(&response, self.gate.keeps_order());
+        // What is on screen of a new page is not known.
+        self.names &= !wish.is_page();
         convert::settle(&asked.method, false, &mut response);
         if let Some(ending) = &mut ending {
             ending.set_status(response.status);
@@ -377,6 +409,7 @@ where
             waiting: 0,
             blocked: false,
             finished: false,
+            broken: false,
         };
         self.queue(Stream::new(id, asked, State::Turn(Box::new(sending))));
     }
@@ -467,7 +500,7 @@ fn said(signal: Said, priority: delivery::Priority) -> Event {
 /// Gives a response the plan that what was said of it now asks for.
 fn replan(scheduler: &mut Scheduler, stream: &Stream) {
     if let State::Turn(sending) = &stream.state {
-        let plan = sending.wish.plan(stream.asked.said, stream.asked.shared);
+        let plan = stream.asked.plan(&sending.wish);
         scheduler.replan(stream.id.into(), plan);
     }
 }

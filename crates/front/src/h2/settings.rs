@@ -8,6 +8,10 @@ base::settings! {
         /// Whether responses leave in the order of what they show. Off: plain HTTP/2, every
         /// response as soon as it is there, whatever the client said of its priority.
         order: bool = true,
+        /// Whether browsers that say which pictures are on screen teach the order for those that
+        /// do not. Which pictures of a page were on screen is then remembered, in memory and as
+        /// hashes.
+        learn: bool = true,
         /// Requests open at once on one connection. A client that gives up four times as many,
         /// and takes few responses to their end meanwhile, loses the connection.
         max_streams: u32 = 250,

@@ -5,8 +5,8 @@ use std::task::{Context, Waker};
 
 use base::BodyError;
 use bytes::Bytes;
+use h2::SendStream;
 use h2::server::SendResponse;
-use h2::{Reason, SendStream};
 
 use crate::ending::{Answer, Ending};
 use crate::multiplex::{Asked, Source, StreamWake, Wakes, Wish};
@@ -43,6 +43,9 @@ pub struct Sending {
     pub blocked: bool,
     /// Whether the end was handed to the connection.
     pub finished: bool,
+    /// Whether the body broke off: what came of it before still leaves, and then the stream is
+    /// reset.
+    pub broken: bool,
 }
 
 impl Stream {
@@ -90,7 +93,7 @@ impl Sending {
     /// Tells the connection that the body is over, if it is, every byte was handed over and the
     /// end was not.
     pub fn finish(&mut self) -> Result<(), h2::Error> {
-        if self.finished || !self.source.is_spent() {
+        if self.finished || self.broken || !self.source.is_spent() {
             return Ok(());
         }
         self.finished = true;
@@ -100,9 +103,14 @@ impl Sending {
         }
     }
 
-    /// Gives the response up in mid-body, and tells the client.
+    /// Notes that no more of the body will come.
     pub fn break_off(&mut self, error: &BodyError) {
         tracing::debug!(error = base::failure::chain(error), "a response broke off");
-        self.send.send_reset(Reason::INTERNAL_ERROR);
+        self.broken = true;
+    }
+
+    /// Whether the body broke off, and everything that came of it has left.
+    pub fn is_to_reset(&self) -> bool {
+        self.broken && self.source.is_spent() && self.waiting == 0
     }
 }

@@ -3,6 +3,7 @@
 
 mod clock;
 mod gate;
+mod learned;
 mod patience;
 mod source;
 mod wakes;
@@ -10,6 +11,7 @@ mod wish;
 
 pub use clock::{Clock, Tick};
 pub use gate::Gate;
+pub use learned::Learned;
 pub use patience::Patience;
 pub use source::{Read, Source};
 pub use wakes::{StreamWake, Wakes};

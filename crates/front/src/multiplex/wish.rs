@@ -10,6 +10,7 @@ use pipeline::Response;
 use crate::byte_log::{Event, Part, Sent, StreamLog, Why};
 use crate::convert::{CF_PRIORITY, CF_PRIORITY_CHANGE, kind_of};
 use crate::h2::Http2Settings;
+use crate::multiplex::learned::{Learned, Place};
 
 /// What a response brings along for its plan.
 pub struct Wish {
@@ -43,6 +44,20 @@ impl Wish {
 
     /// The plan for a response to a client that said `said`.
     pub fn plan(&self, said: Option<Priority>, shared: bool) -> Plan {
+        self.plan_with(said, shared, None)
+    }
+
+    /// Whether it is a picture.
+    pub fn is_picture(&self) -> bool {
+        self.kind == Kind::Image
+    }
+
+    /// Whether it is a page.
+    pub fn is_page(&self) -> bool {
+        self.kind == Kind::Html
+    }
+
+    fn plan_with(&self, said: Option<Priority>, shared: bool, recalled: Option<bool>) -> Plan {
         if let Some(plan) = &self.exact {
             return plan.clone();
         }
@@ -53,6 +68,7 @@ impl Wish {
         if let Some(own) = &self.priority {
             priority = priority.merge(own.as_bytes());
         }
+        let priority = priority.recalled(recalled);
         Plan::new(self.kind, self.outline.as_deref(), priority)
     }
 }
@@ -64,10 +80,41 @@ pub struct Asked {
     /// Whether the request came through a proxy.
     pub shared: bool,
     pub method: Method,
+    /// Where on which page the picture is, if it is one and that is known.
+    pub place: Option<Place>,
+    /// Whether it is on screen when the page opens, as far as other visitors showed.
+    pub recalled: Option<bool>,
     pub log: StreamLog,
 }
 
 impl Asked {
+    /// The plan for the response.
+    pub fn plan(&self, wish: &Wish) -> Plan {
+        wish.plan_with(self.said, self.shared, self.recalled)
+    }
+
+    /// Notes that the client has named other pictures as those on screen. Returns whether that is
+    /// news of this one.
+    pub fn pass_over(&mut self) -> bool {
+        let before = self.said;
+        self.said = before.map(Priority::passed_over);
+        self.said != before
+    }
+
+    /// Whether the client says that the picture is on screen.
+    pub fn is_named(&self) -> bool {
+        self.said.is_some_and(|said| said.visible)
+    }
+
+    /// Teaches what the client has said of a picture by the end of its response.
+    pub fn teach(&self, learned: &Learned) {
+        if let (Some(place), Some(said)) = (self.place, self.said)
+            && (said.visible || said.offscreen)
+        {
+            learned.note(place, said.visible);
+        }
+    }
+
     /// Writes down that bytes of the body were handed over, from `start` to `end`, at the level
     /// and for the reason of `grant`; without one, at once.
     pub fn note_sent(&self, wish: &Wish, (start, end): (u64, u64), grant: Option<&Grant>) {

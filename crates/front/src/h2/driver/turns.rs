@@ -3,6 +3,7 @@
 use std::task::{Context, Poll};
 
 use delivery::Grant;
+use h2::Reason;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::super::stream::{Sending, State, Stream};
@@ -44,7 +45,7 @@ where
             return;
         }
         sending.send.reserve_capacity(0);
-        let plan = sending.wish.plan(stream.asked.said, stream.asked.shared);
+        let plan = stream.asked.plan(&sending.wish);
         self.scheduler.insert(id.into(), plan);
         self.streams.insert(id, Box::new(stream));
         self.scratch.fresh.push(id);
@@ -83,9 +84,10 @@ where
             }
             Read::Failed(error) => {
                 sending.break_off(&error);
-                let by_client = false;
-                stream.asked.log.note(|| Event::Reset { by_client });
-                self.end(id, false);
+                self.scheduler.end(id.into());
+                if sending.is_to_reset() {
+                    self.reset(id);
+                }
             }
         }
     }
@@ -179,6 +181,9 @@ where
         let Some(State::Turn(sending)) = self.streams.get_mut(&id).map(|it| &mut it.state) else {
             return;
         };
+        if sending.is_to_reset() {
+            return self.reset(id);
+        }
         let told = sending.finish();
         self.scheduler.remove(id.into());
         if told.is_err() {
@@ -186,6 +191,18 @@ where
         } else if sending.is_done() {
             self.end(id, true);
         }
+    }
+
+    /// Tells the client that a response has broken off, after everything that came of it.
+    pub(super) fn reset(&mut self, id: u32) {
+        if let Some(stream) = self.streams.get_mut(&id)
+            && let State::Turn(sending) = &mut stream.state
+        {
+            sending.send.send_reset(Reason::INTERNAL_ERROR);
+            let by_client = false;
+            stream.asked.log.note(|| Event::Reset { by_client });
+        }
+        self.end(id, false);
     }
 
     /// Forgets a stream. What it still had waiting will never be counted as written.
@@ -198,6 +215,9 @@ where
             stream.asked.log.note(|| Event::End);
         }
         if let State::Turn(sending) = &mut stream.state {
+            if sending.wish.is_picture() {
+                stream.asked.teach(&self.context.learned);
+            }
             self.waiting -= sending.waiting;
             self.window = self.window.saturating_add_unsigned(sending.waiting);
             if !complete {
@@ -223,7 +243,8 @@ fn hand_over(
 ) -> Result<(), h2::Error> {
     let bytes = sending.source.take(room, whole);
     let length = bytes.len();
-    let last = sending.source.is_spent() && !sending.source.has_trailers();
+    let is_spent = sending.source.is_spent() && !sending.broken;
+    let last = is_spent && !sending.source.has_trailers();
     if whole {
         tap.expect_unit(id, length);
     }

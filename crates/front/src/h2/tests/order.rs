@@ -258,6 +258,7 @@ async fn a_body_that_breaks_off_resets_its_stream_and_no_other() {
     let reset = frames.iter().find(|frame| frame.kind == RESET).unwrap();
     // INTERNAL_ERROR (RFC 9113 §7).
     assert_eq!((reset.stream, &reset.payload[..]), (3, &[0, 0, 0, 2][..]));
+    assert!(body(&frames, 3) == pattern(10_000), "what had come is sent");
     assert!(body(&frames, 1) == pattern(300_000));
     client.pause().await;
     let log = server.log.lock().unwrap();
@@ -474,4 +475,107 @@ async fn a_client_that_gives_up_what_it_began_to_take_may_go_on() {
     }
     client.get(201, "/style", None).await;
     client.until_ended(&[201]).await;
+}
+
+/// Which streams the first `count` pieces of bodies belong to, each run of one stream once.
+fn runs(frames: &[Received]) -> Vec<u32> {
+    let mut order: Vec<u32> = data(frames).iter().map(|frame| frame.0).collect();
+    order.dedup();
+    order
+}
+
+#[tokio::test]
+async fn pictures_that_are_not_named_wait_for_every_part_of_those_that_are() {
+    let server = Server::new(site);
+    let mut client = open(&server).await;
+    for stream in [1, 3, 5, 7] {
+        client.get(stream, "/picture", Some("i")).await;
+        if stream == 1 {
+            client.read_data(100).await;
+        }
+    }
+    client.frame(PRIORITY, 0, 5, &[0, 0, 0, 0, 219]).await;
+    client.pause().await;
+    let frames = client.until_ended(&[1, 3, 5, 7]).await;
+    let complete = |stream: u32| {
+        let last = |it: &&(u32, usize)| it.0 == stream;
+        let pieces = data(&frames);
+        pieces.len() - pieces.iter().rev().position(|it| last(&it)).unwrap()
+    };
+    let named = complete(5);
+    let others: usize = data(&frames)[..named]
+        .iter()
+        .filter(|frame| frame.0 != 5)
+        .map(|frame| frame.1)
+        .sum();
+    // What was on its way, and the share of the lowest level.
+    assert!(others <= PIPE + GRAIN + 9_000 + 2 * GRAIN, "{others}");
+}
+
+#[tokio::test]
+async fn what_one_browser_names_another_gets_first() {
+    let server = Server::new(site);
+    let headers = |priority: Option<&'static str>| {
+        let mut headers = vec![
+            ("accept", "image/webp,*/*;q=0.8"),
+            ("referer", "https://example.com/page"),
+        ];
+        headers.extend(priority.map(|value| ("priority", value)));
+        headers
+    };
+    let ask = async |client: &mut Client, priority: Option<&'static str>| {
+        for (stream, path) in [(1, "/picture?1"), (3, "/picture?2")] {
+            let headers = headers(priority);
+            client
+                .request(stream, "GET", path, "example.com", &headers)
+                .await;
+        }
+    };
+    for _ in 0..2 {
+        let mut teacher = open(&server).await;
+        ask(&mut teacher, Some("i")).await;
+        teacher.read_data(1).await;
+        teacher.frame(PRIORITY, 0, 3, &[0, 0, 0, 0, 219]).await;
+        teacher.until_ended(&[1, 3]).await;
+        teacher.pause().await;
+    }
+    let mut silent = open(&server).await;
+    ask(&mut silent, None).await;
+    silent.pause().await;
+    let frames = silent.until_ended(&[1, 3]).await;
+    let order = runs(&frames);
+    assert_eq!(order.last(), Some(&1));
+    let first_done = data(&frames).iter().rposition(|it| it.0 == 3).unwrap();
+    let early: usize = data(&frames)[..first_done]
+        .iter()
+        .filter(|it| it.0 == 1)
+        .map(|it| it.1)
+        .sum();
+    assert!(early <= GRAIN + 9_000, "{early} {order:?}");
+}
+
+#[tokio::test]
+async fn a_stream_whose_window_is_shut_holds_nobody_up() {
+    let server = Server::new(site);
+    let (io, _) = server.connect(PIPE);
+    // Firefox: 131,072 bytes for each stream, and a wide connection.
+    let mut client = Client::open(io, &[(4, 131_072)]).await;
+    client.window(0, 0x7fff_0000).await;
+    client.get(1, "/data", Some("u=0")).await;
+    client.get(3, "/data", Some("u=5, i")).await;
+    client.get(5, "/style", Some("u=2")).await;
+    let mut frames = client.read_data(2 * 131_072 + 20_000).await;
+    let bytes = |frames: &[Received], stream: u32| body(frames, stream).len();
+    for (stream, expected) in [(1, 131_072), (3, 131_072), (5, 20_000)] {
+        assert_eq!(bytes(&frames, stream), expected, "{stream}");
+    }
+    let pieces = data(&frames);
+    let first = pieces.iter().rposition(|it| it.0 == 1).unwrap();
+    let others = pieces[..first].iter().filter(|it| it.0 != 1);
+    let share = others.map(|it| it.1).sum::<usize>();
+    assert!(share <= 131_072 / 32 + 2 * GRAIN, "{share}");
+    client.window(1, 1 << 20).await;
+    client.window(3, 1 << 20).await;
+    frames.extend(client.until_ended(&[1, 3]).await);
+    assert!(body(&frames, 1) == pattern(300_000) && body(&frames, 3) == pattern(300_000));
 }

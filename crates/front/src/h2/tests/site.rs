@@ -112,6 +112,7 @@ impl Server {
             settings: Arc::new(settings),
             socket: None,
             log: ConnectionLog::off(),
+            learned: Arc::default(),
             shutdown: shutdown.clone(),
         };
         Self {
