@@ -10,6 +10,7 @@ mod order;
 mod peers;
 mod priority;
 mod rescue;
+mod scheduler;
 mod sooner;
 
 use clap::Args;
@@ -136,6 +137,11 @@ pub const BENCHES: &[Bench] = &[
         name: "rescue",
         about: "baseline JPEG files made progressive without loss: MB of input per processor second",
         run: rescue::run,
+    },
+    Bench {
+        name: "scheduler",
+        about: "what a decision about the next bytes costs, from one stream to ten thousand",
+        run: scheduler::run,
     },
     Bench {
         name: "sooner",
