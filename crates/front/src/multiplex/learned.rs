@@ -244,6 +244,6 @@ mod tests {
             (MAX_PAGES, MAX_PAGES)
         );
         assert_eq!(table.pages[&5000].len(), MAX_PICTURES);
-        assert!(table.pages.get(&0).is_none(), "the oldest went first");
+        assert!(!table.pages.contains_key(&0), "the oldest went first");
     }
 }
