@@ -265,5 +265,8 @@ fn a_slow_way_never_raises_the_quality() {
     };
     let signals = Signals::default().over(Some(Tier::Slow));
     let choice = choose(&Transform::default(), &signals, &policy);
-    assert_eq!((choice.variant.quality.value(), choice.lowered), (40, false));
+    assert_eq!(
+        (choice.variant.quality.value(), choice.lowered),
+        (40, false)
+    );
 }

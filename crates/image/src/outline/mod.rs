@@ -1,14 +1,20 @@
 //! Where in a body what it shows becomes better.
 
+mod avif;
+mod bits;
+mod boxes;
+mod frames;
+mod jxl;
+
 use delivery::{Outline, Scan};
 
 use crate::{Format, Limits, Probe, probe};
 
-/// The outline of any picture, ours or not. The scans of a JPEG are mapped without decoding them;
-/// other formats are taken to show a whole picture only at their end. Bytes that cannot be read
-/// give an outline without structure.
+/// The outline of any picture, ours or not: the scans of a JPEG, the passes of JPEG XL, the layers
+/// of AVIF, the first frame of an animation. Other files are taken to show a whole picture only at
+/// their end. Bytes that cannot be read give an outline without structure.
 ///
-/// Costs a pass over the bytes of a JPEG, a look at the header otherwise.
+/// Costs a pass over the bytes of a JPEG, a walk over headers otherwise.
 pub fn outline_of(bytes: &[u8]) -> Outline {
     let limits = Limits {
         max_bytes: u64::MAX,
@@ -17,12 +23,43 @@ pub fn outline_of(bytes: &[u8]) -> Outline {
         ..Limits::default()
     };
     let length = bytes.len() as u64;
-    match probe(bytes, &limits) {
-        Ok(probe) if probe.format == Format::Jpeg => {
-            jpeg_outline(bytes, &limits).unwrap_or_else(|| without_scans(length, 0))
+    let whole = |header| without_scans(length, header);
+    let in_steps = |header: usize, preview: usize, good: usize| {
+        let within = |at: usize| (at as u64).min(length);
+        Outline {
+            header: within(header),
+            preview: within(preview),
+            good: within(good.max(preview)),
+            ..whole(0)
         }
-        Ok(probe) => without_scans(length, header_of(&probe, bytes)),
-        Err(_) => without_scans(length, 0),
+    };
+    match Format::sniff(bytes) {
+        Some(Format::Jxl) => jxl::passes(bytes).map_or_else(
+            || whole(0),
+            |passes| in_steps(passes.header, passes.preview, passes.good),
+        ),
+        Some(Format::Avif) => match avif::layers(bytes) {
+            Some(layers) => {
+                let first = layers.first.unwrap_or(bytes.len());
+                in_steps(layers.header, first, layers.before_last.unwrap_or(first))
+            }
+            None => whole(0),
+        },
+        _ => match probe(bytes, &limits) {
+            Ok(probe) if probe.format == Format::Jpeg => {
+                jpeg_outline(bytes, &limits).unwrap_or_else(|| whole(0))
+            }
+            Ok(probe) => {
+                let header = header_of(&probe, bytes);
+                let frame = probe
+                    .animated
+                    .then(|| frames::first_frame(probe.format, bytes));
+                frame
+                    .flatten()
+                    .map_or_else(|| whole(header), |end| in_steps(header as usize, end, end))
+            }
+            Err(_) => whole(0),
+        },
     }
 }
 
@@ -94,13 +131,4 @@ pub(crate) fn of_made(format: Format, bytes: &[u8]) -> Outline {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_that_are_no_picture_have_no_structure() {
-        assert_eq!(outline_of(b"text"), without_scans(4, 0));
-        assert_eq!(outline_of(b""), without_scans(0, 0));
-        assert_eq!(outline_of(b"\xFF\xD8\xFF"), without_scans(3, 0));
-    }
-}
+mod tests;

@@ -1,0 +1,93 @@
+//! Where the first frame of an animation ends: what is shown first.
+
+use crate::Format;
+
+/// Most blocks or chunks that are looked at.
+const MOST_STEPS: usize = 1 << 16;
+
+/// The offset behind the first frame of an animation; none if there is no whole one.
+pub(super) fn first_frame(format: Format, bytes: &[u8]) -> Option<usize> {
+    match format {
+        Format::Gif => gif(bytes),
+        Format::Png => apng(bytes),
+        Format::WebP => webp(bytes),
+        _ => None,
+    }
+}
+
+/// The first image and its data (GIF 89a §20–22).
+fn gif(bytes: &[u8]) -> Option<usize> {
+    let mut at = 13 + colour_table(*bytes.get(10)?);
+    for _ in 0..MOST_STEPS {
+        match bytes.get(at)? {
+            0x21 => at = sub_blocks(bytes, at + 2)?,
+            0x2C => {
+                let flags = *bytes.get(at + 9)?;
+                return sub_blocks(bytes, at + 10 + colour_table(flags) + 1);
+            }
+            _ => return None,
+        }
+    }
+    None
+}
+
+fn colour_table(flags: u8) -> usize {
+    if flags & 0x80 == 0 {
+        0
+    } else {
+        3 << ((flags & 7) + 1)
+    }
+}
+
+/// The offset behind a run of data sub-blocks.
+fn sub_blocks(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        let length = usize::from(*bytes.get(at)?);
+        at += 1 + length;
+        if length == 0 {
+            return Some(at);
+        }
+    }
+}
+
+/// The data of the first frame: `IDAT` where a frame control comes before it, `fdAT` otherwise
+/// (PNG 3rd edition §4.9).
+fn apng(bytes: &[u8]) -> Option<usize> {
+    let mut at = 8;
+    let mut controls = 0;
+    let mut shown = None;
+    for _ in 0..MOST_STEPS {
+        let length = be32(bytes, at)? as usize;
+        let end = at.checked_add(12)?.checked_add(length)?;
+        match bytes.get(at + 4..at + 8)? {
+            b"fcTL" if controls == 0 => controls = 1,
+            // A second frame begins.
+            b"fcTL" => return shown,
+            b"IDAT" | b"fdAT" if controls > 0 => shown = Some(end).filter(|at| *at <= bytes.len()),
+            b"IEND" => return shown,
+            _ => {}
+        }
+        at = end;
+    }
+    None
+}
+
+/// The first `ANMF` chunk (RFC 9649 §2.7.1.1).
+fn webp(bytes: &[u8]) -> Option<usize> {
+    let mut at = 12;
+    for _ in 0..MOST_STEPS {
+        let length = be32(bytes, at + 4)?.swap_bytes() as usize;
+        let end = at.checked_add(8)?.checked_add(length)?;
+        let end = end.checked_add(length % 2)?;
+        if bytes.get(at..at + 4)? == b"ANMF" {
+            return Some(end).filter(|end| *end <= bytes.len());
+        }
+        at = end;
+    }
+    None
+}
+
+fn be32(bytes: &[u8], at: usize) -> Option<u32> {
+    let four = bytes.get(at..at.checked_add(4)?)?;
+    Some(u32::from_be_bytes(four.try_into().ok()?))
+}
