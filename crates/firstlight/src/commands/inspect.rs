@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use delivery::{Kind, Outline, Plan, Priority};
+use image::{Format, ImageError};
 use jpeg::{Process, Scan, ScanMap};
 use serde_json::{Value, json};
 
@@ -41,18 +42,17 @@ pub fn run(arguments: &Arguments) -> Outcome {
 
 fn inspect(file: &Path, arguments: &Arguments) -> Outcome {
     let bytes = super::read_picture(file)?;
-    let probe = image::probe(&bytes, &image::Limits::default())
-        .map_err(|error| super::picture_error(file, &error))?;
-    let map = match probe.format {
-        image::Format::Jpeg => Some(map(file, &bytes)?),
+    let picture = Picture::of(file, &bytes)?;
+    let map = match picture.format {
+        Format::Jpeg => Some(map(file, &bytes)?),
         _ => None,
     };
-    let outline = map.as_ref().map(outline);
+    let outline = image::outline_of(&bytes);
     let visible = Priority {
         visible: true,
         ..Priority::assumed(Kind::Image)
     };
-    let plan = Plan::new(Kind::Image, outline.as_ref(), visible);
+    let plan = Plan::new(Kind::Image, Some(&outline), visible);
     let previews = match (&arguments.previews, &map) {
         (Some(folder), Some(map)) => write_previews(folder, &bytes, map)?,
         (Some(_), None) => {
@@ -62,14 +62,14 @@ fn inspect(file: &Path, arguments: &Arguments) -> Outcome {
     };
     if arguments.json {
         output::json(&describe_json(
-            &probe,
-            bytes.len(),
+            &picture,
+            &outline,
             map.as_ref(),
             &plan,
             &previews,
         ));
     } else {
-        output::data(describe(&probe, bytes.len(), map.as_ref(), &plan));
+        output::data(describe(&picture, &outline, map.as_ref(), &plan));
         for path in &previews {
             output::talk(format_args!("wrote {}", path.display()));
         }
@@ -86,22 +86,23 @@ fn map(file: &Path, bytes: &[u8]) -> Result<ScanMap, CommandError> {
         .map_err(|error| CommandError::because(file.display(), &error))
 }
 
-/// The outline as the order of bytes wants it.
-fn outline(map: &ScanMap) -> Outline {
-    let outline = map.outline();
-    let scan = |scan: &Scan| delivery::Scan {
-        shown_at: scan.shown_at as u64,
-        band_start: scan.band_start,
-        band_end: scan.band_end,
-        low_bit: scan.low_bit,
-        components: scan.components.len() as u8,
-    };
-    Outline {
-        length: outline.length as u64,
-        header: outline.header as u64,
-        preview: outline.preview as u64,
-        good: outline.good as u64,
-        scans: outline.scans.iter().map(scan).collect(),
+/// What is known of a picture by its first bytes.
+struct Picture {
+    format: Format,
+    /// Width and height; none for formats that are passed on unread.
+    size: Option<(u32, u32)>,
+}
+
+impl Picture {
+    fn of(file: &Path, bytes: &[u8]) -> Result<Self, CommandError> {
+        match image::probe(bytes, &image::Limits::default()) {
+            Ok(probe) => Ok(Self {
+                format: probe.format,
+                size: Some((probe.width, probe.height)),
+            }),
+            Err(ImageError::Unsupported { format }) => Ok(Self { format, size: None }),
+            Err(error) => Err(super::picture_error(file, &error)),
+        }
     }
 }
 
@@ -122,30 +123,34 @@ fn write_previews(
     Ok(paths)
 }
 
-fn describe(probe: &image::Probe, length: usize, map: Option<&ScanMap>, plan: &Plan) -> String {
+fn describe(picture: &Picture, outline: &Outline, map: Option<&ScanMap>, plan: &Plan) -> String {
     let mut text = String::new();
+    let size = picture
+        .size
+        .map(|(width, height)| format!(" {width}×{height}"))
+        .unwrap_or_default();
     // Writing to a String cannot fail.
     let _ = writeln!(
         text,
-        "{} {}×{}, {} bytes{}",
-        probe.format,
-        probe.width,
-        probe.height,
-        grouped(length as u64),
+        "{}{size}, {} bytes{}",
+        picture.format,
+        grouped(outline.length),
         map.map(|map| format!(", {}", process(map.process)))
             .unwrap_or_default(),
     );
-    if let Some(map) = map {
-        describe_scans(&mut text, map);
+    match map {
+        Some(map) => describe_scans(&mut text, map),
+        None => describe_steps(&mut text, picture.format, outline),
     }
-    super::explain::describe_plan(&mut text, plan, length as u64);
+    describe_points(&mut text, outline);
+    super::explain::describe_plan(&mut text, plan, outline.length);
     text
 }
 
 fn describe_scans(text: &mut String, map: &ScanMap) {
     text.push_str("\nscan     shown at   share  what it shows\n");
     for (place, scan) in map.scans.iter().enumerate() {
-        let share = share(scan.shown_at, map.length);
+        let share = share(scan.shown_at as u64, map.length as u64);
         let _ = writeln!(
             text,
             "{:>4}{:>13}{:>6} %  {}",
@@ -155,38 +160,76 @@ fn describe_scans(text: &mut String, map: &ScanMap) {
             shows(scan, map),
         );
     }
-    let outline = map.outline();
-    let _ = writeln!(text, "\n{}", bar(&map.scans, map.length));
+    let ends: Vec<_> = map.scans.iter().map(|scan| scan.shown_at as u64).collect();
+    let _ = writeln!(text, "\n{}", bar(&ends, map.length as u64));
+}
+
+/// The steps of a file without scans, as far as it has any.
+fn describe_steps(text: &mut String, format: Format, outline: &Outline) {
+    let steps = steps(format, outline);
+    text.push_str("\nstep     shown at   share  what it shows\n");
+    for (place, (end, what)) in steps.iter().enumerate() {
+        let share = share(*end, outline.length);
+        let _ = writeln!(
+            text,
+            "{:>4}{:>13}{share:>6} %  {what}",
+            place + 1,
+            grouped(*end)
+        );
+    }
+    let ends: Vec<_> = steps.iter().map(|(end, _)| *end).collect();
+    let _ = writeln!(text, "\n{}", bar(&ends, outline.length));
+}
+
+/// Where each step of a file without scans ends, and what it shows.
+fn steps(format: Format, outline: &Outline) -> Vec<(u64, &'static str)> {
+    let [first, then, last] = match format {
+        Format::Jxl => ["the whole picture, coarsely", "first details", "everything"],
+        Format::Avif => ["the first layer", "further layers", "everything"],
+        _ => ["the first frame", "further frames", "the other frames"],
+    };
+    let mut steps = Vec::new();
+    if outline.preview < outline.length {
+        steps.push((outline.preview, first));
+        if outline.preview < outline.good && outline.good < outline.length {
+            steps.push((outline.good, then));
+        }
+        steps.push((outline.length, last));
+    } else {
+        steps.push((
+            outline.length,
+            "everything, at its end or from top to bottom",
+        ));
+    }
+    steps
+}
+
+fn describe_points(text: &mut String, outline: &Outline) {
     for (name, offset) in [
         ("size known", outline.header),
         ("preview", outline.preview),
         ("good", outline.good),
     ] {
-        let (offset, share) = (offset, share(offset, map.length));
-        let _ = writeln!(
-            text,
-            "{name:<11}{:>10} bytes, {share} %",
-            grouped(offset as u64)
-        );
+        let share = share(offset, outline.length);
+        let _ = writeln!(text, "{name:<11}{:>10} bytes, {share} %", grouped(offset));
     }
 }
 
-/// The file as a bar: each scan has its digit (a letter from the tenth on), as wide as its bytes.
-fn bar(scans: &[Scan], length: usize) -> String {
+/// The file as a bar: each scan or step has its digit (a letter from the tenth on), as wide as its
+/// bytes.
+fn bar(ends: &[u64], length: u64) -> String {
     let mark = |column: usize| {
-        let offset = (column * length + length / 2) / BAR;
-        let scan = scans.iter().position(|scan| offset < scan.shown_at);
-        let digit = scan.unwrap_or(scans.len().saturating_sub(1)) as u32 + 1;
+        let offset = (column as u64 * length + length / 2) / BAR as u64;
+        let step = ends.iter().position(|end| offset < *end);
+        let digit = step.unwrap_or(ends.len().saturating_sub(1)) as u32 + 1;
         char::from_digit(digit.min(35), 36).unwrap_or('?')
     };
     let marks: String = (0..BAR).map(mark).collect();
     format!("|{marks}|")
 }
 
-fn share(part: usize, whole: usize) -> u64 {
-    (part as u64 * 100 + whole as u64 / 2)
-        .checked_div(whole as u64)
-        .unwrap_or(0)
+fn share(part: u64, whole: u64) -> u64 {
+    (part * 100 + whole / 2).checked_div(whole).unwrap_or(0)
 }
 
 fn shows(scan: &Scan, map: &ScanMap) -> String {
@@ -244,8 +287,8 @@ fn process(process: Process) -> &'static str {
 }
 
 fn describe_json(
-    probe: &image::Probe,
-    length: usize,
+    picture: &Picture,
+    outline: &Outline,
     map: Option<&ScanMap>,
     plan: &Plan,
     previews: &[PathBuf],
@@ -268,19 +311,18 @@ fn describe_json(
             })
             .collect()
     };
-    let points = |map: &ScanMap| {
-        let outline = map.outline();
-        json!({ "header": outline.header, "preview": outline.preview, "good": outline.good })
-    };
+    let step = |(end, what): (u64, &str)| json!({ "shown_at": end, "shows": what });
+    let steps = steps(picture.format, outline).into_iter().map(step);
     json!({
-        "format": probe.format.word(),
-        "width": probe.width,
-        "height": probe.height,
-        "bytes": length,
+        "format": picture.format.word(),
+        "width": picture.size.map(|(width, _)| width),
+        "height": picture.size.map(|(_, height)| height),
+        "bytes": outline.length,
         "process": map.map(|map| process(map.process)),
         "complete": map.map(|map| map.complete),
-        "points": map.map(points),
+        "points": { "header": outline.header, "preview": outline.preview, "good": outline.good },
         "scans": map.map(scans),
+        "steps": map.is_none().then(|| steps.collect::<Vec<_>>()),
         "plan": super::plan_json(plan),
         "previews": previews.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
     })
