@@ -17,8 +17,8 @@ base::settings! {
         sources: ByteSize = ByteSize::mib(256),
         /// Jobs that may wait for their turn; one more is refused.
         queue: usize = 256,
-        /// Longest wait for a turn.
-        queue_wait: Duration = Duration::from_secs(5),
+        /// Longest wait for a turn. What is left until the deadline is for the work itself.
+        queue_wait: Duration = Duration::from_secs(8),
         /// Longest time for one job, waiting included.
         deadline: Duration = Duration::from_secs(10),
     }

@@ -161,8 +161,18 @@ impl ImagesModule {
                 Facts::of(exchange).image_time = Some(took);
                 Box::new(self.made(exchange, &plan, &entry, status))
             }
-            Ok(Made::Original { body, reason, code }) => {
+            Ok(Made::Original {
+                body,
+                reason,
+                code,
+                lasting,
+            }) => {
                 response.body = body;
+                if !lasting {
+                    let source = response.headers.clone();
+                    reply::set_vary(&mut response.headers, &source, &plan.chosen.vary);
+                    reply::for_now(&mut response.headers);
+                }
                 self.original(exchange, plan, response, &reason, Some(code))
             }
             Err(_) => Box::new(failure::respond(exchange, &ImagesError::Lost)),

@@ -46,6 +46,8 @@ pub enum Made {
         reason: Arc<str>,
         /// Cloudflare's number for it.
         code: u16,
+        /// Whether it will be the original next time too.
+        lasting: bool,
     },
 }
 
@@ -149,10 +151,12 @@ impl Job {
         let source = match gather(body, self.most_bytes(), self.workshop.share()).await {
             Gathered::Whole(source) => source,
             Gathered::NoRoom(body) => {
-                return self.give_up(body, &WorkshopError::Busy.to_string(), 9522);
+                return self.give_up(body, &WorkshopError::Busy.to_string(), 9522, false);
             }
             Gathered::TooLarge(body) => return self.give_up_on_large(body),
-            Gathered::Broken(body) => return self.give_up(body, "the source broke off", 9528),
+            Gathered::Broken(body) => {
+                return self.give_up(body, "the source broke off", 9528, false);
+            }
         };
         let since = Instant::now();
         match self.make(source.bytes.clone()).await {
@@ -229,7 +233,10 @@ impl Job {
     fn refuse(mut self, source: Source, trouble: Trouble, took: Duration) -> Made {
         self.freshness = self.freshness.filter(|_| trouble.lasting);
         let freshness = self.freshness.unwrap_or_else(unkept);
-        let headers = self.original_headers(&trouble.reason);
+        let mut headers = self.original_headers(&trouble.reason);
+        if !trouble.lasting {
+            reply::for_now(&mut headers);
+        }
         let mut original = Kept::new(http::StatusCode::OK, headers, source.bytes, freshness);
         original.outline = trouble.outline.map(Arc::new);
         let reason: Arc<str> = trouble.reason.into();
@@ -256,20 +263,21 @@ impl Job {
 
     fn give_up_on_large(self, body: Body) -> Made {
         match self.task {
-            Task::Keep(reason, code) => self.give_up(body, reason, code),
+            Task::Keep(reason, code) => self.give_up(body, reason, code, true),
             Task::Make(_) => {
                 let reason = format!("the source has more than {} bytes", self.limits.max_bytes);
-                self.give_up(body, &reason, 9402)
+                self.give_up(body, &reason, 9402, true)
             }
         }
     }
 
-    fn give_up(self, body: Body, reason: &str, code: u16) -> Made {
+    fn give_up(self, body: Body, reason: &str, code: u16, lasting: bool) -> Made {
         land(self.lead, Landed::Alone);
         Made::Original {
             body,
             reason: reason.into(),
             code,
+            lasting,
         }
     }
 

@@ -1,11 +1,11 @@
 //! The headers of pictures, and of what is sent in their place.
 
-use ::cache::policy::Vary;
+use ::cache::policy::{Control, Vary};
 use ::image::{Facts, Rendered};
 use bytes::Bytes;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, VARY,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, EXPIRES, LAST_MODIFIED, LOCATION, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
@@ -43,7 +43,7 @@ pub fn inherited(source: &HeaderMap, vary: &[&'static str]) -> HeaderMap {
 }
 
 /// Names what the choice depended on, besides what the source's own depended on.
-fn set_vary(headers: &mut HeaderMap, source: &HeaderMap, vary: &[&'static str]) {
+pub fn set_vary(headers: &mut HeaderMap, source: &HeaderMap, vary: &[&'static str]) {
     if Vary::of(source) == Vary::Any {
         headers.insert(VARY, HeaderValue::from_static("*"));
         return;
@@ -129,6 +129,24 @@ pub fn mark_original(headers: &mut HeaderMap, reason: &str, code: Option<u16>) {
     );
     if let Some(code) = code {
         set_text(headers, CF_RESIZED, &format!("err={code}"));
+    }
+}
+
+/// Keeps what is sent in a picture's place only for now from being used later: who keeps it asks
+/// again, and then gets the picture. What the source itself forbids stays forbidden.
+pub fn for_now(headers: &mut HeaderMap) {
+    let control = Control::of(headers);
+    if control.no_store {
+        return;
+    }
+    let said = match control.private {
+        true => "private, no-cache",
+        false => "no-cache",
+    };
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(said));
+    // These would be heard before it.
+    for name in [EXPIRES.as_str(), "cdn-cache-control", "surrogate-control"] {
+        headers.remove(name);
     }
 }
 
@@ -276,6 +294,24 @@ mod tests {
             keep_private(&mut headers);
             assert_eq!(headers[CACHE_CONTROL], to);
             assert!(!headers.contains_key("cdn-cache-control"));
+        }
+    }
+
+    #[test]
+    fn what_is_sent_for_now_is_not_used_later() {
+        for (said, left) in [
+            ("public, max-age=31536000, immutable", "no-cache"),
+            ("private, max-age=60", "private, no-cache"),
+            ("no-store", "no-store"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static(said));
+            for name in ["expires", "cdn-cache-control"] {
+                headers.insert(name, HeaderValue::from_static("x"));
+            }
+            for_now(&mut headers);
+            assert_eq!(headers[CACHE_CONTROL], left);
+            assert_eq!(headers.contains_key(EXPIRES), said == "no-store");
         }
     }
 
