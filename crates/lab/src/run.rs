@@ -11,6 +11,32 @@ pub struct Frame {
     pub jpeg: Vec<u8>,
 }
 
+/// What bytes of a response are to a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Its header and what makes its first preview.
+    Preview,
+    /// What makes it good enough.
+    Good,
+    /// What is left of it.
+    Rest,
+    /// It is no picture, or one that is sent as it comes.
+    Whole,
+}
+
+/// A piece of a response as its server sent it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Piece {
+    /// When it left the server, since the start of the navigation.
+    pub at: Duration,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// What it is to a picture.
+    pub part: Part,
+    /// Its level in the order of bytes, 0–63, higher first; `None` where there was no order.
+    pub level: Option<u8>,
+}
+
 /// A resource as the browser saw it.
 #[derive(Clone, Debug, Default)]
 pub struct Resource {
@@ -30,6 +56,10 @@ pub struct Resource {
     pub bytes: u64,
     /// When it was asked for, when its head came, when its last byte came; since navigation.
     pub times: [Option<Duration>; 3],
+    /// When the request itself left the browser, once there was a connection.
+    pub sent: Option<Duration>,
+    /// Its bytes as the server sent them, in order; empty where the server does not say.
+    pub pieces: Vec<Piece>,
 }
 
 /// One load of a page.

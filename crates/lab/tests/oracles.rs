@@ -19,7 +19,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use firstlight_lab::Profile;
-use firstlight_lab::capture::{Capture, CaptureError, Emulation, Side, Stage, Stop};
+use firstlight_lab::capture::{Capture, CaptureError, Emulation, Http, Side, Stage, Stop};
 use firstlight_lab::metrics::{Measured, Metric, Picture, measure};
 use firstlight_lab::run::Run;
 use serde_json::{Value, json};
@@ -282,6 +282,7 @@ fn traced_load() -> Option<Run> {
             name: "the sample site".into(),
             url: "http://sample.test/".into(),
             server: route.address(),
+            http: Http::Two,
             features: vec![],
         };
         (stage, side, route)

@@ -1,9 +1,13 @@
 //! What can be switched off by itself, so that each part's share is seen.
 
+use base::Quality;
 use image::Prefer;
 use origin::HostHeader;
 
 use crate::Config;
+
+/// The quality of pictures where none is given away: what cameras write.
+const WHOLE_QUALITY: u8 = 95;
 
 /// What Firstlight does to a page, part by part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,23 +17,26 @@ pub enum Feature {
     /// Pictures are made at all.
     Images,
     /// Photographs are made in the form that shows a preview soonest, not in the smallest one.
-    Previews,
+    Progressive,
     /// Pictures are made in newer formats than they came in.
     Formats,
     /// Pictures are made for how fast the visitor's connection is seen to be.
     Network,
+    /// Pictures are made at a quality that is enough for the eye.
+    Quality,
     /// Responses and pictures are kept.
     Cache,
 }
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Order,
         Self::Images,
-        Self::Previews,
+        Self::Progressive,
         Self::Formats,
         Self::Network,
+        Self::Quality,
         Self::Cache,
     ];
 
@@ -38,9 +45,10 @@ impl Feature {
         match self {
             Self::Order => "order",
             Self::Images => "images",
-            Self::Previews => "previews",
+            Self::Progressive => "progressive",
             Self::Formats => "formats",
             Self::Network => "network",
+            Self::Quality => "quality",
             Self::Cache => "cache",
         }
     }
@@ -50,12 +58,15 @@ impl Feature {
         match self {
             Self::Order => "responses leave in the order of what they show; without: plain HTTP/2",
             Self::Images => "pictures are made smaller and progressive; without: as they came",
-            Self::Previews => {
+            Self::Progressive => {
                 "photographs are made in the form that shows a preview soonest; without: in the smallest"
             }
             Self::Formats => "WebP for browsers that take it; without: formats as they came",
             Self::Network => {
                 "pictures are smaller where the connection is slow; without: the same for everyone"
+            }
+            Self::Quality => {
+                "pictures of the quality that is set; without: hardly less than the original’s"
             }
             Self::Cache => "responses and pictures are kept; without: made for each visit",
         }
@@ -72,9 +83,10 @@ impl Config {
             match feature {
                 Feature::Order => {}
                 Feature::Images => site.images.enabled = false,
-                Feature::Previews => site.images.policy.prefer = Prefer::Bytes,
+                Feature::Progressive => site.images.policy.prefer = Prefer::Bytes,
                 Feature::Formats => site.images.policy.webp = false,
                 Feature::Network => site.network.enabled = false,
+                Feature::Quality => site.images.policy.quality = Quality::new(WHOLE_QUALITY),
                 Feature::Cache => site.cache.enabled = false,
             }
         }

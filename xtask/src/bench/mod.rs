@@ -5,6 +5,7 @@
 mod browsers;
 mod ground;
 mod hits;
+mod itself;
 mod link;
 mod order;
 mod peers;
@@ -27,6 +28,9 @@ pub struct Options {
     /// Seconds each run lasts, where it is bounded by time
     #[arg(long, default_value_t = 10)]
     pub seconds: u64,
+    /// Comparisons, where a bench makes the same one again and again
+    #[arg(long, default_value_t = 10)]
+    pub times: usize,
     /// Prints JSON, one object a line, in place of tables
     #[arg(long)]
     pub json: bool,
@@ -142,6 +146,11 @@ pub const BENCHES: &[Bench] = &[
         name: "scheduler",
         about: "what a decision about the next bytes costs, from one stream to ten thousand",
         run: scheduler::run,
+    },
+    Bench {
+        name: "self",
+        about: "the sample page against itself, many times: no difference may be reported",
+        run: itself::run,
     },
     Bench {
         name: "sooner",

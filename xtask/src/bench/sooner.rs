@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use lab::Profile;
-use lab::capture::{Capture, Emulation, Patience, Progress, Route, Side, Stage, Stop};
+use lab::capture::{Capture, Emulation, Http, Patience, Progress, Route, Side, Stage, Stop};
 use lab::metrics::{self, Difference, Metric, Verdict};
 use lab::run::Series;
 use testkit::Browser;
@@ -120,6 +120,7 @@ fn in_turns(
             name: peer.name.to_owned(),
             url: format!("https://{HOST}{}", page.path),
             server: route.address(),
+            http: Http::Two,
             features: Vec::new(),
         })
         .collect();
@@ -218,7 +219,7 @@ fn beside(ours: &metrics::Side, its: &metrics::Side) -> (f64, Verdict) {
         .collect();
     let ratios: Vec<f64> = pairs.iter().map(|(its, ours)| ours / its).collect();
     let difference = Difference::of(Metric::SpeedIndex, &pairs);
-    let verdict = difference.map_or(Verdict::Undecided, |apart| apart.verdict());
+    let verdict = difference.map_or(Verdict::Undecided, |apart| apart.verdict);
     (median(&ratios), verdict)
 }
 

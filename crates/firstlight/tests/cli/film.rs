@@ -116,7 +116,7 @@ fn what_is_asked_wrongly_is_wrong_usage() {
     let budget = folder.file("budget.toml");
     fs::write(&budget, "max_speed = 3\n").unwrap();
     for (arguments, said) in [
-        (&["film", "--without", "colours"][..], "previews"),
+        (&["film", "--without", "colours"][..], "progressive"),
         (&["film", "--profile", "5g"], "3g-fast"),
         (&["film", "--runs", "0"], "1..=100"),
         (

@@ -146,11 +146,10 @@ const NAMES: [&str; 4] = [
 ];
 /// No background work, no throttling of what is hidden, colours as they are; certificates are
 /// not checked. Nothing is written but the profile.
-const FLAGS: [&str; 20] = [
+const FLAGS: [&str; 19] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
-    "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
@@ -168,6 +167,8 @@ const FLAGS: [&str; 20] = [
     "--mute-audio",
     "--remote-debugging-pipe",
 ];
+/// HTTP/3 only where it is asked for: a browser that may choose does not choose the same each time.
+pub(crate) const NO_QUIC: &str = "--disable-quic";
 static NEXT: AtomicU32 = AtomicU32::new(0);
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 /// How long the helpers of a killed browser may take to end.
@@ -179,7 +180,7 @@ impl Browser {
     /// # Errors
     /// [`BrowserError::NotInstalled`], [`BrowserError::Start`], or its silence.
     pub fn launch() -> Result<Self, BrowserError> {
-        Self::start(|program| Command::new(program), &[])
+        Self::launch_with(None, &[NO_QUIC.to_owned()])
     }
 
     /// Starts a browser at the client's end of a link.
@@ -187,21 +188,20 @@ impl Browser {
     /// # Errors
     /// Those of [`Browser::launch`].
     pub fn launch_in(link: &Link) -> Result<Self, BrowserError> {
-        Self::start(|program| link.command(program), &[])
+        Self::launch_with(Some(link), &[NO_QUIC.to_owned()])
     }
 
     /// Starts a browser at the client's end of a link, or on this machine's network where there
-    /// is none, that reaches names as the rules say (`MAP example.com:443 127.0.0.1:8443, …`, in
-    /// the form of its flag `--host-resolver-rules`).
+    /// is none, with more of its own flags, such as `--host-resolver-rules=…`.
     ///
     /// # Errors
     /// Those of [`Browser::launch`].
-    pub fn launch_with_rules(link: Option<&Link>, rules: &str) -> Result<Self, BrowserError> {
+    pub fn launch_with(link: Option<&Link>, flags: &[String]) -> Result<Self, BrowserError> {
         let command = |program: &Path| match link {
             Some(link) => link.command(program),
             None => Command::new(program),
         };
-        Self::start(command, &[format!("--host-resolver-rules={rules}")])
+        Self::start(command, flags)
     }
 
     /// Whether a browser is installed.

@@ -22,6 +22,7 @@ pub struct NetworkLog {
 struct Entry {
     resource: Resource,
     asked: f64,
+    sent: Option<f64>,
     head: Option<f64>,
     end: Option<f64>,
 }
@@ -67,6 +68,7 @@ impl NetworkLog {
         entries
             .into_iter()
             .map(|entry| Resource {
+                sent: entry.sent.and_then(since),
                 times: [Some(entry.asked), entry.head, entry.end].map(|time| time.and_then(since)),
                 ..entry.resource.clone()
             })
@@ -105,6 +107,7 @@ impl NetworkLog {
                 ..Resource::default()
             },
             asked: at,
+            sent: None,
             head: None,
             end: None,
         });
@@ -131,12 +134,14 @@ impl Entry {
         resource.mime = text(response, "mimeType");
         resource.protocol = text(response, "protocol");
         let timing = &response["timing"];
-        let measured = timing["requestTime"]
-            .as_f64()
-            .zip(timing["receiveHeadersEnd"].as_f64())
-            .filter(|(_, milliseconds)| *milliseconds >= 0.0)
-            .map(|(start, milliseconds)| start + milliseconds / 1000.0);
-        self.head = measured.or(told);
+        let moment = |name: &str| {
+            let measured = timing["requestTime"].as_f64().zip(timing[name].as_f64());
+            measured
+                .filter(|(_, milliseconds)| *milliseconds >= 0.0)
+                .map(|(start, milliseconds)| start + milliseconds / 1000.0)
+        };
+        self.sent = moment("sendEnd");
+        self.head = moment("receiveHeadersEnd").or(told);
     }
 }
 
@@ -162,7 +167,7 @@ mod tests {
         ));
         let changed = json!({ "requestId": "1", "newPriority": "High" });
         assert!(log.note("Network.resourceChangedPriority", &changed));
-        let timing = json!({ "requestTime": 10.1, "receiveHeadersEnd": 400.0 });
+        let timing = json!({ "requestTime": 10.1, "sendEnd": 150.0, "receiveHeadersEnd": 400.0 });
         let answer = json!({ "requestId": "1", "timestamp": 11.0, "response": {
             "status": 200, "mimeType": "image/jpeg", "protocol": "h2", "timing": timing,
         }});
@@ -177,6 +182,7 @@ mod tests {
         };
         let times = resource.times.map(|time| time.unwrap().as_millis());
         assert_eq!(times, [500, 1000, 2500]);
+        assert_eq!(resource.sent.map(|time| time.as_millis()), Some(750));
         assert_eq!(resource.priority, ("Low".into(), "High".into()));
         assert_eq!((resource.status, resource.bytes), (200, 700));
         assert_eq!((&*resource.mime, &*resource.protocol), ("image/jpeg", "h2"));

@@ -62,7 +62,7 @@ impl Camera<'_> {
     }
 
     fn film_once(&self, side: &Side) -> Result<Run, CaptureError> {
-        let browser = Browser::launch_with_rules(self.link, &side.rules())?;
+        let browser = Browser::launch_with(self.link, &side.flags())?;
         self.stop.watch(&browser)?;
         let run = self.watch(&browser, side).map_err(named);
         // A browser that was given up is killed when it is dropped.

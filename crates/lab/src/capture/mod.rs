@@ -17,7 +17,7 @@ use std::time::Duration;
 pub use load::Patience;
 pub use stage::{Emulation, Route, Stage, congestion_control};
 
-use crate::browser::{Browser, BrowserError, Interrupter};
+use crate::browser::{Browser, BrowserError, Interrupter, NO_QUIC};
 use crate::link::LinkError;
 use crate::run::{Comparison, Conditions, Run, Series};
 use load::Camera;
@@ -67,6 +67,34 @@ impl CaptureError {
     }
 }
 
+/// The version of HTTP that a browser speaks with a page's host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Http {
+    /// HTTP/1.1 alone.
+    One,
+    /// HTTP/2 where the server has it, else HTTP/1.1.
+    #[default]
+    Two,
+    /// HTTP/3 from the first request on, as for a visitor who knows that the server has it. Needs a
+    /// way that carries datagrams: a server that listens on [`Stage::server_address`] itself, with
+    /// a TUN link or none.
+    Three,
+}
+
+impl Http {
+    /// The browser's flags for it; `authority` is the page's host and port.
+    fn flags(self, authority: &str) -> Vec<String> {
+        match self {
+            Self::One => vec![NO_QUIC.to_owned(), "--disable-http2".to_owned()],
+            Self::Two => vec![NO_QUIC.to_owned()],
+            Self::Three => vec![
+                "--enable-quic".to_owned(),
+                format!("--origin-to-force-quic-on={authority}"),
+            ],
+        }
+    }
+}
+
 /// A page and the way to who answers for it.
 #[derive(Clone, Debug)]
 pub struct Side {
@@ -77,16 +105,20 @@ pub struct Side {
     /// Where connections to the page's own host and port go, which is not where its name leads.
     /// All other hosts are not found.
     pub server: SocketAddr,
+    /// What the browser speaks with it.
+    pub http: Http,
     /// What is switched on and off, in words.
     pub features: Vec<(String, String)>,
 }
 
 impl Side {
-    /// Resolver rules for the browser: the page's own host leads to the server, nothing else
-    /// leads anywhere.
-    fn rules(&self) -> String {
+    /// The browser's flags: the page's own host leads to the server, nothing else leads anywhere.
+    fn flags(&self) -> Vec<String> {
         let authority = authority(&self.url);
-        format!("MAP {authority} {}, MAP * ~NOTFOUND", self.server)
+        let rules = format!("MAP {authority} {}, MAP * ~NOTFOUND", self.server);
+        let mut flags = self.http.flags(&authority);
+        flags.push(format!("--host-resolver-rules={rules}"));
+        flags
     }
 
     fn series(&self) -> Series {

@@ -26,6 +26,7 @@ fn side(name: &str, url: String, server: SocketAddr) -> Side {
         name: name.into(),
         url,
         server,
+        http: Http::Two,
         features: Vec::new(),
     }
 }

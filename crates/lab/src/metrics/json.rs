@@ -47,7 +47,8 @@ fn of_row(row: &Row) -> Value {
         "with": row.with.as_ref().map(of_spread),
         "ratio": row.ratio,
         "difference": row.difference.map(|apart| json!({
-            "median": apart.median, "spread": apart.spread, "pairs": apart.pairs,
+            "change": apart.change, "spread": apart.spread, "amount": apart.amount,
+            "pairs": apart.pairs,
         })),
         "verdict": row.verdict.word(),
     })

@@ -69,7 +69,7 @@ impl Row {
             with,
             ratio: medians.filter(|(a, _)| *a > 0.0).map(|(a, b)| b / a),
             difference,
-            verdict: difference.map_or(Verdict::Undecided, |apart| apart.verdict()),
+            verdict: difference.map_or(Verdict::Undecided, |apart| apart.verdict),
         }
     }
 }

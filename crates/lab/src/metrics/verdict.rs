@@ -1,9 +1,10 @@
 //! Whether a difference between two sides means anything.
 //!
-//! Runs are made in turns, A B A B, so that each pair of neighbours had the same machine. The
-//! difference that is reported is the median of the pairs'; the spread beside it is the widest of
-//! three intervals: what the pairs' differences span, and what the runs of either side span. A
-//! difference counts only where it is larger. No shape of the noise is assumed.
+//! Runs are made in turns, A B A B, so that each pair of neighbours had the same machine. What is
+//! reported is the median of the pairs' ratios, and beside it the spread: the widest of three
+//! intervals, what the pairs' ratios span, and what the runs of either side span. A difference
+//! counts only where it is larger. All of it is in ratios, as noise is: a slow side is noisier in
+//! milliseconds. No shape of the noise is assumed.
 //!
 //! From nine pairs on the intervals leave out extremes, so that a run that went astray does not hide
 //! what all others show.
@@ -14,9 +15,6 @@ use super::{Metric, Unit};
 pub const ENOUGH_PAIRS: usize = 5;
 /// A difference of less than one frame of the screen cannot be told from none, milliseconds.
 const FRAME: f64 = 17.0;
-/// A thousandth of the bytes is what headers alone may differ by.
-const LEAST_SHARE: f64 = 0.001;
-
 /// What a difference between two sides amounts to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -33,48 +31,54 @@ pub enum Verdict {
 /// How far two sides are apart, and how far runs of the same side are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Difference {
-    /// Median over the pairs of the second side's figure less the first's: negative is less.
-    pub median: f64,
-    /// What it has to exceed to count, never negative.
+    /// Median over the pairs of the second side's figure over the first's, less 1: −0.25 is a
+    /// quarter less.
+    pub change: f64,
+    /// What the change has to exceed to count, as a share too: 0.1 means that runs of the same side
+    /// were up to a tenth apart. Never negative.
     pub spread: f64,
+    /// The same change in the figure's unit: the median of the pairs' differences.
+    pub amount: f64,
     /// Pairs of runs that both have the figure.
     pub pairs: usize,
+    /// What it amounts to.
+    pub verdict: Verdict,
 }
 
 impl Difference {
     /// Compares runs in the order they were made: the first of one side with the first of the
-    /// other, and so on. A pair that lacks the figure on one side is left out; `None` where no
-    /// pair is left.
+    /// other, and so on. `None` where there are no pairs.
     pub fn of(metric: Metric, pairs: &[(f64, f64)]) -> Option<Self> {
-        let apart = sorted(pairs.iter().map(|(one, other)| other - one));
-        let one = sorted(pairs.iter().map(|pair| pair.0));
-        let other = sorted(pairs.iter().map(|pair| pair.1));
-        let widest = width(&apart).max(width(&one)).max(width(&other));
+        let amount = middle(&sorted(pairs.iter().map(|(one, other)| other - one)))?;
+        // One more of the unit keeps nothing at all from being infinitely less than something.
+        let scale = |value: f64| (value.max(0.0) + 1.0).ln();
+        let apart = sorted(pairs.iter().map(|(one, other)| scale(*other) - scale(*one)));
+        let one = sorted(pairs.iter().map(|pair| scale(pair.0)));
+        let other = sorted(pairs.iter().map(|pair| scale(pair.1)));
+        let spread = width(&apart).max(width(&one)).max(width(&other));
+        let change = middle(&apart)?;
         let least = match metric.unit() {
             Unit::Milliseconds => FRAME,
-            Unit::Bytes => middle(&one)? * LEAST_SHARE,
-            Unit::Count => 0.0,
+            Unit::Bytes | Unit::Count => 0.0,
         };
+        let counts = change.abs() > spread && change.abs() > LEAST && amount.abs() > least;
         Some(Self {
-            median: middle(&apart)?,
-            spread: widest.max(least),
+            change: change.exp_m1(),
+            spread: spread.exp_m1(),
+            amount,
             pairs: pairs.len(),
+            verdict: match (pairs.len() >= ENOUGH_PAIRS, counts) {
+                (false, _) => Verdict::Undecided,
+                (true, false) => Verdict::WithinNoise,
+                (true, true) if change < 0.0 => Verdict::Better,
+                (true, true) => Verdict::Worse,
+            },
         })
     }
-
-    /// What it amounts to.
-    pub fn verdict(&self) -> Verdict {
-        if self.pairs < ENOUGH_PAIRS {
-            Verdict::Undecided
-        } else if self.median.abs() <= self.spread {
-            Verdict::WithinNoise
-        } else if self.median < 0.0 {
-            Verdict::Better
-        } else {
-            Verdict::Worse
-        }
-    }
 }
+
+/// A difference of less than a thousandth is none: headers alone may differ by that.
+const LEAST: f64 = 0.001;
 
 fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut values: Vec<f64> = values.collect();
@@ -125,16 +129,16 @@ mod tests {
     fn judge(one: &[f64], other: &[f64]) -> Verdict {
         let pairs: Vec<(f64, f64)> = one.iter().copied().zip(other.iter().copied()).collect();
         Difference::of(Metric::SpeedIndex, &pairs)
-            .map_or(Verdict::Undecided, |difference| difference.verdict())
+            .map_or(Verdict::Undecided, |difference| difference.verdict)
     }
 
     #[test]
     fn a_difference_must_be_more_than_the_spread() {
         let base = [1000.0, 1050.0, 1100.0, 1020.0, 1080.0];
-        let less = |by: f64| base.map(|value| value - by);
-        assert_eq!(judge(&base, &less(101.0)), Verdict::Better);
-        assert_eq!(judge(&base, &less(-101.0)), Verdict::Worse);
-        assert_eq!(judge(&base, &less(100.0)), Verdict::WithinNoise);
+        let times = |factor: f64| base.map(|value| value * factor);
+        assert_eq!(judge(&base, &times(0.90)), Verdict::Better);
+        assert_eq!(judge(&base, &times(1.11)), Verdict::Worse);
+        assert_eq!(judge(&base, &times(0.92)), Verdict::WithinNoise);
         assert_eq!(judge(&[1000.0; 5], &[984.0; 5]), Verdict::WithinNoise);
         assert_eq!(judge(&[1000.0; 5], &[982.0; 5]), Verdict::Better);
         assert_eq!(judge(&base[..4], &[10.0; 4]), Verdict::Undecided);
@@ -142,11 +146,19 @@ mod tests {
     }
 
     #[test]
+    fn a_side_that_is_slow_and_noisy_is_still_slow() {
+        let noisy = [3300.0, 4500.0, 6300.0, 4400.0, 6000.0];
+        let quick = [1500.0, 1560.0, 1540.0, 1550.0, 1520.0];
+        assert_eq!(judge(&noisy, &quick), Verdict::Better);
+        assert_eq!(judge(&quick, &noisy), Verdict::Worse);
+    }
+
+    #[test]
     fn one_run_that_went_astray_is_left_out_where_there_are_many() {
         let base: Vec<f64> = (0..9)
             .map(|run| 1000.0 + f64::from(run % 3) * 10.0)
             .collect();
-        let mut other: Vec<f64> = base.iter().map(|value| value - 100.0).collect();
+        let mut other: Vec<f64> = base.iter().map(|value| value * 0.9).collect();
         other[4] = 2900.0;
         assert_eq!(judge(&base, &other), Verdict::Better);
         assert_eq!(judge(&base[1..8], &other[1..8]), Verdict::WithinNoise);
@@ -195,7 +207,7 @@ mod tests {
             };
             let pairs: Vec<(f64, f64)> = (0..pairs).map(|index| pair(index, &mut random)).collect();
             let difference = Difference::of(Metric::SpeedIndex, &pairs).unwrap();
-            claims += usize::from(difference.verdict() != Verdict::WithinNoise);
+            claims += usize::from(difference.verdict != Verdict::WithinNoise);
         }
         claims
     }
@@ -239,12 +251,19 @@ mod tests {
             let swapped: Vec<(f64, f64)> = values.iter().map(|(one, other)| (*other, *one)).collect();
             let there = Difference::of(Metric::SpeedIndex, &values).unwrap();
             let back = Difference::of(Metric::SpeedIndex, &swapped).unwrap();
-            prop_assert!((there.median + back.median).abs() < 1e-6);
-            prop_assert!((there.spread - back.spread).abs() < 1e-6);
-            prop_assert!(there.spread >= FRAME);
+            prop_assert!((there.amount + back.amount).abs() < 1e-6);
+            let whole = (1.0 + there.change) * (1.0 + back.change);
+            prop_assert!((whole - 1.0).abs() < 1e-6, "{whole}");
+            prop_assert!((there.spread - back.spread).abs() < 1e-6 && there.spread >= 0.0);
+            let opposite = match there.verdict {
+                Verdict::Better => Verdict::Worse,
+                Verdict::Worse => Verdict::Better,
+                same => same,
+            };
+            prop_assert_eq!(back.verdict, opposite);
             let itself: Vec<(f64, f64)> = values.iter().map(|(one, _)| (*one, *one)).collect();
             let nothing = Difference::of(Metric::SpeedIndex, &itself).unwrap();
-            prop_assert!(!matches!(nothing.verdict(), Verdict::Better | Verdict::Worse));
+            prop_assert!(!matches!(nothing.verdict, Verdict::Better | Verdict::Worse));
         }
     }
 }

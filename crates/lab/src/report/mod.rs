@@ -46,6 +46,7 @@ pub fn page(comparison: &Comparison, summary: &Summary) -> String {
             ("progress", &chart::progress(summary)),
             ("similarity", &chart::similarity(summary)),
             ("arrivals", &chart::arrivals(summary, runs)),
+            ("sent", &waterfall::key(runs)),
             ("waterfalls", &waterfall::waterfalls(summary, runs)),
             ("figures", &table::figures(summary)),
             ("conditions", &table::conditions(summary)),

@@ -8,7 +8,7 @@ use super::film;
 use super::html::escape;
 use super::words::{bytes, moment};
 use crate::metrics::Summary;
-use crate::run::{Resource, Run};
+use crate::run::{Part, Piece, Resource, Run};
 
 /// Longest name of a resource that is shown, characters.
 const NAME: usize = 36;
@@ -71,7 +71,7 @@ fn row(resource: &Resource, end: f64) -> String {
         priority(&resource.priority),
         escape(&resource.protocol),
         bytes(resource.bytes as f64),
-        bar(resource.times, end),
+        bar(resource.times, end) + &sent(&resource.pieces, end),
     )
 }
 
@@ -113,6 +113,96 @@ fn bar([asked, head, whole]: [Option<Duration>; 3], end: f64) -> String {
         "<span class=\"bar\" title=\"{says}\" aria-hidden=\"true\">{parts}</span>\
          <span class=\"hidden\">{says}</span>"
     )
+}
+
+/// Pieces nearer to one another than this, in thousandths of the axis, are drawn as one.
+const NEAR: f64 = 2.0;
+
+/// When the server sent what, as a line of its own: a block for pieces of a part that left one after
+/// another. Empty where the server did not say.
+fn sent(pieces: &[Piece], end: f64) -> String {
+    let Some(first) = pieces.first() else {
+        return String::new();
+    };
+    let place = |time: Duration| {
+        let share = time.as_secs_f64() * 1_000_000.0 / end.max(f64::MIN_POSITIVE);
+        share.clamp(0.0, 1000.0)
+    };
+    // Part, from, to.
+    let mut blocks: Vec<(Part, f64, f64)> = Vec::new();
+    for piece in pieces {
+        let at = place(piece.at);
+        match blocks.last_mut() {
+            Some((part, _, to)) if *part == piece.part && at - *to < NEAR => *to = at,
+            _ => blocks.push((piece.part, at, at)),
+        }
+    }
+    let mut html = String::from("<span class=\"sent\" aria-hidden=\"true\">");
+    for (part, from, to) in blocks {
+        let (left, width, class) = (from / 10.0, (to - from) / 10.0, class(part));
+        let _ = write!(
+            html,
+            "<i class=\"{class}\" style=\"left:{left:.1}%;width:{width:.1}%\"></i>"
+        );
+    }
+    let _ = write!(
+        html,
+        "</span><span class=\"hidden\">{}</span>",
+        in_words(pieces, first)
+    );
+    html
+}
+
+fn class(part: Part) -> &'static str {
+    match part {
+        Part::Preview => "preview",
+        Part::Good => "good",
+        Part::Rest => "rest",
+        Part::Whole => "whole",
+    }
+}
+
+/// When each part had left, for those who cannot see the line.
+fn in_words(pieces: &[Piece], first: &Piece) -> String {
+    let mut words = format!("Sent from {}", moment(first.at));
+    for (part, name) in [
+        (Part::Preview, "preview"),
+        (Part::Good, "good"),
+        (Part::Rest, "rest"),
+        (Part::Whole, "all"),
+    ] {
+        let mut of = pieces.iter().filter(|piece| piece.part == part);
+        if let Some(last) = of.next_back() {
+            let _ = write!(words, ", {name} by {}", moment(last.at));
+        }
+    }
+    words
+}
+
+/// What the colours of the servers' own lines mean; nothing where no server said anything.
+pub fn key(runs: [&Run; 2]) -> String {
+    let mut resources = runs.iter().flat_map(|run| &run.resources);
+    if resources.all(|resource| resource.pieces.is_empty()) {
+        return String::new();
+    }
+    let colours = [
+        (Part::Preview, "header and preview"),
+        (Part::Good, "what makes it good"),
+        (Part::Rest, "the rest of a picture"),
+        (Part::Whole, "anything else"),
+    ];
+    let mut html = String::from(
+        "<p class=\"key\">The thin line below a bar is Firstlight’s own log: when it sent which \
+         bytes. ",
+    );
+    for (part, words) in colours {
+        let class = class(part);
+        let _ = write!(
+            html,
+            "<span class=\"sent\" aria-hidden=\"true\"><i class=\"{class}\"></i></span> {words} "
+        );
+    }
+    html + "</p>"
 }
 
 /// The last part of an address that says something, cut in the middle where it is long.
@@ -158,6 +248,31 @@ mod tests {
         let raised = ("Low".to_owned(), "High".to_owned());
         assert!(priority(&raised).starts_with("Low<"));
         assert_eq!(priority(&("Low".to_owned(), String::new())), "Low");
+    }
+
+    #[test]
+    fn pieces_of_a_part_that_follow_one_another_are_one_block() {
+        let piece = |at, part| Piece {
+            at: Duration::from_millis(at),
+            bytes: 4096,
+            part,
+            level: Some(20),
+        };
+        let pieces = [
+            piece(100, Part::Preview),
+            piece(101, Part::Preview),
+            piece(300, Part::Rest),
+            piece(301, Part::Rest),
+            piece(500, Part::Rest),
+        ];
+        let line = sent(&pieces, 1000.0);
+        assert_eq!(line.matches("<i class=\"preview\"").count(), 1);
+        assert_eq!(line.matches("<i class=\"rest\"").count(), 2);
+        assert!(line.contains("left:50.0%;width:0.0%"), "{line}");
+        let words = line.replace('\u{a0}', " ");
+        let said = "Sent from 0.10 s, preview by 0.10 s, rest by 0.50 s";
+        assert!(words.contains(said), "{words}");
+        assert_eq!(sent(&[], 1000.0), "");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use firstlight_lab::run::{Comparison, Conditions, Frame, Resource, Run, Series};
+use firstlight_lab::run::{Comparison, Conditions, Frame, Part, Piece, Resource, Run, Series};
 use gallery::{Picture, Scene, baseline_jpeg, photograph};
 
 /// Size of the frames, pixels.
@@ -190,6 +190,12 @@ fn resources(with: bool, ms: &dyn Fn(f64) -> Duration) -> Vec<Resource> {
         mime: String::new(),
         bytes,
         times: times.map(|time| Some(ms(time))),
+        sent: Some(ms(times[0])),
+        pieces: if with {
+            pieces(kind, bytes, times, ms)
+        } else {
+            vec![]
+        },
     };
     let mut resources = vec![
         resource("", "Document", ["VeryHigh"; 2], 3_190, [2.0, 310.0, 330.0]),
@@ -229,6 +235,26 @@ fn resources(with: bool, ms: &dyn Fn(f64) -> Duration) -> Vec<Resource> {
         ));
     }
     resources
+}
+
+/// What the server says that it sent: a picture's preview at once, the rest in turns.
+fn pieces(kind: &str, bytes: u64, times: [f64; 3], ms: &dyn Fn(f64) -> Duration) -> Vec<Piece> {
+    let [_, head, end] = times;
+    let piece = |at, part| Piece {
+        at: ms(at),
+        bytes: bytes / 8,
+        part,
+        level: Some(30),
+    };
+    if kind != "Image" {
+        return vec![piece(head - 75.0, Part::Whole)];
+    }
+    let step = |count: usize| head + 200.0 + (end - head - 300.0) * count as f64 / 7.0;
+    let part = |count| if count < 3 { Part::Good } else { Part::Rest };
+    let later = (0..7).map(|count| piece(step(count), part(count)));
+    std::iter::once(piece(head - 75.0, Part::Preview))
+        .chain(later)
+        .collect()
 }
 
 /// Two sides of so many runs, a few percent apart each.

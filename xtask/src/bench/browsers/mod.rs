@@ -10,7 +10,7 @@ mod signals;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use lab::capture::{Capture, Progress, Route, Side, Stage, Stop};
+use lab::capture::{Capture, Http, Progress, Route, Side, Stage, Stop};
 use lab::metrics::{Measured, Metric, measure};
 use lab::run::Series;
 use testkit::{Browser, Profile};
@@ -175,6 +175,7 @@ fn film_chromium(
             name: peer.name.to_owned(),
             url: format!("https://localhost:{}/{}", peer.port, page.file),
             server: route.address(),
+            http: Http::Two,
             features: Vec::new(),
         })
         .collect();

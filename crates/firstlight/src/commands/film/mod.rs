@@ -1,20 +1,25 @@
 //! `firstlight film`: a page as it loads, with and without.
 
 mod address;
+mod bytes;
+mod part;
 mod scene;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use lab::budget::{Budget, Violation};
 use lab::capture::{Capture, CaptureError, Emulation, Progress, Stage, Stop};
 use lab::metrics::{Metric, Summary, Unit};
 use lab::run::Comparison;
 use lab::{Browser, BrowserError, Profile};
-use server::Feature;
+use server::Handle;
+use server::byte_log::Entry;
 
+use self::part::Part;
 use self::scene::Scene;
 use super::running::{self, Signals};
 use crate::output::{self, CommandError, Exit, Outcome};
@@ -32,8 +37,8 @@ pub struct Arguments {
     #[arg(long, value_name = "URL", conflicts_with_all = ["without", "width"])]
     against: Option<String>,
     /// Compare Firstlight with Firstlight less this; may be repeated
-    #[arg(long, value_name = "FEATURE", value_delimiter = ',', value_parser = features())]
-    without: Vec<Feature>,
+    #[arg(long, value_name = "FEATURE", value_delimiter = ',', value_parser = part::parser())]
+    without: Vec<Part>,
     /// The link; `none` is this machine's own network
     #[arg(long, value_name = "NAME", default_value = "3g-fast", value_parser = profiles())]
     profile: String,
@@ -58,17 +63,6 @@ pub struct Arguments {
     /// Limits to check the figures against (TOML); the exit code is 2 where one is not kept
     #[arg(long, value_name = "FILE")]
     budget: Option<PathBuf>,
-}
-
-/// The features by name, each with what it does, for the help.
-fn features() -> impl TypedValueParser<Value = Feature> {
-    let named =
-        Feature::ALL.map(|feature| PossibleValue::new(feature.name()).help(feature.meaning()));
-    PossibleValuesParser::new(named).try_map(|name| {
-        let mut all = Feature::ALL.into_iter();
-        all.find(|feature| feature.name() == name)
-            .ok_or("no such feature")
-    })
 }
 
 fn profiles() -> PossibleValuesParser {
@@ -144,6 +138,10 @@ fn write(path: &Path, text: &str) -> Result<(), CommandError> {
 async fn film(arguments: &Arguments) -> Result<Comparison, CommandError> {
     let mut signals = Signals::listen()?;
     let (profile, emulation) = link(arguments);
+    let round_trip = match emulation {
+        Some(Emulation::None) => Duration::ZERO,
+        _ => profile.rtt,
+    };
     let stage = tokio::task::block_in_place(|| Stage::set(profile, emulation))?;
     let scene = tokio::select! {
         scene = Scene::set(arguments, &stage) => scene?,
@@ -151,6 +149,7 @@ async fn film(arguments: &Arguments) -> Result<Comparison, CommandError> {
     };
     let Scene {
         sides: [without, with],
+        servers,
         notes,
         held,
     } = scene;
@@ -162,8 +161,15 @@ async fn film(arguments: &Arguments) -> Result<Comparison, CommandError> {
     announce(&stage, &without.url, &with.url);
     let stop = Arc::new(Stop::default());
     let stopper = Arc::clone(&stop);
+    let mut listener = Listener::new(servers);
     let mut filming = tokio::task::spawn_blocking(move || {
-        capture.compare(&stage, [&without, &with], &stopper, &mut tell)
+        let mut hear = |progress: Progress<'_>| {
+            listener.hear(&progress);
+            tell(progress);
+        };
+        let mut comparison = capture.compare(&stage, [&without, &with], &stopper, &mut hear)?;
+        listener.attach(&mut comparison, round_trip);
+        Ok::<_, CaptureError>(comparison)
     });
     let filmed = tokio::select! {
         filmed = &mut filming => filmed,
@@ -178,6 +184,49 @@ async fn film(arguments: &Arguments) -> Result<Comparison, CommandError> {
     let mut comparison = filmed?;
     comparison.conditions.notes.splice(0..0, notes);
     Ok(comparison)
+}
+
+/// Keeps what our servers say of each load that counts.
+struct Listener {
+    /// The sides that are served by us.
+    servers: Vec<(String, Handle)>,
+    counts: bool,
+    /// What was said of each load, with its side, in order.
+    heard: Vec<(String, Vec<Entry>)>,
+}
+
+impl Listener {
+    fn new(servers: Vec<(String, Handle)>) -> Self {
+        Self {
+            servers,
+            counts: false,
+            heard: Vec::new(),
+        }
+    }
+
+    fn hear(&mut self, progress: &Progress<'_>) {
+        match progress {
+            Progress::Begins { number, .. } => self.counts = *number > 0,
+            Progress::Filmed { side, .. } => {
+                for (name, server) in self.servers.iter().filter(|(name, _)| name == side) {
+                    let said = server.take_byte_log();
+                    if self.counts {
+                        self.heard.push((name.clone(), said));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives every run what was said of it.
+    fn attach(&self, comparison: &mut Comparison, round_trip: Duration) {
+        for series in [&mut comparison.without, &mut comparison.with] {
+            let said = self.heard.iter().filter(|(name, _)| *name == series.name);
+            for (run, (_, log)) in series.runs.iter_mut().zip(said) {
+                bytes::attach(run, log, round_trip);
+            }
+        }
+    }
 }
 
 fn link(arguments: &Arguments) -> (Profile, Option<Emulation>) {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gallery::Site;
-use lab::capture::{Route, Side, Stage, congestion_control};
-use server::{Config, Feature, Server};
+use lab::capture::{Http, Route, Side, Stage, congestion_control};
+use server::{Config, Feature, Handle, Server};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::Arguments;
 use super::address::Address;
+use super::part::Part;
 use crate::commands::{running, serve};
 use crate::output::{self, CommandError};
 
@@ -19,6 +20,8 @@ use crate::output::{self, CommandError};
 pub struct Scene {
     /// Without, and with.
     pub sides: [Side; 2],
+    /// The servers of those sides that are ours, by the side's name.
+    pub servers: Vec<(String, Handle)>,
     /// What the report must say of them.
     pub notes: Vec<String>,
     /// What they need, until they have been filmed.
@@ -28,7 +31,7 @@ pub struct Scene {
 /// Servers and ways to them, gone when dropped.
 #[derive(Default)]
 pub struct Held {
-    servers: Vec<Server>,
+    servers: Vec<(String, Server)>,
     routes: Vec<Route>,
     sample: Option<Sample>,
 }
@@ -65,7 +68,14 @@ impl Scene {
                     .await?
             }
         };
-        Ok(Self { sides, notes, held })
+        let servers = held.servers.iter();
+        let servers = servers.map(|(name, server)| (name.clone(), server.handle()));
+        Ok(Self {
+            sides,
+            servers: servers.collect(),
+            notes,
+            held,
+        })
     }
 }
 
@@ -128,7 +138,7 @@ impl Held {
         &mut self,
         stage: &Stage,
         page: &Page,
-        less: &[Feature],
+        less: &[Part],
     ) -> Result<([Side; 2], Vec<String>), CommandError> {
         let Page { address, origin } = page;
         // Visitors come over HTTPS, also where the site itself cannot.
@@ -140,7 +150,7 @@ impl Held {
         let (without, note) = match less {
             [] if address.secure => (self.direct(stage, "without", address).await?, DIRECT),
             [] => {
-                let off = [Feature::Order, Feature::Images];
+                let off = [Feature::Order, Feature::Images].map(Part::Feature);
                 (
                     self.firstlight(stage, "without", &url, origin, &off)
                         .await?,
@@ -148,7 +158,7 @@ impl Held {
                 )
             }
             less => {
-                let names: Vec<&str> = less.iter().map(|feature| feature.name()).collect();
+                let names: Vec<&str> = less.iter().map(|part| part.name()).collect();
                 let name = format!("without {}", names.join(", "));
                 (
                     self.firstlight(stage, &name, &url, origin, less).await?,
@@ -199,11 +209,13 @@ impl Held {
         name: &str,
         url: &str,
         origin: &str,
-        off: &[Feature],
+        off: &[Part],
     ) -> Result<Side, CommandError> {
         let mut config = configuration(stage, origin)?;
-        for feature in off {
-            config.switch_off(*feature);
+        for part in off {
+            if let Part::Feature(feature) = part {
+                config.switch_off(*feature);
+            }
         }
         let server = Server::start(config)?;
         let addresses = server.addresses();
@@ -211,13 +223,19 @@ impl Held {
             return Err(CommandError::new("the server has no address"));
         };
         let socket = serving.0.socket;
-        self.servers.push(server);
-        let features = Feature::ALL.map(|feature| {
-            let state = if off.contains(&feature) { "off" } else { "on" };
-            (feature.name().to_owned(), state.to_owned())
+        self.servers.push((name.to_owned(), server));
+        let features = Part::all().into_iter().map(|part| {
+            let state = if off.contains(&part) { "off" } else { "on" };
+            (part.name().to_owned(), state.to_owned())
         });
-        self.side(stage, name, url.to_owned(), socket, features.into())
-            .await
+        let features = features.collect();
+        let side = self
+            .side(stage, name, url.to_owned(), socket, features)
+            .await?;
+        Ok(Side {
+            http: Part::http(off),
+            ..side
+        })
     }
 
     async fn side(
@@ -235,6 +253,7 @@ impl Held {
             name: name.to_owned(),
             url,
             server,
+            http: Http::default(),
             features,
         })
     }
@@ -253,6 +272,8 @@ fn configuration(stage: &Stage, origin: &str) -> Result<Config, CommandError> {
     config.front.https = vec![SocketAddr::new(stage.server_address(), 0)];
     config.front.http = Vec::new();
     config.front.congestion_control = Some(congestion_control()).filter(|name| !name.is_empty());
+    // Every connection says which bytes it sent when: the report draws it.
+    config.front.byte_log.share = 1.0;
     config.workshop.deadline = PATIENCE;
     config.workshop.queue_wait = PATIENCE;
     config.origin.response_timeout = PATIENCE;
