@@ -100,7 +100,8 @@
   const cell = (side, at, before) => {
     const frame = frameAt(side, at);
     const item = document.createElement('li');
-    if (before !== null && frame !== before) item.className = 'changed';
+    const white = before !== null && before.percent === 0 && frame.percent === 0;
+    if (before !== null && frame !== before && !white) item.className = 'changed';
     const box = document.createElement('div');
     box.className = 'frame';
     const image = document.createElement('img');

@@ -85,7 +85,7 @@ fn unpack(package: &str, ground: &Ground) -> Result<PathBuf, String> {
     Ok(folder.join("package"))
 }
 
-/// Copies a folder; pages lose what they take from other hosts, which is not there.
+/// Copies a folder; pages lose what they take from other hosts, which is not there, and versions.
 fn copy(from: &Path, to: &Path) -> Result<(), String> {
     fs::create_dir_all(to).map_err(|error| error.to_string())?;
     for entry in fs::read_dir(from).map_err(|error| error.to_string())? {
@@ -97,7 +97,8 @@ fn copy(from: &Path, to: &Path) -> Result<(), String> {
             let bytes = fs::read(&source).map_err(|error| error.to_string())?;
             match std::str::from_utf8(&bytes) {
                 Ok(text) if is_page(&source) => {
-                    write(&target, without_other_hosts(text).as_bytes())?;
+                    let page = without_versions(&without_other_hosts(text));
+                    write(&target, page.as_bytes())?;
                 }
                 _ => write(&target, &bytes)?,
             }
@@ -145,6 +146,18 @@ fn without_other_hosts(page: &str) -> String {
         };
     }
     kept.push_str(rest);
+    kept
+}
+
+/// A page less the versions behind the names of its files, which not every server takes for the
+/// same file.
+fn without_versions(page: &str) -> String {
+    let mut parts = page.split("?v=");
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(['"', '\'']).unwrap_or(0);
+        kept.push_str(&part[end..]);
+    }
     kept
 }
 
@@ -213,5 +226,8 @@ mod tests {
             "<head><link href=\"x.css\"><script src=\"y.js\"></script><a href=\"https://c/\">c</a>"
         );
         assert_eq!(without_other_hosts("a <script"), "a <script");
+        let page = "<link href=\"x.css?v=2.0.4\"><script src='y.js?v=1'></script>";
+        let expected = "<link href=\"x.css\"><script src='y.js'></script>";
+        assert_eq!(without_versions(page), expected);
     }
 }
