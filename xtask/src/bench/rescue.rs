@@ -140,7 +140,7 @@ fn by_jpegtran(files: &[PathBuf]) -> String {
     format!(
         "for f in {files}; do for i in {}; do \
          jpegtran -progressive -optimize -outfile /dev/null \"$f\"; done; done",
-        vec!["x"; TIMES].join(" ")
+        ["x"; TIMES].join(" ")
     )
 }
 

@@ -34,7 +34,7 @@ impl NetworkSettings {
             let form = format!("at most `medium_rate`, {}", self.medium_rate);
             report.reject(
                 &join(place, "slow_rate"),
-                &self.slow_rate.to_string(),
+                self.slow_rate.to_string(),
                 &*form,
             );
         }
