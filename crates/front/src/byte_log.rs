@@ -6,6 +6,7 @@
 //! the same. Where a connection is not logged, [`ConnectionLog::note`] is one branch.
 
 mod entry;
+mod inversion;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -20,6 +21,7 @@ use parking_lot::Mutex;
 use pipeline::Protocol;
 
 pub use entry::{Entry, Event, Part, Said, Sent, Source, Why};
+pub use inversion::inversion_bytes;
 
 base::settings! {
     /// Says of a share of the connections which bytes left when, and why. Lines are JSON, in the

@@ -49,7 +49,7 @@ where
         headers: settings.limits.headers as usize,
     };
     let watch = Arc::new(Watch::default());
-    let timeouts = Timeouts::from(&settings.timeouts);
+    let timeouts = Timeouts::from(&*settings);
     let io = Guarded::new(io, limits, timeouts, Arc::clone(&watch));
     let count = AtomicU64::new(0);
     let service = service_fn(move |request| {

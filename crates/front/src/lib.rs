@@ -18,6 +18,7 @@ mod h2;
 mod http1;
 mod listen;
 mod multiplex;
+mod pace;
 mod peek;
 mod settings;
 mod socket;

@@ -58,7 +58,7 @@ base::settings! {
         handshake: Duration = Duration::from_secs(10),
         /// From the first byte of a request to the end of its head (HTTP/1.1).
         head: Duration = Duration::from_secs(15),
-        /// The longest pause inside a request's body (HTTP/1.1).
+        /// The longest pause inside a request's body.
         body: Duration = Duration::from_secs(60),
         /// How long a connection may wait for its next request.
         idle: Duration = Duration::from_secs(75),
@@ -78,5 +78,9 @@ base::settings! {
         head: ByteSize = ByteSize::kib(64),
         /// Number of headers of a request.
         headers: u32 = 100,
+        /// The least a visitor must take of a response, or send of a request's body, each second
+        /// in which it is waited for, on average over `timeouts.write` or `timeouts.body`. One
+        /// that is slower holds a connection for nothing and loses it. 0: any pace will do.
+        rate: ByteSize = ByteSize(100),
     }
 }

@@ -11,7 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::{Guard, Limits, Violation, Watch};
-use crate::TimeoutSettings;
+use crate::FrontSettings;
+use crate::pace::Pace;
 
 /// Stands for a refused request: hyper answers it after those before it, and the service knows
 /// it by its number.
@@ -31,15 +32,21 @@ pub struct Timeouts {
     body: Duration,
     idle: Duration,
     write: Duration,
+    /// The least a client must move, in bytes a second.
+    rate: u64,
 }
 
-impl From<&TimeoutSettings> for Timeouts {
-    fn from(settings: &TimeoutSettings) -> Self {
+impl From<&FrontSettings> for Timeouts {
+    fn from(settings: &FrontSettings) -> Self {
+        let FrontSettings {
+            timeouts, limits, ..
+        } = settings;
         Self {
-            head: settings.head,
-            body: settings.body,
-            idle: settings.idle,
-            write: settings.write,
+            head: timeouts.head,
+            body: timeouts.body,
+            idle: timeouts.idle,
+            write: timeouts.write,
+            rate: limits.rate.bytes(),
         }
     }
 }
@@ -58,6 +65,9 @@ pub struct Guarded<IO> {
     broken: bool,
     reading: Wait,
     writing: Wait,
+    /// How fast the client takes, and sends a body.
+    taking: Pace,
+    sending: Pace,
     /// Whether something is being written that is not flushed.
     unflushed: bool,
     lingering: Option<usize>,
@@ -86,6 +96,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Guarded<IO> {
             broken: false,
             reading: Wait::default(),
             writing: Wait::default(),
+            taking: Pace::new(timeouts.write, timeouts.rate),
+            sending: Pace::new(timeouts.body, timeouts.rate),
             unflushed: false,
             lingering: None,
         }
@@ -111,6 +123,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Guarded<IO> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(context, buffer))?;
         let count = buffer.filled().len() - before;
+        if self.sending.moved(count) {
+            self.refuse(Violation::Late);
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         let free = usize::try_from(self.guard.free_passage()).unwrap_or(usize::MAX);
         if count <= free {
             self.guard.pass(count as u64);
@@ -138,8 +154,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Guarded<IO> {
         if polled.is_ready() && (was_in_head.is_none() || was_in_head != still_in_head) {
             self.reading.stop();
         }
-        let has_read = !input.is_empty();
+        let count = input.len();
+        let has_read = count > 0;
         self.scratch = scratch;
+        if has_read && self.sending.moved(count) && self.guard.in_body() {
+            self.refuse(Violation::Late);
+        }
         polled.map_ok(|()| has_read)
     }
 
@@ -193,7 +213,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Guarded<IO> {
         let limit = match expected {
             Expected::Nothing => return Poll::Pending,
             Expected::Head => self.timeouts.head,
-            Expected::Body => self.timeouts.body,
+            Expected::Body => {
+                self.sending.wait();
+                self.timeouts.body
+            }
             Expected::Request if self.guard.released() == 0 => self.timeouts.head,
             Expected::Request => self.timeouts.idle,
         };
@@ -230,8 +253,19 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Guarded<IO> {
             self.writing.stop();
             return polled;
         }
+        self.taking.wait();
         ready!(self.writing.poll(context, self.timeouts.write));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Counts what the client has taken, and has no more patience with one that takes too little.
+    fn taken(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match polled {
+            Poll::Ready(Ok(count)) if self.taking.moved(count) => {
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+            other => other,
+        }
     }
 
     /// Reads and throws away until the client has closed its side, or long enough.
@@ -305,6 +339,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<IO> {
     ) -> Poll<io::Result<usize>> {
         self.begin_write();
         let polled = Pin::new(&mut self.io).poll_write(context, bytes);
+        let polled = self.taken(polled);
         self.bound_write(context, polled)
     }
 
@@ -315,6 +350,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<IO> {
     ) -> Poll<io::Result<usize>> {
         self.begin_write();
         let polled = Pin::new(&mut self.io).poll_write_vectored(context, slices);
+        let polled = self.taken(polled);
         self.bound_write(context, polled)
     }
 

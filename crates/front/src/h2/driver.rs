@@ -104,7 +104,11 @@ where
             scheduler: Scheduler::default(),
             gate,
             early: Early::default(),
-            clock: Clock::new(settings.timeouts.idle, settings.timeouts.write),
+            clock: Clock::new(
+                settings.timeouts.idle,
+                settings.timeouts.write,
+                settings.limits.rate.bytes(),
+            ),
             patience: Patience::new(settings.http2.max_streams),
             shutdown: Some(Box::pin(context.shutdown.clone().cancelled_owned())),
             waiting: 0,
@@ -257,9 +261,8 @@ where
         let mut written = std::mem::take(&mut self.scratch.written);
         self.tap.take_written(&mut written);
         self.window = self.window.saturating_add_unsigned(self.tap.take_opened());
-        if !written.is_empty() {
-            self.clock.progress();
-        }
+        let left: usize = written.iter().map(|(_, bytes)| bytes).sum();
+        self.clock.progress(left as u64);
         for (id, bytes) in written.drain(..) {
             let bytes = bytes as u64;
             let Some(State::Turn(sending)) = self.streams.get_mut(&id).map(|it| &mut it.state)
@@ -326,7 +329,7 @@ where
         } else if self.names {
             asked.pass_over();
         }
-        let body = Upload::body(upload, &head.headers);
+        let body = Upload::body(upload, &head.headers, &self.context.settings);
         if head.headers.contains_key(EXPECT) && !matches!(body, Body::Empty) {
             let mut go_on = http::Response::new(());
             *go_on.status_mut() = StatusCode::CONTINUE;

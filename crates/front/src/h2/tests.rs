@@ -1,5 +1,6 @@
 mod client;
 mod exchange;
+mod floods;
 mod log;
 mod order;
 mod site;

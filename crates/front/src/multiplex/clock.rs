@@ -32,15 +32,18 @@ pub struct Clock {
     quiet_since: Option<Instant>,
     /// Whether a request came since the task last rested.
     busy: bool,
-    /// Whether body bytes have left since the timer last fired.
-    progressed: bool,
+    /// How many body bytes have left since the timer last fired.
+    progressed: u64,
+    /// The least that must leave in the time of `write` while something waits.
+    least: u64,
     /// Whether something waited to be sent when the timer last fired.
     had_data: bool,
 }
 
 impl Clock {
-    /// A clock for a connection with no stream yet.
-    pub fn new(idle: Duration, write: Duration) -> Self {
+    /// A clock for a connection with no stream yet. While something waits to be sent, so many
+    /// bytes a second must leave on average over `write`, and never nothing.
+    pub fn new(idle: Duration, write: Duration, rate: u64) -> Self {
         Self {
             sleep: Box::pin(tokio::time::sleep(idle.min(write))),
             idle,
@@ -48,14 +51,15 @@ impl Clock {
             closing: false,
             quiet_since: Some(Instant::now()),
             busy: false,
-            progressed: false,
+            progressed: 0,
+            least: rate.saturating_mul(write.as_secs().max(1)).max(1),
             had_data: false,
         }
     }
 
     /// Body bytes have left.
-    pub fn progress(&mut self) {
-        self.progressed = true;
+    pub fn progress(&mut self, bytes: u64) {
+        self.progressed += bytes;
     }
 
     /// A request came.
@@ -66,6 +70,8 @@ impl Clock {
     /// The task is about to rest, with or without streams.
     pub fn rest(&mut self, without_streams: bool) {
         let busy = std::mem::take(&mut self.busy);
+        // What waited has been taken.
+        self.had_data &= !without_streams;
         if !without_streams {
             self.quiet_since = None;
         } else if busy || self.quiet_since.is_none() {
@@ -107,7 +113,7 @@ impl Clock {
         let had_data = std::mem::replace(&mut self.had_data, has_data);
         let mut next = now + self.write.max(Duration::from_millis(1));
         let mut said = None;
-        if has_data && had_data && !progressed {
+        if has_data && had_data && progressed < self.least {
             said = Some(Tick::Stalled);
         } else if without_streams && self.closing {
             said = Some(Tick::Closed);

@@ -33,6 +33,8 @@ impl Received {
 pub struct Client {
     io: DuplexStream,
     buffer: BytesMut,
+    /// Whether the server takes no more.
+    pub is_over: bool,
 }
 
 impl Client {
@@ -41,6 +43,7 @@ impl Client {
         let mut client = Self {
             io,
             buffer: BytesMut::new(),
+            is_over: false,
         };
         client.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
         let payload: Vec<u8> = settings
@@ -59,7 +62,7 @@ impl Client {
     }
 
     pub async fn raw(&mut self, bytes: &[u8]) {
-        self.io.write_all(bytes).await.unwrap();
+        self.is_over |= self.io.write_all(bytes).await.is_err();
     }
 
     pub async fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {

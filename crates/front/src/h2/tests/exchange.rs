@@ -509,3 +509,18 @@ async fn headers_are_counted_and_a_cookie_in_pieces_is_one() {
         assert_eq!(answer.status, status, "{count} of {name}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_a_byte_now_and_then_is_dropped() {
+    let server = Server::new(lengths);
+    let (io, serving) = server.connect(4096);
+    let mut client = super::client::Client::open(io, &[(4, 1)]).await;
+    client.get(1, "/100000", None).await;
+    let began = tokio::time::Instant::now();
+    while !client.is_over {
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        client.window(1, 1).await;
+    }
+    assert!(matches!(serving.await.unwrap(), Err(H2Error::Stalled)));
+    assert!(began.elapsed().as_secs() <= 200, "{:?}", began.elapsed());
+}

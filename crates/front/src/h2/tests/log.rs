@@ -4,7 +4,9 @@ use pipeline::Step;
 
 use super::client::{Client, PRIORITY, RESET};
 use super::site::{Server, pattern, picture, typed};
-use crate::byte_log::{ByteLog, ByteLogSettings, Entry, Event, Part, Sent, Source, Why};
+use crate::byte_log::{
+    ByteLog, ByteLogSettings, Entry, Event, Part, Sent, Source, Why, inversion_bytes,
+};
 
 async fn logged(act: impl AsyncFnOnce(&mut Client)) -> Vec<Entry> {
     let mut server = Server::new(|exchange| {
@@ -111,4 +113,26 @@ async fn signals_and_resets_are_written_down() {
             .iter()
             .any(|it| it.stream == 3 && it.event == by_client)
     );
+}
+
+#[tokio::test]
+async fn what_is_more_important_never_waits_longer_than_a_grain() {
+    let entries = logged(async |client| {
+        for stream in [1, 3, 5] {
+            client.get(stream, "/data", Some("u=5, i")).await;
+        }
+        client.read_data(100_000).await;
+        client.get(7, "/data", Some("u=0")).await;
+        client.get(9, "/picture", Some("u=3, i")).await;
+        client.until_ended(&[1, 3, 5, 7, 9]).await;
+    })
+    .await;
+    assert_eq!(inversion_bytes(&entries, 4096), 0);
+    let mut backwards = entries.clone();
+    // The test must be able to fail: with its first bytes at the end, the urgent one is overtaken.
+    let urgent = |entry: &Entry| entry.stream == 7 && matches!(entry.event, Event::Sent(_));
+    let late: Vec<Entry> = entries.iter().filter(|it| urgent(it)).cloned().collect();
+    backwards.retain(|entry| !urgent(entry) && !matches!(entry.event, Event::End));
+    backwards.extend(late);
+    assert!(inversion_bytes(&backwards, 4096) > 100_000);
 }
