@@ -49,7 +49,10 @@ pub struct Options {
     /// The browser: `chromium`, `firefox` or `webkit`
     #[arg(long, default_value = "chromium")]
     pub browser: String,
-    /// A folder for every picture of a page, and for all frames of HTTP/2 a browser sent
+    /// Lines for the section `[front.http2]` of Firstlight's configuration, to try them out
+    #[arg(long)]
+    pub http2: Vec<String>,
+    /// A folder for what was seen in detail: pictures of pages, frames of HTTP/2 and their times
     #[arg(long)]
     pub frames: Option<std::path::PathBuf>,
     /// A folder of JPEG files, where a bench takes any; by default it makes some

@@ -95,10 +95,13 @@ impl Files {
         packages::want(&wanted);
         for key in SERVERS.into_iter().filter(|key| keys.contains(key)) {
             let peer = match key {
-                "firstlight" => self.ours(ground, binary, "Firstlight", true).map(Some)?,
+                "firstlight" => {
+                    let lines = format!("order = true\n{}", options.http2.join("\n"));
+                    self.ours(ground, binary, "Firstlight", &lines).map(Some)?
+                }
                 "plain" => {
                     let name = "plain h2 (order off)";
-                    self.ours(ground, binary, name, false).map(Some)?
+                    self.ours(ground, binary, name, "order = false").map(Some)?
                 }
                 "h2o" => present(Peer::h2o(ground)),
                 "nghttpd" => present(Peer::nghttpd(ground)),
@@ -120,18 +123,18 @@ impl Files {
         ground: &Ground,
         binary: &Path,
         name: &'static str,
-        order: bool,
+        http2: &str,
     ) -> Result<Peer, String> {
         let port = ground::free_port()?;
         let configuration = format!(
-            "[front]\nhttps = [\"0.0.0.0:{port}\"]\n[front.http2]\norder = {order}\n\
+            "[front]\nhttps = [\"0.0.0.0:{port}\"]\n[front.http2]\n{http2}\n\
              [[front.certificate]]\ncertificate = \"{cert}\"\nkey = \"{key}\"\n\
              [[site]]\norigin = \"{origin}\"\n[site.access_log]\nenabled = false\n",
             cert = ground.shown("cert.pem"),
             key = ground.shown("key.pem"),
             origin = self.origin.url(""),
         );
-        let file = ground.write(&format!("order-{order}.toml"), configuration)?;
+        let file = ground.write(&format!("{port}.toml"), configuration)?;
         let mut command = Command::new(binary);
         command.arg("serve").arg("--config").arg(file);
         let version = shell::output(shell::command(

@@ -2,11 +2,13 @@
 //! and two of high priority once two of those have been answered. Scored against the same
 //! high request alone on a warm connection.
 
+use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use testkit::Profile;
 use testkit::photo::{Scene, baseline_jpeg, photograph};
-use testkit::recorder::{Recording, Request};
+use testkit::recorder::{DataFrame, Recording, Request};
 
 use super::Options;
 use super::ground::{self, Ground, Peer, median};
@@ -52,7 +54,7 @@ pub fn run(options: &Options) -> Outcome {
         let mut times: Vec<Vec<Times>> = peers.iter().map(|_| Vec::new()).collect();
         for _ in 0..options.runs {
             for (peer, times) in peers.iter().zip(&mut times) {
-                times.push(one_run(profile, peer)?);
+                times.push(one_run(profile, peer, options.frames.as_deref())?);
             }
         }
         report(&name, &peers, &times, options.json);
@@ -60,9 +62,12 @@ pub fn run(options: &Options) -> Outcome {
     Ok(())
 }
 
-fn one_run(profile: Profile, peer: &Peer) -> Result<Times, String> {
+fn one_run(profile: Profile, peer: &Peer, folder: Option<&Path>) -> Result<Times, String> {
     let alone = record(profile, peer, &requests(0, 1))?;
     let among = record(profile, peer, &requests(LOW, HIGH))?;
+    if let Some(folder) = folder {
+        write_frames(folder, peer.key, &among)?;
+    }
     let unanswered = || format!("{} did not answer everything", peer.name);
     let took = |recording: &Recording, request: usize| {
         let good = recording.answers.get(request)?.status == 200;
@@ -81,6 +86,32 @@ fn one_run(profile: Profile, peer: &Peer) -> Result<Times, String> {
         between: between(&among),
         score: score(reference, profile.limit(bytes as u64), first.max(second)),
     })
+}
+
+/// Writes when which request was asked for and every frame came, a line each.
+fn write_frames(folder: &Path, server: &str, recording: &Recording) -> Outcome {
+    let mut text = String::new();
+    for (request, answer) in recording.answers.iter().enumerate() {
+        let at = answer.asked_at.as_millis();
+        let _ = writeln!(text, "{at:>6} ms: request {request} is asked for");
+    }
+    for frame in &recording.frames {
+        let DataFrame {
+            request,
+            bytes,
+            offset,
+            ..
+        } = frame;
+        let at = frame.at.as_millis();
+        let _ = writeln!(
+            text,
+            "{at:>6} ms: {bytes} bytes of {request}, up to {offset}"
+        );
+    }
+    let file = folder.join(format!("priority-{server}.txt"));
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(&file, text))
+        .map_err(|error| format!("{}: {error}", file.display()))
 }
 
 /// How near the later of the two high answers came to what is possible, percent: the time of one

@@ -127,12 +127,19 @@ user_pref("services.settings.server", "data:,");
 user_pref("privacy.reduceTimerPrecision", false);
 user_pref("toolkit.telemetry.enabled", false);
 user_pref("browser.cache.disk.enable", false);
+user_pref("toolkit.legacyUserProfileCustomizations.stylesheets", true);
 "#;
+
+/// Words at the edge of the window, such as `Transferring data`, are no part of the page.
+const FIREFOX_STYLE: &str = "#statuspanel { display: none !important }";
 
 fn firefox(link: &Link, screen: &Screen, folder: &Path) -> Result<Driver, String> {
     let profile = folder.join("firefox");
-    fs::create_dir_all(&profile).map_err(|error| error.to_string())?;
-    fs::write(profile.join("user.js"), FIREFOX_PREFERENCES).map_err(|error| error.to_string())?;
+    let chrome = profile.join("chrome");
+    fs::create_dir_all(&chrome)
+        .and_then(|()| fs::write(profile.join("user.js"), FIREFOX_PREFERENCES))
+        .and_then(|()| fs::write(chrome.join("userChrome.css"), FIREFOX_STYLE))
+        .map_err(|error| error.to_string())?;
     let mut command = link.command("firefox-esr");
     command.args(["--marionette", "--no-remote", "--new-instance", "--profile"]);
     command.arg(&profile).arg("about:blank");
