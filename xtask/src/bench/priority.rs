@@ -44,7 +44,7 @@ pub fn run(options: &Options) -> Outcome {
     let links = options.links(&LINKS)?;
     let binary = ground::binary(options.binary.as_deref())?;
     let ground = Ground::new("priority")?;
-    let files = Files::new(&ground, files()?)?;
+    let files = Files::new(&ground, files())?;
     let peers = files.servers(&ground, &binary, &SERVERS, options)?;
     for (name, profile) in links {
         let profile = Profile {
@@ -181,19 +181,19 @@ fn requests(low: usize, high: usize) -> Vec<Request> {
     warm.chain(low_ones).chain(high_ones).collect()
 }
 
-/// Baseline photographs of about 60 KB under every name: nothing but priorities tells them apart.
-fn files() -> Result<Vec<File>, String> {
-    let mut files = Vec::new();
-    for (name, count) in [("warm", WARM), ("low", LOW), ("high", HIGH)] {
-        let scene = Scene::ALL[files.len() % Scene::ALL.len()];
-        let bytes = baseline_jpeg(&photograph(scene, 720, 480, 2026), 90);
-        files.extend((0..count).map(|number| File {
+/// The same baseline photograph under every name: nothing but priorities tells them apart.
+fn files() -> Vec<File> {
+    let bytes = baseline_jpeg(&photograph(Scene::ALL[0], 540, 360, 2026), 90);
+    let named = |(name, count): (&'static str, usize)| {
+        let bytes = bytes.clone();
+        (0..count).map(move |number| File {
             name: format!("{name}{number}.jpg"),
             content_type: "image/jpeg",
             bytes: bytes.clone(),
-        }));
-    }
-    Ok(files)
+        })
+    };
+    let names = [("warm", WARM), ("low", LOW), ("high", HIGH)];
+    names.into_iter().flat_map(named).collect()
 }
 
 #[cfg(test)]
