@@ -98,15 +98,22 @@ fn has_ended_within(process: &OwnedFd, limit: Duration) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
+    use std::io::Read;
+    use std::process::{Command, Stdio};
 
     use super::*;
 
     #[test]
     fn a_process_is_waited_for_until_it_ends_and_no_longer_than_that() {
-        let mut child = Command::new("sleep").arg("600.25").spawn().unwrap();
+        let mut command = Command::new("sh");
+        // It ends with its input at the latest, and with this process.
+        command.args(["-c", "echo up; read line", "marked-26"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut up = [0; 3];
+        child.stdout.as_mut().unwrap().read_exact(&mut up).unwrap();
         let process = child.id();
-        assert!(group(process).is_some() && is_told(process, "600.25"));
+        assert!(group(process).is_some() && is_told(process, "marked-26"));
         let is_it = |other| other == process;
         assert!(!wait_for(process, Duration::from_millis(20)));
         assert!(!wait_for_all(Duration::from_millis(20), is_it));
