@@ -214,11 +214,28 @@ impl<V: Weigh + Send + Sync + 'static> Store<V> {
             }
             self.cache.insert_with_lifecycle(key, value, &mut evicted);
         }
-        self.evictions
-            .fetch_add(evicted.len() as u64, Ordering::Relaxed);
-        for (key, _value) in evicted {
-            self.forget(&key);
+        self.count_evicted(evicted);
+        true
+    }
+
+    /// Puts something in the place of what is kept there, if that is still `old`. Returns whether
+    /// it was, and there is room.
+    pub fn replace(&self, key: &Key, old: &Arc<V>, value: Arc<V>) -> bool {
+        if value.weight() > self.max_entry {
+            return false;
         }
+        let mut evicted = Vec::new();
+        {
+            // The lock keeps out everyone else who would change it.
+            let _shelf = self.shelf(&key.primary).lock();
+            let now = self.cache.peek(key);
+            if !now.is_some_and(|now| Arc::ptr_eq(&now, old)) {
+                return false;
+            }
+            self.cache
+                .insert_with_lifecycle(key.clone(), value, &mut evicted);
+        }
+        self.count_evicted(evicted);
         true
     }
 
@@ -274,6 +291,14 @@ impl<V: Weigh + Send + Sync + 'static> Store<V> {
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
             evictions: self.evictions.load(Ordering::Relaxed),
+        }
+    }
+
+    fn count_evicted(&self, evicted: Vec<(Key, Arc<V>)>) {
+        self.evictions
+            .fetch_add(evicted.len() as u64, Ordering::Relaxed);
+        for (key, _value) in evicted {
+            self.forget(&key);
         }
     }
 

@@ -7,6 +7,9 @@ use ::cache::policy::CacheStatus;
 use http::{HeaderValue, Uri};
 use pipeline::Exchange;
 
+use crate::compression::Accepted;
+use crate::kept::Entry;
+
 /// What is known of a request beside the request itself.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -19,6 +22,12 @@ pub struct Facts {
     pub image: Option<HeaderValue>,
     /// How long the making of the picture took.
     pub image_time: Option<Duration>,
+    /// What codings the visitor takes.
+    pub accepted: Accepted,
+    /// The visitor's `If-None-Match` where it has weak tags.
+    pub asked_weakly: Option<HeaderValue>,
+    /// What is kept and was the answer when it left the cache.
+    pub kept: Option<Arc<Entry>>,
     /// How long the origin took to the head of its response.
     pub origin_time: Option<Duration>,
 }

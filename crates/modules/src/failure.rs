@@ -1,22 +1,36 @@
 //! The one place that turns an error into an answer.
 
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
 use base::{Failure, RequestId};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use parking_lot::Mutex;
 use pipeline::{Exchange, Response};
 
+use crate::facts::Facts;
+
 /// Answers with an error: its status and public message, and the request's id. As a page where the
-/// client prefers one, else as text. The log gets the whole chain of causes.
+/// client prefers one, else as text. The log gets the whole chain of causes, once a second for each
+/// site and kind of error: an origin that is down would fill it otherwise.
 pub fn respond(exchange: &Exchange, error: &dyn Failure) -> Response {
-    tracing::warn!(
-        id = %exchange.id,
-        code = error.code(),
-        fault = ?error.fault(),
-        method = %exchange.method,
-        uri = %exchange.uri,
-        "{}",
-        cause(error)
-    );
+    let site = exchange.slots.get::<Facts>().map(|facts| &facts.site);
+    let site = site.cloned().unwrap_or_default();
+    let unsaid = LOGGED.lock().admit((site, error.code()), Instant::now());
+    if let Some(unsaid) = unsaid {
+        tracing::warn!(
+            id = %exchange.id,
+            code = error.code(),
+            fault = ?error.fault(),
+            method = %exchange.method,
+            uri = %exchange.uri,
+            unsaid,
+            "{}",
+            cause(error)
+        );
+    }
     let mut response = page(
         error.status(),
         &error.public_message(),
@@ -29,6 +43,53 @@ pub fn respond(exchange: &Exchange, error: &dyn Failure) -> Response {
             .insert(RETRY_AFTER, HeaderValue::from_static("5"));
     }
     response
+}
+
+/// What was logged when.
+static LOGGED: LazyLock<Mutex<Logged>> = LazyLock::new(Mutex::default);
+
+/// Holds the lines about one kind of error at one site to one in a while.
+#[derive(Default)]
+struct Logged(HashMap<(Arc<str>, &'static str), Said>);
+
+struct Said {
+    since: Instant,
+    unsaid: u64,
+}
+
+/// The while.
+const WHILE: Duration = Duration::from_secs(1);
+/// Kinds and sites that are remembered at once.
+const MOST_KINDS: usize = 4096;
+
+impl Logged {
+    /// Whether an error is logged now, and how many were not since the last one that was.
+    fn admit(&mut self, kind: (Arc<str>, &'static str), now: Instant) -> Option<u64> {
+        if self.0.len() >= MOST_KINDS && !self.0.contains_key(&kind) {
+            self.0
+                .retain(|_, said| now.duration_since(said.since) < WHILE);
+        }
+        let room = self.0.len() < MOST_KINDS;
+        match self.0.get_mut(&kind) {
+            Some(said) if now.duration_since(said.since) < WHILE => {
+                said.unsaid += 1;
+                None
+            }
+            Some(said) => {
+                said.since = now;
+                Some(std::mem::take(&mut said.unsaid))
+            }
+            None if room => {
+                let said = Said {
+                    since: now,
+                    unsaid: 0,
+                };
+                self.0.insert(kind, said);
+                Some(0)
+            }
+            None => None,
+        }
+    }
 }
 
 /// A short answer of our own, never kept.
@@ -99,6 +160,24 @@ fn cause(error: &dyn Failure) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flood_of_one_kind_is_a_line_a_second_with_a_count() {
+        let (mut logged, start) = (Logged::default(), Instant::now());
+        let mut admit = |site: &str, code, milliseconds| {
+            let now = start + Duration::from_millis(milliseconds);
+            logged.admit((site.into(), code), now)
+        };
+        assert_eq!(admit("a", "origin.refused", 0), Some(0));
+        for _ in 0..9 {
+            assert_eq!(admit("a", "origin.refused", 999), None);
+        }
+        assert_eq!(admit("a", "origin.timeout", 999), Some(0));
+        assert_eq!(admit("b", "origin.refused", 999), Some(0));
+        assert_eq!(admit("a", "origin.refused", 1000), Some(9));
+        assert_eq!(admit("a", "origin.refused", 1001), None);
+        assert_eq!(admit("a", "origin.refused", 2000), Some(1));
+    }
 
     #[tokio::test]
     async fn a_page_is_html_only_for_those_who_read_it() {

@@ -14,6 +14,8 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pipeline::Response;
 
+use crate::compression::Coding;
+
 /// A response that is kept whole.
 #[derive(Debug)]
 pub struct Kept {
@@ -29,6 +31,52 @@ pub struct Kept {
     pub freshness: Freshness,
     /// For something made from a source: what the source said of its identity.
     pub source: Option<HeaderMap>,
+    /// The same body compressed as well as can be; `None` as long as nobody has tried.
+    pub forms: Option<Arc<Forms>>,
+}
+
+/// The compressed forms of one body. They live and are purged with it.
+#[derive(Debug)]
+pub struct Forms {
+    brotli: Option<Bytes>,
+    gzip: Option<Bytes>,
+}
+
+impl Forms {
+    /// These forms of `body`; those that save less than a twentieth are left out.
+    pub fn new(body: &Bytes, brotli: Option<Bytes>, gzip: Option<Bytes>) -> Self {
+        let limit = body.len() - body.len() / 20;
+        let worth_it = |form: &Bytes| form.len() < limit;
+        Self {
+            brotli: brotli.filter(worth_it),
+            gzip: gzip.filter(worth_it),
+        }
+    }
+
+    /// The form in this coding.
+    pub fn of(&self, coding: Coding) -> Option<&Bytes> {
+        match coding {
+            Coding::Brotli => self.brotli.as_ref(),
+            Coding::Gzip => self.gzip.as_ref(),
+            Coding::Zstd => None,
+        }
+    }
+
+    /// The codings there are forms in, the smallest first.
+    pub fn codings(&self) -> impl Iterator<Item = Coding> {
+        let both = [Coding::Brotli, Coding::Gzip];
+        both.into_iter().filter(|coding| self.of(*coding).is_some())
+    }
+
+    /// Whether nothing was worth it.
+    pub fn is_empty(&self) -> bool {
+        self.brotli.is_none() && self.gzip.is_none()
+    }
+
+    fn size(&self) -> usize {
+        let both = [&self.brotli, &self.gzip];
+        both.into_iter().flatten().map(Bytes::len).sum()
+    }
 }
 
 /// Headers that an answer gets beside those that are kept: `Age`, and what the finish adds.
@@ -58,6 +106,30 @@ impl Kept {
             outline: None,
             freshness,
             source: None,
+            forms: None,
+        }
+    }
+
+    /// The same body under newer headers, for as long as they say. What is known of the body stays
+    /// known.
+    pub fn renewed(&self, headers: HeaderMap, freshness: Freshness) -> Self {
+        Self {
+            outline: self.outline.clone(),
+            forms: self.forms.clone(),
+            ..Self::new(self.status, headers, self.body.clone(), freshness)
+        }
+    }
+
+    /// The same with compressed forms.
+    pub fn with_forms(&self, forms: Arc<Forms>) -> Self {
+        Self {
+            status: self.status,
+            headers: self.headers.clone(),
+            body: self.body.clone(),
+            outline: self.outline.clone(),
+            freshness: self.freshness,
+            source: self.source.clone(),
+            forms: Some(forms),
         }
     }
 
@@ -93,7 +165,8 @@ impl Kept {
             .as_ref()
             .map_or(0, |outline| outline.scans.len());
         let source = self.source.as_ref().map_or(0, header_bytes);
-        self.body.len() + header_bytes(&self.headers) + source + scans * size_of::<Scan>()
+        let forms = self.forms.as_ref().map_or(0, |forms| forms.size());
+        self.body.len() + header_bytes(&self.headers) + source + forms + scans * size_of::<Scan>()
     }
 
     fn whole(&self) -> Response {
@@ -180,6 +253,16 @@ pub struct Refused {
     /// What is sent in its place, as it is sent at the picture's own URL; `None` if it is too large
     /// to be kept.
     pub original: Option<Kept>,
+}
+
+impl Entry {
+    /// The response, where it is one.
+    pub fn response(&self) -> Option<&Kept> {
+        match self {
+            Self::Response(kept) => Some(kept),
+            Self::Varies(_) | Self::Refused(_) => None,
+        }
+    }
 }
 
 impl Weigh for Entry {
@@ -292,6 +375,19 @@ pub fn varying_fields(headers: &HeaderMap, ignored: &[HeaderName]) -> Vec<Header
             fields
         }
         Vary::Nothing | Vary::Any => Vec::new(),
+    }
+}
+
+/// What a response with these headers is kept under, as the answer to this request.
+pub fn key_of(primary: String, headers: &HeaderMap, request: &HeaderMap) -> Key {
+    let fields = varying_fields(headers, &[]);
+    let variant = match fields.is_empty() {
+        true => "".into(),
+        false => secondary("", &fields, request).into(),
+    };
+    Key {
+        primary: primary.into(),
+        variant,
     }
 }
 

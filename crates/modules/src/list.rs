@@ -11,6 +11,7 @@ use workshop::Workshop;
 
 use crate::access_log::AccessLogModule;
 use crate::cache::{CacheModule, SourceFlights};
+use crate::compression::CompressionModule;
 use crate::headers::HeadersModule;
 use crate::https::HttpsModule;
 use crate::images::{ImagesModule, PictureFlights};
@@ -66,6 +67,7 @@ pub const ORDER: [&str; 8] = [
     "site",
     "network",
     "https",
+    "compression",
     "images",
     "cache",
     "origin",
@@ -113,6 +115,12 @@ pub fn build(
         }),
         // Before any work is done for a request that has to come again the other way.
         Some(Box::new(https)),
+        // Before the cache and the pictures, which ask for plain bytes whoever asks; and on the way
+        // back after both, so that what is kept is plain and what is made is compressed too.
+        settings
+            .compression
+            .enabled
+            .then(|| compression(settings, services)),
         // Before the cache: which variant of a picture a client gets is part of what is looked up;
         // and on the way back after it, so that sources are kept as they came.
         settings
@@ -142,6 +150,14 @@ pub fn build(
             None
         }
     }
+}
+
+fn compression(settings: &SiteSettings, services: &Services) -> Box<dyn Module> {
+    Box::new(CompressionModule::new(
+        settings.compression.clone(),
+        services.store.clone(),
+        services.workshop.clone(),
+    ))
 }
 
 fn images(settings: &SiteSettings, services: &Services, fetcher: &Arc<Fetcher>) -> Box<dyn Module> {

@@ -5,6 +5,7 @@ use base::settings::{Report, join};
 
 use crate::access_log::AccessLogSettings;
 use crate::cache::CacheSettings;
+use crate::compression::CompressionSettings;
 use crate::headers::HeadersSettings;
 use crate::https::HttpsSettings;
 use crate::images::ImagesSettings;
@@ -29,6 +30,8 @@ base::settings! {
         https: HttpsSettings = HttpsSettings::default(),
         /// Pictures.
         images: ImagesSettings = ImagesSettings::default(),
+        /// Compression of texts.
+        compression: CompressionSettings = CompressionSettings::default(),
         /// What is kept.
         cache: CacheSettings = CacheSettings::default(),
         /// Headers of responses.
@@ -75,6 +78,7 @@ impl SiteSettings {
                 "a width of at least 1",
             );
         }
+        self.compression.check(&join(place, "compression"), report);
         if self.access_log.target.is_empty() {
             let form = "`\"stdout\"`, `\"stderr\"` or the path of a file";
             report.reject(&join(place, "access_log.target"), "", form);

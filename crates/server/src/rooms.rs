@@ -105,6 +105,11 @@ impl Rooms {
         found
     }
 
+    /// Where the work on pictures and texts is done.
+    pub(crate) fn workshop(&self) -> &Workshop {
+        &self.services.workshop
+    }
+
     /// Drops everything that is kept for a URL.
     pub(crate) fn purge(&self, url: &http::Uri) -> usize {
         self.services.purge(url)

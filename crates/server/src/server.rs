@@ -81,6 +81,7 @@ impl Server {
             Ok(drained) => tracing::info!(
                 connections = drained.connections,
                 cut_off = drained.cut_off,
+                improved = self.handle.workshop().improving.finished,
                 "stopped"
             ),
             Err(error) => tracing::error!(%error, "the front stopped by itself"),
@@ -97,7 +98,13 @@ impl Drop for Server {
 impl Handle {
     /// See [`Server::shutdown`].
     pub fn shutdown(&self) {
+        self.0.current.load().workshop().stop_improving();
         self.0.shutdown.cancel();
+    }
+
+    /// What goes on in the workshop, and what went on since the start.
+    pub fn workshop(&self) -> workshop::Snapshot {
+        self.0.current.load().workshop().snapshot()
     }
 
     /// Lets a newer configuration take over, as a whole: everything is built first, and if

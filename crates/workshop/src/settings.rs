@@ -5,7 +5,7 @@ use std::time::Duration;
 use base::ByteSize;
 
 base::settings! {
-    /// Work on pictures: how much at once, and how long it may take.
+    /// Work on pictures and texts: how much at once, and how long it may take.
     pub struct WorkshopSettings {
         /// Threads that work on pictures; `0` means as many as there are cores.
         threads: usize = 0,
@@ -21,6 +21,15 @@ base::settings! {
         queue_wait: Duration = Duration::from_secs(8),
         /// Longest time for one job, waiting included.
         deadline: Duration = Duration::from_secs(10),
+        /// Memory for the compression of texts on their way. One that finds no room is sent
+        /// uncompressed.
+        encoders: ByteSize = ByteSize::mib(128),
+        /// Things kept that may wait to be made better in the background, such as texts for the
+        /// slowest and best compression; the most often requested come first.
+        improve_queue: usize = 1024,
+        /// Share of one core that this takes at most, in percent, beside that it runs only where
+        /// nothing else wants to. `0`: nothing is made better later.
+        improve_share: u32 = 50,
     }
 }
 

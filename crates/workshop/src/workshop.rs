@@ -11,6 +11,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
+use crate::later::{Improving, Later, Offered};
 use crate::line::{Capacity, Line, Ticket};
 use crate::{WorkshopError, WorkshopSettings};
 
@@ -24,7 +25,7 @@ impl Cancel {
         self.0.load(Ordering::Relaxed)
     }
 
-    fn raise(&self) {
+    pub(crate) fn raise(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
@@ -46,6 +47,8 @@ pub struct Snapshot {
     pub late: u64,
     /// Jobs that panicked.
     pub panicked: u64,
+    /// What is made better in the background.
+    pub improving: Improving,
 }
 
 /// Runs jobs on its own threads within a budget. Cloning is free; clones share everything. When
@@ -53,7 +56,9 @@ pub struct Snapshot {
 #[derive(Clone)]
 pub struct Workshop {
     owner: Arc<Owner>,
+    later: Arc<Later>,
     sources: Arc<Allowance>,
+    encoders: Arc<Allowance>,
     queue_wait: Duration,
     deadline: Duration,
 }
@@ -109,7 +114,9 @@ impl Workshop {
         }
         Ok(Self {
             owner: Arc::new(owner),
+            later: Arc::new(Later::new(settings)?),
             sources: Allowance::new(settings.sources),
+            encoders: Allowance::new(settings.encoders),
             queue_wait: settings.queue_wait,
             deadline: settings.deadline,
         })
@@ -123,6 +130,33 @@ impl Workshop {
     /// A share of the memory for sources, of which nothing is taken yet.
     pub fn share(&self) -> Share {
         self.sources.share()
+    }
+
+    /// A share of the memory for encoders of texts, of which nothing is taken yet.
+    pub fn encoder_share(&self) -> Share {
+        self.encoders.share()
+    }
+
+    /// Offers work that nobody waits for: it is done when the machine has time, what was offered
+    /// most often first, and perhaps never. `key` names what becomes better; the same again only
+    /// counts. The job should take up nothing large before it runs, and ask often whether it is
+    /// cancelled.
+    pub fn improve(&self, key: &Arc<str>, job: impl FnOnce(&Cancel) + Send + 'static) -> Offered {
+        self.later.offer(key, job)
+    }
+
+    /// Waits until no improvement waits or is in work.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn settled(&self) {
+        self.later.settled().await;
+    }
+
+    /// Begins no improvement any more and stops the one in work, so that an ending server has the
+    /// time for its last requests.
+    pub fn stop_improving(&self) {
+        self.later.close();
     }
 
     /// Runs `job` when its turn comes. `cost_pixels` is what it holds in memory, roughly: the
@@ -179,6 +213,7 @@ impl Workshop {
             refused: read(&shared.refused),
             late: read(&shared.late),
             panicked: read(&shared.panicked),
+            improving: self.later.counts(),
         }
     }
 }

@@ -47,7 +47,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
 ];
 
 /// Libraries that only some rooms may name, with what they stand for.
-const LIBRARIES: [(&str, &str, &[&str]); 17] = [
+const LIBRARIES: [(&str, &str, &[&str]); 21] = [
     ("rustls", "TLS", &["front", "origin", "testkit"]),
     ("tokio-rustls", "TLS", &["front", "origin", "testkit"]),
     ("rcgen", "certificates", &["front", "testkit"]),
@@ -69,6 +69,10 @@ const LIBRARIES: [(&str, &str, &[&str]); 17] = [
     ("gif", "codecs", &["image"]),
     ("image-webp", "codecs", &["image"]),
     ("libwebp-sys", "codecs", &["image"]),
+    ("brotli", "compression", &["modules"]),
+    ("flate2", "compression", &["modules"]),
+    ("libdeflater", "compression", &["modules"]),
+    ("zstd", "compression", &["modules"]),
     ("fast_image_resize", "pixels", &["image"]),
     ("pic-scale", "pixels", &["image"]),
     ("toml", "configuration", &["base"]),

@@ -137,7 +137,9 @@ impl CacheModule {
             exchange
                 .trace
                 .explain(|| format!("kept, fresh for another {ttl} s"));
-            Facts::of(exchange).cache = CacheStatus::hit(ttl);
+            let facts = Facts::of(exchange);
+            facts.cache = CacheStatus::hit(ttl);
+            facts.kept = Some(entry.clone());
             return Use::Answer(kept.answer(&exchange.headers, head, now));
         }
         exchange

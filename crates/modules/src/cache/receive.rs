@@ -35,6 +35,7 @@ impl CacheModule {
                     detail: "stale-if-error",
                     ..CacheStatus::hit(kept.freshness.ttl(now))
                 };
+                Facts::of(exchange).kept = Some(stale.entry.clone());
                 return Box::new(kept.answer(&stale.conditions, false, now));
             }
         }
@@ -83,14 +84,15 @@ impl CacheModule {
         let judged = self.judge(exchange, plan, kept.status, &updated);
         let keep = judged.is_ok();
         let freshness = judged.unwrap_or(kept.freshness);
-        let mut fresh = Kept::new(kept.status, updated, kept.body.clone(), freshness);
-        fresh.outline.clone_from(&kept.outline);
+        let fresh = kept.renewed(updated, freshness);
         let answer = fresh.answer(asked, false, now);
+        let fields = varying_fields(&fresh.headers, &[]);
+        let entry = Arc::new(Entry::Response(fresh));
         let stored = keep && {
-            let fields = varying_fields(&fresh.headers, &[]);
             let place = Place::new(plan.mark, plan.key.clone(), fields, &exchange.headers);
-            place.keep(&self.store, Arc::new(Entry::Response(fresh)))
+            place.keep(&self.store, entry.clone())
         };
+        Facts::of(exchange).kept = Some(entry);
         if !keep {
             self.store.remove(&plan.key.as_lookup());
         }

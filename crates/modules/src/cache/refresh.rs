@@ -98,6 +98,7 @@ impl Refresh {
             let mut fresh = Kept::new(status, headers, body, freshness);
             if fresh.body == kept.body {
                 fresh.outline.clone_from(&kept.outline);
+                fresh.forms.clone_from(&kept.forms);
             }
             place.keep(&self.store, Arc::new(Entry::Response(fresh)));
         }

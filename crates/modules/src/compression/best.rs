@@ -1,0 +1,87 @@
+//! The best forms of a text, made in the background: Brotli at its slowest, and gzip as small as
+//! it gets.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use ::cache::{Key, Store};
+use brotli::CompressorWriter;
+use bytes::Bytes;
+use libdeflater::{CompressionLvl, Compressor};
+use workshop::Cancel;
+
+use super::Coding;
+use super::coding::{brotli_parameters, window};
+use crate::kept::{Entry, Forms};
+
+/// How much is encoded between two looks at the flag.
+const STEP: usize = 64 << 10;
+/// Brotli's quality for what is too large for the best.
+const GOOD: u32 = 9;
+/// Brotli's best quality.
+pub const BEST: u32 = 11;
+
+/// Makes the best forms of what is kept under `key` and keeps them with it, unless it is gone or
+/// another by then. `best` is the largest body that gets Brotli at quality 11.
+pub fn improve(store: &Store<Entry>, key: &Key, best: u64, cancel: &Cancel) {
+    let Some(entry) = store.peek(&key.as_lookup()) else {
+        return;
+    };
+    let Entry::Response(kept) = &*entry else {
+        return;
+    };
+    if kept.forms.is_some() {
+        return;
+    }
+    let since = std::time::Instant::now();
+    let quality = match kept.body.len() as u64 <= best {
+        true => BEST,
+        false => GOOD,
+    };
+    let Some(forms) = forms(&kept.body, quality, cancel) else {
+        return;
+    };
+    tracing::debug!(
+        key = %key.primary,
+        bytes = kept.body.len(),
+        brotli = forms.of(Coding::Brotli).map(Bytes::len),
+        gzip = forms.of(Coding::Gzip).map(Bytes::len),
+        milliseconds = since.elapsed().as_millis() as u64,
+        "compressed at best"
+    );
+    let better = Arc::new(Entry::Response(kept.with_forms(Arc::new(forms))));
+    if !store.replace(key, &entry, better) {
+        tracing::debug!(key = %key.primary, "it changed meanwhile, or is too large with its forms");
+    }
+}
+
+/// The best forms of a body; `None` if it was cancelled.
+pub fn forms(body: &Bytes, quality: u32, cancel: &Cancel) -> Option<Forms> {
+    let brotli = brotli(body, quality, cancel)?;
+    let gzip = gzip(body);
+    (!cancel.is_cancelled()).then(|| Forms::new(body, Some(brotli), gzip))
+}
+
+/// Brotli with a window for the whole body; `None` if it was cancelled.
+fn brotli(body: &[u8], quality: u32, cancel: &Cancel) -> Option<Bytes> {
+    let length = Some(body.len() as u64);
+    let parameters = brotli_parameters(quality, window(length), length);
+    let mut encoder = CompressorWriter::with_params(Vec::new(), STEP, &parameters);
+    for step in body.chunks(STEP) {
+        if cancel.is_cancelled() {
+            return None;
+        }
+        // A vector takes whatever is written.
+        encoder.write_all(step).ok()?;
+    }
+    Some(encoder.into_inner().into())
+}
+
+fn gzip(body: &[u8]) -> Option<Bytes> {
+    let mut encoder = Compressor::new(CompressionLvl::best());
+    let mut made = vec![0; encoder.gzip_compress_bound(body.len())];
+    let length = encoder.gzip_compress(body, &mut made).ok()?;
+    made.truncate(length);
+    made.shrink_to_fit();
+    Some(made.into())
+}
