@@ -37,6 +37,8 @@ pub struct Control {
     pub stale_while_revalidate: Option<Duration>,
     /// How long after that it may be used when the origin fails (RFC 5861 §4).
     pub stale_if_error: Option<Duration>,
+    /// Does not change while it is fresh, so that asking whether it did is of no use (RFC 8246).
+    pub immutable: bool,
 }
 
 impl Control {
@@ -76,6 +78,12 @@ impl Control {
     }
 
     fn apply(&mut self, name: &[u8], value: Option<&[u8]>) {
+        self.set_switch(name);
+        self.set_duration(name, value.unwrap_or_default());
+    }
+
+    /// Sets what a directive without a value says; other names say nothing.
+    pub(super) fn set_switch(&mut self, name: &[u8]) {
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         let switch = [
             ("no-store", &mut self.no_store),
@@ -86,11 +94,16 @@ impl Control {
             ("proxy-revalidate", &mut self.proxy_revalidate),
             ("no-transform", &mut self.no_transform),
             ("only-if-cached", &mut self.only_if_cached),
+            ("immutable", &mut self.immutable),
         ];
         if let Some((_, switch)) = switch.into_iter().find(|(known, _)| is(known)) {
             *switch = true;
-            return;
         }
+    }
+
+    /// Sets what a directive with seconds says; other names say nothing.
+    pub(super) fn set_duration(&mut self, name: &[u8], value: &[u8]) {
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         let duration = [
             ("max-age", &mut self.max_age),
             ("s-maxage", &mut self.s_maxage),
@@ -98,7 +111,7 @@ impl Control {
             ("stale-if-error", &mut self.stale_if_error),
         ];
         if let Some((_, place)) = duration.into_iter().find(|(known, _)| is(known)) {
-            let seconds = value.and_then(delta_seconds).unwrap_or_default();
+            let seconds = delta_seconds(value).unwrap_or_default();
             *place = Some(place.map_or(seconds, |earlier| earlier.min(seconds)));
         }
     }
@@ -116,7 +129,7 @@ pub(super) fn delta_seconds(text: &[u8]) -> Option<Duration> {
 }
 
 /// The pieces between commas that are not inside a quoted string.
-struct Pieces<'a>(&'a [u8]);
+pub(super) struct Pieces<'a>(pub(super) &'a [u8]);
 
 impl<'a> Iterator for Pieces<'a> {
     type Item = &'a [u8];
@@ -146,7 +159,7 @@ impl<'a> Iterator for Pieces<'a> {
 }
 
 /// Splits `name=value`; a quoted value loses its quotes.
-fn split(directive: &[u8]) -> (&[u8], Option<Cow<'_, [u8]>>) {
+pub(super) fn split(directive: &[u8]) -> (&[u8], Option<Cow<'_, [u8]>>) {
     let Some(equals) = directive.iter().position(|byte| *byte == b'=') else {
         return (directive, None);
     };

@@ -1,8 +1,8 @@
 //! Headers that are kept, and those that are not.
 
 use http::header::{
-    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG,
-    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, DATE, ETAG, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName};
 
@@ -36,6 +36,9 @@ pub fn strip_connection_headers(headers: &mut HeaderMap) {
     }
 }
 
+/// Sums of the stored body.
+const SUMS: [&str; 4] = ["content-digest", "content-md5", "digest", "repr-digest"];
+
 /// Brings stored headers up to date with those of a 304 (RFC 9111 §3.2): every field of the 304
 /// replaces the stored ones of its name, except those that describe the stored body. The stored
 /// date does not stay: a 304 without one is of the time it is received (RFC 9110 §6.6.1).
@@ -43,13 +46,10 @@ pub fn update_stored(stored: &mut HeaderMap, not_modified: &HeaderMap) {
     let mut fresh = not_modified.clone();
     stored.remove(DATE);
     strip_connection_headers(&mut fresh);
-    for name in [
-        CONTENT_ENCODING,
-        CONTENT_LENGTH,
-        CONTENT_RANGE,
-        CONTENT_TYPE,
-        SET_COOKIE,
-    ] {
+    for name in [CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, SET_COOKIE] {
+        fresh.remove(name);
+    }
+    for name in SUMS {
         fresh.remove(name);
     }
     // The stored tag names the stored body. That of a 304 may be the strong one of another coding:

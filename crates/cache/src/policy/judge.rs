@@ -3,11 +3,11 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use http::header::{AGE, AUTHORIZATION, CONTENT_RANGE, DATE, EXPIRES, LAST_MODIFIED, SET_COOKIE};
+use http::header::{AGE, AUTHORIZATION, DATE, EXPIRES, LAST_MODIFIED, SET_COOKIE};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 use super::control::delta_seconds;
-use super::{Control, Freshness, Vary, has_validator};
+use super::{Control, Freshness, Vary, has_validator, targeted};
 
 /// A response and the request it answers.
 #[derive(Clone, Copy, Debug)]
@@ -100,9 +100,14 @@ impl fmt::Display for Refusal {
 /// # Errors
 /// The first rule that forbids it.
 pub fn judge(what: &Received<'_>, rules: &Rules) -> Result<Freshness, Refusal> {
-    let control = Control::of(what.headers);
+    let targeted = targeted::control(what.headers);
+    let control = targeted.unwrap_or_else(|| Control::of(what.headers));
     permitted(what, &control)?;
-    let explicit = explicit_lifetime(what, &control);
+    let explicit = match targeted {
+        // `Expires` is no more for us than `Cache-Control` is then (RFC 9213 §2.1).
+        Some(control) => control.lifetime(),
+        None => explicit_lifetime(what, &control),
+    };
     let lifetime = match explicit {
         Some(lifetime) => lifetime,
         None if is_heuristically_cacheable(what.status) => unspoken_lifetime(what, rules),
@@ -146,11 +151,18 @@ fn permitted(what: &Received<'_>, control: &Control) -> Result<(), Refusal> {
     }
 }
 
-/// Whether the status is final, whole, and one whose meaning for caching is known.
+/// Whether the status is final and its answer whole. An answer of any other status may be kept for
+/// as long as it says of itself (RFC 9111 §3).
 fn is_understood(what: &Received<'_>) -> bool {
     let status = what.status;
-    let known = is_heuristically_cacheable(status) || matches!(status.as_u16(), 302 | 307 | 451);
-    known && !what.headers.contains_key(CONTENT_RANGE)
+    // Only of a part is Content-Range the range; elsewhere it says nothing (RFC 9110 §14.4).
+    !status.is_informational()
+        && !matches!(
+            status,
+            StatusCode::PARTIAL_CONTENT
+                | StatusCode::NOT_MODIFIED
+                | StatusCode::RANGE_NOT_SATISFIABLE
+        )
 }
 
 /// RFC 9110 §15.1, without 206.
@@ -188,11 +200,14 @@ fn unspoken_lifetime(what: &Received<'_>, rules: &Rules) -> Duration {
 /// How long it may be used when stale; not at all if the response says so.
 fn stale(control: &Control, own: Option<Duration>, default: Duration) -> Duration {
     // DEVIATION: RFC 9111 §5.2.2.10 reads proxy-revalidate into s-maxage. Sites that send
-    // `s-maxage=60, stale-while-revalidate=600` mean both, so only the words themselves count.
+    // `s-maxage=60, stale-while-revalidate=600` mean both, so it holds only where they say no more.
     if control.must_revalidate || control.proxy_revalidate || control.no_cache {
-        Duration::ZERO
-    } else {
-        own.unwrap_or(default)
+        return Duration::ZERO;
+    }
+    match own {
+        Some(own) => own,
+        None if control.s_maxage.is_some() => Duration::ZERO,
+        None => default,
     }
 }
 
@@ -201,14 +216,29 @@ fn initial_age(what: &Received<'_>) -> Duration {
     let apparent = date(what.headers, DATE)
         .and_then(|date| what.received.duration_since(date).ok())
         .unwrap_or_default();
-    let told = what
-        .headers
-        .get(AGE)
-        .and_then(|value| delta_seconds(value.as_bytes()))
-        .unwrap_or_default();
+    let told = told_age(what.headers);
     let delay = what.received.duration_since(what.asked).unwrap_or_default();
     apparent.max(told + delay)
 }
+
+/// The age another cache tells: the first of a list (RFC 9111 §5.1).
+fn told_age(headers: &HeaderMap) -> Duration {
+    let mut lines = headers.get_all(AGE).iter();
+    let Some(line) = lines.next() else {
+        return Duration::ZERO;
+    };
+    // DEVIATION: RFC 9111 §5.1 would have an age that cannot be read ignored. It is there because
+    // the response is not new, so the careful reading is that it is old.
+    let first = line.as_bytes().split(|byte| *byte == b',').next();
+    let single = lines.next().is_none();
+    first
+        .filter(|_| single)
+        .and_then(|first| delta_seconds(first.trim_ascii()))
+        .unwrap_or(UNREADABLE_AGE)
+}
+
+/// Older than anything stays fresh.
+const UNREADABLE_AGE: Duration = Duration::from_secs(1 << 31);
 
 fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
     httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()

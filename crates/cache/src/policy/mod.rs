@@ -1,4 +1,4 @@
-//! The rules of a shared HTTP cache (RFC 9111, RFC 5861, RFC 9211): values in, decision out.
+//! The rules of a shared HTTP cache (RFC 9111, RFC 5861, RFC 8246, RFC 9211, RFC 9213): values in, decision out.
 //!
 //! Where the rules leave room the answer here is the careful one: a response is kept only if
 //! nothing about it says that it is for one client, and what is kept without a word about its
@@ -11,6 +11,7 @@ mod headers;
 mod judge;
 mod range;
 mod status;
+mod targeted;
 mod vary;
 
 pub use conditional::{add_validators, has_validator, not_modified, same_representation};

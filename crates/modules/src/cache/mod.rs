@@ -17,7 +17,7 @@ use base::Body;
 use http::header::{
     IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
 };
-use http::{HeaderMap, HeaderName, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use parking_lot::Mutex;
 use pipeline::{Exchange, Module, Phase, Reply, Response, Step, Verdict};
 use workshop::{Flights, Joined, Lead};
@@ -41,6 +41,10 @@ pub(crate) const CONDITIONS: [HeaderName; 6] = [
     IF_RANGE,
 ];
 
+/// Tells the origin by what name it may address this cache in `Surrogate-Control`.
+const SURROGATE_CAPABILITY: HeaderName = HeaderName::from_static("surrogate-capability");
+const CAPABILITY: HeaderValue = HeaderValue::from_static("firstlight=\"Surrogate/1.0\"");
+
 /// The module.
 pub struct CacheModule {
     settings: CacheSettings,
@@ -62,7 +66,9 @@ struct Plan {
 /// Something kept that the origin is asked about.
 struct Stale {
     entry: Arc<Entry>,
-    /// What the client asked, before the request became a question about the entry.
+    /// Whether the request became a question about the entry.
+    validated: bool,
+    /// What the client asked, before it became one.
     conditions: HeaderMap,
 }
 
@@ -97,8 +103,10 @@ impl CacheModule {
         let forward = match find(&self.store, &lookup, &exchange.headers) {
             Found::Entry(entry) => match self.use_entry(exchange, &entry, reload) {
                 Use::Answer(response) => return Looked::Answer(response),
-                Use::Ask => return Looked::Ask(lookup.to_key(), Some(entry), Forward::Stale),
-                Use::Skip => Forward::Stale,
+                Use::Ask if !control.only_if_cached => {
+                    return Looked::Ask(lookup.to_key(), Some(entry), Forward::Stale);
+                }
+                Use::Ask | Use::Skip => Forward::Stale,
             },
             Found::Nothing => Forward::UriMiss,
             Found::NotForThese => Forward::VaryMiss,
@@ -129,6 +137,8 @@ impl CacheModule {
         let now = now();
         let head = exchange.method == Method::HEAD;
         let ttl = kept.freshness.ttl(now);
+        // What cannot change is not asked for again, whoever reloads (RFC 8246 §2).
+        let reload = reload && !Control::of(&kept.headers).immutable;
         let covers = !reload && kept.freshness.may_cover_refresh(now);
         if covers && !kept.freshness.is_fresh(now) {
             self.refresh_behind(exchange, entry);
@@ -145,7 +155,8 @@ impl CacheModule {
         exchange
             .trace
             .explain(|| format!("kept, stale for {} s", -ttl));
-        if !head && policy::has_validator(&kept.headers) {
+        let useful = policy::has_validator(&kept.headers) || kept.freshness.may_cover_error(now);
+        if !head && useful {
             Use::Ask
         } else {
             Use::Skip
@@ -162,12 +173,24 @@ impl CacheModule {
         lead: Option<Lead<()>>,
     ) {
         Facts::of(exchange).cache = CacheStatus::forwarded(forward);
+        exchange.headers.insert(SURROGATE_CAPABILITY, CAPABILITY);
         let stale = stale.map(|entry| {
-            let conditions = take_conditions(&mut exchange.headers);
-            if let Entry::Response(kept) = &*entry {
-                policy::add_validators(&mut exchange.headers, &kept.headers);
+            let validators = entry.response().map(|kept| &kept.headers);
+            let validators = validators.filter(|headers| policy::has_validator(headers));
+            let conditions = match validators {
+                Some(validators) => {
+                    let conditions = take_conditions(&mut exchange.headers);
+                    policy::add_validators(&mut exchange.headers, validators);
+                    conditions
+                }
+                // Asked for anew, as the client asks; but what is kept covers a failure.
+                None => exchange.headers.clone(),
+            };
+            Stale {
+                validated: validators.is_some(),
+                entry,
+                conditions,
             }
-            Stale { entry, conditions }
         });
         let plan = Plan {
             mark: self.store.mark(&key.primary),

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use ::cache::policy::{self, CacheStatus, Freshness, Received};
-use http::{HeaderMap, StatusCode};
+use http::header::{CONTENT_LOCATION, LOCATION};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use pipeline::{Exchange, Response};
 
 use super::tee::Tee;
@@ -22,7 +23,7 @@ impl CacheModule {
         if let Some(stale) = &plan.stale
             && let Entry::Response(kept) = &*stale.entry
         {
-            if response.status == StatusCode::NOT_MODIFIED {
+            if response.status == StatusCode::NOT_MODIFIED && stale.validated {
                 return self.confirm(exchange, &plan, kept, &stale.conditions, &response.headers);
             }
             if response.status.is_server_error() && kept.freshness.may_cover_error(now) {
@@ -141,14 +142,78 @@ impl CacheModule {
         )
     }
 
-    /// An unsafe request changed what the URL stands for (RFC 9111 §4.4).
+    /// An unsafe request changed what the URL stands for, and what the response names beside it
+    /// (RFC 9111 §4.4).
     pub(super) fn invalidate(&self, exchange: &mut Exchange, response: &Response) {
         let status = response.status;
-        if !exchange.method.is_safe() && (status.is_success() || status.is_redirection()) {
-            let dropped = self.store.purge(&Source::primary(&exchange.uri, false));
-            exchange
-                .trace
-                .explain(|| format!("dropped {dropped} things kept for this URL"));
+        if exchange.method.is_safe() || !(status.is_success() || status.is_redirection()) {
+            return;
+        }
+        let mut dropped = self.store.purge(&Source::primary(&exchange.uri, false));
+        for name in [LOCATION, CONTENT_LOCATION] {
+            let reference = response.headers.get(name).map(HeaderValue::as_bytes);
+            let named = reference.and_then(|reference| within(&exchange.uri, reference));
+            // Only of this site: others are none of its business.
+            if let Some(named) = named {
+                dropped += self.store.purge(&Source::primary(&named, false));
+            }
+        }
+        exchange
+            .trace
+            .explain(|| format!("dropped {dropped} things kept for what changed"));
+    }
+}
+
+/// What a reference stands for, seen from `base` (RFC 3986 §5.2); `None` if that is of another
+/// origin, or is not written plainly: a path with dots in it names nothing that is kept under that
+/// name.
+fn within(base: &Uri, reference: &[u8]) -> Option<Uri> {
+    let reference = std::str::from_utf8(reference).ok()?;
+    let reference = reference.split('#').next().unwrap_or_default();
+    let (scheme, authority) = (base.scheme_str()?, base.authority()?);
+    let absolute = if reference.contains("://") {
+        reference.to_owned()
+    } else if reference.starts_with("//") {
+        format!("{scheme}:{reference}")
+    } else if reference.starts_with('/') {
+        format!("{scheme}://{authority}{reference}")
+    } else if reference.is_empty() || reference.starts_with('?') {
+        format!("{scheme}://{authority}{}{reference}", base.path())
+    } else {
+        let folder = base.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+        format!("{scheme}://{authority}{folder}/{reference}")
+    };
+    let named: Uri = absolute.parse().ok()?;
+    let same = named.scheme_str() == Some(scheme)
+        && named
+            .authority()
+            .is_some_and(|own| own.as_str().eq_ignore_ascii_case(authority.as_str()));
+    let mut parts = Uri::into_parts(named);
+    parts.authority = Some(authority.clone());
+    same.then(|| Uri::from_parts(parts).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::within;
+
+    #[test]
+    fn references_stay_within_the_site() {
+        let base = "https://example.com/a/b?c".parse().unwrap();
+        for (reference, named) in [
+            ("/x", Some("https://example.com/x")),
+            ("x?y#z", Some("https://example.com/a/x?y")),
+            ("?d", Some("https://example.com/a/b?d")),
+            ("https://EXAMPLE.com/x", Some("https://example.com/x")),
+            ("//example.com/x", Some("https://example.com/x")),
+            ("http://example.com/x", None),
+            ("https://example.com:8443/x", None),
+            ("//other.example/x", None),
+            ("https://other.example/x", None),
+            ("\u{e9}\u{0}", None),
+        ] {
+            let found = within(&base, reference.as_bytes()).map(|uri| uri.to_string());
+            assert_eq!(found.as_deref(), named, "{reference}");
         }
     }
 }

@@ -292,3 +292,56 @@ async fn a_body_that_breaks_off_is_not_kept() {
     assert!(body.frame().await.unwrap().is_err());
     assert_eq!(site.services.store.stats().entries, 0);
 }
+
+#[tokio::test]
+async fn what_an_unsafe_request_names_is_dropped_too() {
+    let site = Site::new().await;
+    for path in ["/a", "/b", "/c", "/form"] {
+        site.origin.page(path, text("hello").with("etag", ""));
+    }
+    for path in ["/a", "/b", "/c"] {
+        site.get(path).send().await;
+    }
+    let named = text("done")
+        .with("location", "/a")
+        .with("content-location", "https://example.com/b");
+    site.origin.page("/form", named);
+    let form = site.ask(Method::POST, "/form").with("content-type", "text/plain");
+    form.body("change").send().await;
+    for (path, kept) in [("/a", false), ("/b", false), ("/c", true)] {
+        let answer = site.get(path).send().await;
+        assert_eq!(answer.cache().contains("; hit"), kept, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_validated_covers_an_origin_that_fails_too() {
+    let site = Site::new().await;
+    let page = text("hello").with("etag", "").with("cache-control", "max-age=0, stale-if-error=60");
+    site.origin.page("/a", page);
+    site.get("/a").send().await;
+    assert_eq!(site.services.store.stats().entries, 0, "it was never fresh");
+    let page = text("hello")
+        .with("etag", "")
+        .with("age", "60")
+        .with("cache-control", "max-age=60, stale-if-error=60, public");
+    site.origin.page("/b", page);
+    site.get("/b").send().await;
+    site.origin.page("/b", text("broken").status(503));
+    let covered = site.get("/b").send().await;
+    assert_eq!((covered.status, &covered.body[..]), (StatusCode::OK, &b"hello"[..]));
+    assert!(!site.origin.seen()[2].headers.contains_key("if-none-match"));
+}
+
+#[tokio::test]
+async fn what_is_immutable_is_not_asked_for_again() {
+    let site = Site::with("[cache]\nobey_reload = true\n").await;
+    let page = text("hello").with("cache-control", "max-age=600, immutable");
+    site.origin.page("/a", page);
+    for _ in 0..3 {
+        site.get("/a").with("cache-control", "no-cache").send().await;
+    }
+    assert_eq!(site.origin.seen().len(), 1);
+    let asked = &site.origin.seen()[0].headers["surrogate-capability"];
+    assert_eq!(asked, "firstlight=\"Surrogate/1.0\"");
+}
