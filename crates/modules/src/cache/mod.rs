@@ -156,11 +156,7 @@ impl CacheModule {
             .trace
             .explain(|| format!("kept, stale for {} s", -ttl));
         let useful = policy::has_validator(&kept.headers) || kept.freshness.may_cover_error(now);
-        if !head && useful {
-            Use::Ask
-        } else {
-            Use::Skip
-        }
+        if !head && useful { Use::Ask } else { Use::Skip }
     }
 
     /// Turns the request into a question about what is kept, or into one whose answer is kept.

@@ -180,7 +180,10 @@ fn within(base: &Uri, reference: &[u8]) -> Option<Uri> {
     } else if reference.is_empty() || reference.starts_with('?') {
         format!("{scheme}://{authority}{}{reference}", base.path())
     } else {
-        let folder = base.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+        let folder = base
+            .path()
+            .rsplit_once('/')
+            .map_or("", |(folder, _)| folder);
         format!("{scheme}://{authority}{folder}/{reference}")
     };
     let named: Uri = absolute.parse().ok()?;

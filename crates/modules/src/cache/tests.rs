@@ -306,7 +306,9 @@ async fn what_an_unsafe_request_names_is_dropped_too() {
         .with("location", "/a")
         .with("content-location", "https://example.com/b");
     site.origin.page("/form", named);
-    let form = site.ask(Method::POST, "/form").with("content-type", "text/plain");
+    let form = site
+        .ask(Method::POST, "/form")
+        .with("content-type", "text/plain");
     form.body("change").send().await;
     for (path, kept) in [("/a", false), ("/b", false), ("/c", true)] {
         let answer = site.get(path).send().await;
@@ -317,7 +319,9 @@ async fn what_an_unsafe_request_names_is_dropped_too() {
 #[tokio::test]
 async fn what_cannot_be_validated_covers_an_origin_that_fails_too() {
     let site = Site::new().await;
-    let page = text("hello").with("etag", "").with("cache-control", "max-age=0, stale-if-error=60");
+    let page = text("hello")
+        .with("etag", "")
+        .with("cache-control", "max-age=0, stale-if-error=60");
     site.origin.page("/a", page);
     site.get("/a").send().await;
     assert_eq!(site.services.store.stats().entries, 0, "it was never fresh");
@@ -329,7 +333,10 @@ async fn what_cannot_be_validated_covers_an_origin_that_fails_too() {
     site.get("/b").send().await;
     site.origin.page("/b", text("broken").status(503));
     let covered = site.get("/b").send().await;
-    assert_eq!((covered.status, &covered.body[..]), (StatusCode::OK, &b"hello"[..]));
+    assert_eq!(
+        (covered.status, &covered.body[..]),
+        (StatusCode::OK, &b"hello"[..])
+    );
     assert!(!site.origin.seen()[2].headers.contains_key("if-none-match"));
 }
 
@@ -339,7 +346,10 @@ async fn what_is_immutable_is_not_asked_for_again() {
     let page = text("hello").with("cache-control", "max-age=600, immutable");
     site.origin.page("/a", page);
     for _ in 0..3 {
-        site.get("/a").with("cache-control", "no-cache").send().await;
+        site.get("/a")
+            .with("cache-control", "no-cache")
+            .send()
+            .await;
     }
     assert_eq!(site.origin.seen().len(), 1);
     let asked = &site.origin.seen()[0].headers["surrogate-capability"];
