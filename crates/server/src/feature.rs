@@ -24,19 +24,22 @@ pub enum Feature {
     Network,
     /// Pictures are made at a quality that is enough for the eye.
     Quality,
+    /// Texts are compressed.
+    Compression,
     /// Responses and pictures are kept.
     Cache,
 }
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Order,
         Self::Images,
         Self::Progressive,
         Self::Formats,
         Self::Network,
         Self::Quality,
+        Self::Compression,
         Self::Cache,
     ];
 
@@ -49,6 +52,7 @@ impl Feature {
             Self::Formats => "formats",
             Self::Network => "network",
             Self::Quality => "quality",
+            Self::Compression => "compression",
             Self::Cache => "cache",
         }
     }
@@ -68,6 +72,7 @@ impl Feature {
             Self::Quality => {
                 "pictures of the quality that is set; without: hardly less than the original’s"
             }
+            Self::Compression => "texts are compressed; without: as the origin sends them",
             Self::Cache => "responses and pictures are kept; without: made for each visit",
         }
     }
@@ -87,6 +92,7 @@ impl Config {
                 Feature::Formats => site.images.policy.webp = false,
                 Feature::Network => site.network.enabled = false,
                 Feature::Quality => site.images.policy.quality = Quality::new(WHOLE_QUALITY),
+                Feature::Compression => site.compression.enabled = false,
                 Feature::Cache => site.cache.enabled = false,
             }
         }

@@ -3,6 +3,7 @@
 //! A new bench is a file here plus a line in [`BENCHES`].
 
 mod browsers;
+mod cache_tests;
 mod ground;
 mod hits;
 mod itself;
@@ -119,6 +120,11 @@ pub const BENCHES: &[Bench] = &[
         name: "browsers",
         about: "pages of photographs as a browser shows them over an emulated link: Speed Index",
         run: browsers::run,
+    },
+    Bench {
+        name: "cache-tests",
+        about: "the public HTTP cache test suite, beside nginx and Varnish",
+        run: cache_tests::run,
     },
     Bench {
         name: "hits",

@@ -130,7 +130,9 @@ fn everything_else() -> Vec<Ask> {
 #[test]
 fn every_byte_of_what_is_no_picture_passes_unchanged() {
     let _alone = alone();
-    let Some(stage) = Stage::new("") else { return };
+    let Some(stage) = Stage::new("compression.enabled = false\n") else {
+        return;
+    };
     for ask in everything_else() {
         let direct = stage.direct(&ask);
         for http2 in [false, true, false] {
