@@ -267,6 +267,35 @@ impl<V: Weigh + Send + Sync + 'static> Store<V> {
             .count()
     }
 
+    /// Drops every URL of which something is chosen, with all that is kept for it, and returns how
+    /// many things that were. What is being fetched at this moment, for any URL, will not be kept.
+    /// Cost: a look at everything; each part of the index is locked for its share of it.
+    pub fn purge_where(&self, mut chosen: impl FnMut(&str, &V) -> bool) -> usize {
+        let mut dropped = 0;
+        for shelf in &self.index {
+            let mut shelf = shelf.lock();
+            shelf.purges += 1;
+            let mut any_chosen = |primary: &Arc<str>, variants: &[Arc<str>]| {
+                variants.iter().any(|variant| {
+                    self.cache
+                        .peek(&Lookup { primary, variant })
+                        .is_some_and(|value| chosen(primary, &value))
+                })
+            };
+            let gone = shelf
+                .variants
+                .extract_if(|primary, variants| any_chosen(primary, variants));
+            for (primary, variant) in gone.flat_map(|(primary, variants)| {
+                variants
+                    .into_iter()
+                    .map(move |variant| (primary.clone(), variant))
+            }) {
+                dropped += usize::from(self.cache.remove(&Key { primary, variant }).is_some());
+            }
+        }
+        dropped
+    }
+
     /// Drops everything.
     pub fn clear(&self) {
         for shelf in &self.index {

@@ -24,5 +24,5 @@ mod harness;
 #[cfg(test)]
 mod tests;
 
-pub use list::{Services, build};
+pub use list::{Purge, Services, build};
 pub use settings::SiteSettings;

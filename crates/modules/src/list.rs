@@ -60,6 +60,56 @@ impl Services {
             })
             .sum()
     }
+
+    /// Drops many things at once, at once: every URL of which something is named, with every form
+    /// and picture of it. Returns how many things that were. Cost: a look at everything kept.
+    pub fn purge_many(&self, purge: Purge<'_>) -> usize {
+        self.store
+            .purge_where(|primary, entry| purge.names(primary, entry))
+    }
+}
+
+/// What is to be dropped from what is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purge<'a> {
+    /// Everything.
+    Everything,
+    /// All of a host (without port, in lower case).
+    Host(&'a str),
+    /// All whose URL begins so: `https://example.com/news/`.
+    Prefix(&'a str),
+    /// All that an origin has marked so, in `Cache-Tag` (between commas) or `Surrogate-Key` (between
+    /// spaces). Letters must be the same.
+    Tag(&'a str),
+}
+
+impl Purge<'_> {
+    fn names(&self, primary: &str, entry: &Entry) -> bool {
+        // What visitors brought in from other sites is purged by its own address too.
+        let url = primary.strip_prefix("foreign ").unwrap_or(primary);
+        match self {
+            Self::Everything => true,
+            Self::Prefix(prefix) => url.starts_with(prefix),
+            Self::Host(host) => {
+                let uri = url.parse::<http::Uri>().ok();
+                uri.is_some_and(|uri| uri.host() == Some(*host))
+            }
+            Self::Tag(tag) => entry
+                .response()
+                .is_some_and(|kept| is_tagged(&kept.headers, tag)),
+        }
+    }
+}
+
+fn is_tagged(headers: &http::HeaderMap, tag: &str) -> bool {
+    let named = |name: &str, between: u8| {
+        headers.get_all(name).iter().any(|line| {
+            line.as_bytes()
+                .split(|byte| *byte == between)
+                .any(|own| own.trim_ascii() == tag.as_bytes())
+        })
+    };
+    !tag.is_empty() && (named("cache-tag", b',') || named("surrogate-key", b' '))
 }
 
 /// The names of all modules in the order they run.

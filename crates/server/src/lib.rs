@@ -18,6 +18,7 @@ pub use config::Config;
 pub use error::{ConfigError, ServerError};
 pub use feature::Feature;
 pub use front::byte_log;
+pub use modules::Purge;
 pub use reference::reference;
 pub use rehearsal::{Rehearsal, RehearsalError};
 pub use rooms::Rooms;

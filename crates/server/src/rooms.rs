@@ -114,6 +114,11 @@ impl Rooms {
     pub(crate) fn purge(&self, url: &http::Uri) -> usize {
         self.services.purge(url)
     }
+
+    /// Drops many things at once.
+    pub(crate) fn purge_many(&self, purge: modules::Purge<'_>) -> usize {
+        self.services.purge_many(purge)
+    }
 }
 
 /// The rooms in use; new ones take over with the next request.

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use front::{Address, Front, byte_log};
+use modules::Purge;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -138,6 +139,12 @@ impl Handle {
     /// every picture made of it. Returns how many things that were.
     pub fn purge(&self, url: &http::Uri) -> usize {
         self.0.current.load().purge(url)
+    }
+
+    /// Drops many things at once: by tag, by the beginning of their URL, by host, or everything.
+    /// Returns how many things that were.
+    pub fn purge_many(&self, purge: Purge<'_>) -> usize {
+        self.0.current.load().purge_many(purge)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A target takes any bytes and returns. It panics only if the parser breaks a promise.
 
+mod caching;
 mod connections;
 mod mutate;
 mod pictures;
@@ -27,6 +28,12 @@ pub struct Target {
 /// Every target.
 pub const TARGETS: &[Target] = &[
     target("accept", image::fuzz::accept, requests::accept_seeds),
+    target(
+        "accept_encoding",
+        caching::accept_encoding,
+        caching::encoding_seeds,
+    ),
+    target("cache_policy", caching::policy, caching::policy_seeds),
     target("config", settings::config, settings::seeds),
     target("front_guard", connections::guard, connections::guard_seeds),
     target("front_tap", connections::tap, connections::tap_seeds),

@@ -253,11 +253,23 @@ mod tests {
         };
         let results = |ours| vec![("ours", ours), ("control", vec![])];
         assert_eq!(surprises(&results(ours(false))), Ok(()));
-        let with_control = |ours| vec![("ours", ours), ("control", vec![tested("a", "optimal", true), tested("b", "check", true)])];
+        let with_control = |ours| {
+            vec![
+                ("ours", ours),
+                (
+                    "control",
+                    vec![tested("a", "optimal", true), tested("b", "check", true)],
+                ),
+            ]
+        };
         assert_eq!(surprises(&with_control(ours(true))), Ok(()));
         let complaint = surprises(&with_control(ours(false))).unwrap_err();
         assert!(complaint.ends_with("`a` fails: it does not"), "{complaint}");
         let passes = vec![tested(known, "required", true)];
-        assert!(surprises(&results(passes)).unwrap_err().contains("passes by now"));
+        assert!(
+            surprises(&results(passes))
+                .unwrap_err()
+                .contains("passes by now")
+        );
     }
 }

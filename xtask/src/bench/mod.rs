@@ -4,6 +4,7 @@
 
 mod browsers;
 mod cache_tests;
+mod compress;
 mod ground;
 mod hits;
 mod itself;
@@ -125,6 +126,11 @@ pub const BENCHES: &[Bench] = &[
         name: "cache-tests",
         about: "the public HTTP cache test suite, beside nginx and Varnish",
         run: cache_tests::run,
+    },
+    Bench {
+        name: "compress",
+        about: "texts of npm packages: bytes and times for the first visitor and the next, beside nginx",
+        run: compress::run,
     },
     Bench {
         name: "hits",

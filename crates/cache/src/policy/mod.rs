@@ -24,4 +24,6 @@ pub use status::{CacheStatus, Forward};
 pub use vary::Vary;
 
 #[cfg(test)]
+mod oracle;
+#[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 
+use crate::Purge;
 use crate::harness::{Feed, Page, Site, begin_all, photo};
 
 fn text(body: &'static str) -> Page {
@@ -354,4 +355,33 @@ async fn what_is_immutable_is_not_asked_for_again() {
     assert_eq!(site.origin.seen().len(), 1);
     let asked = &site.origin.seen()[0].headers["surrogate-capability"];
     assert_eq!(asked, "firstlight=\"Surrogate/1.0\"");
+}
+
+#[tokio::test]
+async fn many_things_are_dropped_by_tag_prefix_and_host() {
+    let site = Site::new().await;
+    site.origin
+        .page("/news/a", text("a").with("cache-tag", "front, news"));
+    site.origin
+        .page("/news/b", text("b").with("surrogate-key", "news old"));
+    site.origin
+        .page("/c", text("c").with("cache-tag", "newspaper"));
+    for (purge, left) in [
+        (Purge::Tag("news"), &["/c"][..]),
+        (Purge::Tag(""), &["/news/a", "/news/b", "/c"]),
+        (Purge::Tag("old"), &["/news/a", "/c"]),
+        (Purge::Prefix("https://example.com/news/"), &["/c"]),
+        (Purge::Host("example.com"), &[]),
+        (Purge::Host("ample.com"), &["/news/a", "/news/b", "/c"]),
+        (Purge::Everything, &[]),
+    ] {
+        for path in ["/news/a", "/news/b", "/c"] {
+            site.get(path).send().await;
+        }
+        assert_eq!(site.services.purge_many(purge), 3 - left.len(), "{purge:?}");
+        for path in ["/news/a", "/news/b", "/c"] {
+            let hit = site.get(path).send().await.cache().contains("; hit");
+            assert_eq!(hit, left.contains(&path), "{purge:?}: {path}");
+        }
+    }
 }

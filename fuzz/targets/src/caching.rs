@@ -1,0 +1,104 @@
+//! What clients say of codings, and what origins say of caching.
+
+use std::time::{Duration, SystemTime};
+
+use cache::policy::{Part, Received, Rules, Vary, judge, not_modified, part, update_stored};
+use http::header::ACCEPT_ENCODING;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use modules::compression::{Accepted, Coding};
+
+use crate::Seeds;
+
+/// `Accept-Encoding`, a line each: what is chosen is wanted, and nothing on offer is wanted more.
+pub fn accept_encoding(input: &[u8]) {
+    let mut headers = HeaderMap::new();
+    for line in input.split(|byte| *byte == b'\n').take(100) {
+        if let Ok(value) = HeaderValue::from_bytes(line) {
+            headers.append(ACCEPT_ENCODING, value);
+        }
+    }
+    let accepted = Accepted::of(&headers);
+    if let Some(chosen) = accepted.choose(Coding::ALL) {
+        let weight = accepted.weight(chosen);
+        assert!(weight > 0 && weight <= 1000);
+        assert!(
+            Coding::ALL
+                .iter()
+                .all(|other| accepted.weight(*other) <= weight)
+        );
+        assert!(accepted.takes_any());
+    }
+}
+
+/// Seeds of [`accept_encoding`].
+pub fn encoding_seeds() -> Seeds {
+    let texts = [
+        ("chromium", "gzip, deflate, br, zstd"),
+        ("weights", "br;q=0.5, gzip;q=1.000 ,*;Q=0\nidentity;q=0"),
+        ("odd", ",, x-gzip;level=1;q=2, zstd;q="),
+    ];
+    texts.map(|(name, text)| (name, text.into())).into()
+}
+
+/// A request's headers and a response's, a line each, with an empty line between them: what is kept
+/// is used for no longer than one reads in it, and a part lies within the body.
+pub fn policy(input: &[u8]) {
+    let mut lines = input.split(|byte| *byte == b'\n').take(200);
+    let request: HeaderMap = lines
+        .by_ref()
+        .take_while(|line| !line.is_empty())
+        .filter_map(header)
+        .collect();
+    let mut stored: HeaderMap = lines.filter_map(header).collect();
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    let received = Received {
+        method: &Method::GET,
+        request: &request,
+        status: StatusCode::OK,
+        headers: &stored,
+        asked: now,
+        received: now,
+    };
+    let rules = Rules {
+        heuristic: true,
+        ..Rules::default()
+    };
+    if let Ok(freshness) = judge(&received, &rules) {
+        assert!(Vary::of(&stored) != Vary::Any);
+        assert!(!freshness.is_fresh(now + Duration::from_secs(1 << 40)));
+    }
+    if let Part::Bytes(range) = part(&request, &stored, 1000) {
+        assert!(range.start < range.end && range.end <= 1000);
+    }
+    let _ = not_modified(&request, &stored);
+    update_stored(&mut stored, &request);
+}
+
+fn header(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
+    let colon = line.iter().position(|byte| *byte == b':')?;
+    let name = HeaderName::from_bytes(&line[..colon]).ok()?;
+    let value = HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).ok()?;
+    Some((name, value))
+}
+
+/// Seeds of [`policy`].
+pub fn policy_seeds() -> Seeds {
+    let texts = [
+        (
+            "usual",
+            "if-none-match: W/\"a\", \"b\"\nrange: bytes=1-5\n\n\
+             cache-control: public, max-age=\"60\"\netag: \"a\"\nage: 7, 8\nvary: accept, origin",
+        ),
+        (
+            "targeted",
+            "cache-control: no-cache\n\ncdn-cache-control: max-age=60;a=\"b\", x=(1 2.5;y), z=?0\n\
+             surrogate-control: max-age=5+7;firstlight",
+        ),
+        (
+            "dates",
+            "if-modified-since: Mon, 01 Jan 2024 00:00:00 GMT\n\n\
+             expires: Mon, 01 Jan 2024 00:00:00 GMT\nlast-modified: Sun, 06 Nov 1994 08:49:37 GMT",
+        ),
+    ];
+    texts.map(|(name, text)| (name, text.into())).into()
+}
