@@ -61,7 +61,7 @@ impl Services {
             .sum()
     }
 
-    /// Drops many things at once, at once: every URL of which something is named, with every form
+    /// Drops many things together: every URL of which something is named, with every form
     /// and picture of it. Returns how many things that were. Cost: a look at everything kept.
     pub fn purge_many(&self, purge: Purge<'_>) -> usize {
         self.store
@@ -113,7 +113,7 @@ fn is_tagged(headers: &http::HeaderMap, tag: &str) -> bool {
 }
 
 /// The names of all modules in the order they run.
-pub const ORDER: [&str; 8] = [
+pub const ORDER: [&str; 9] = [
     "site",
     "network",
     "https",
