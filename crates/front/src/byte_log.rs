@@ -202,6 +202,7 @@ fn word(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Http1 => "h1",
         Protocol::Http2 => "h2",
+        Protocol::Http3 => "h3",
     }
 }
 

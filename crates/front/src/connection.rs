@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use pipeline::{Connection, Directory, Protocol};
+use pipeline::{Connection, Directory, NetworkEstimate, Protocol};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -17,11 +17,12 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::alternative::Alternative;
 use crate::byte_log::ByteLog;
 use crate::context::ConnectionContext;
 use crate::multiplex::Learned;
 use crate::socket::{Socket, SocketHandle};
-use crate::{FrontSettings, h2, http1, tls};
+use crate::{FrontSettings, h2, h3, http1, tls};
 use prefixed::Prefixed;
 
 /// What a client that speaks HTTP/2 without asking says first (RFC 9113 §3.4).
@@ -42,6 +43,8 @@ pub struct Door {
     tracker: TaskTracker,
     room: Arc<Semaphore>,
     served: AtomicU64,
+    /// What answers that do not come over HTTP/3 say of it.
+    alternative: Option<Alternative>,
 }
 
 impl Door {
@@ -53,6 +56,7 @@ impl Door {
         log: Arc<ByteLog>,
         (shutdown, cut): (CancellationToken, CancellationToken),
         tracker: TaskTracker,
+        alternative: Option<Alternative>,
     ) -> Self {
         let room = (settings.limits.connections as usize).clamp(1, Semaphore::MAX_PERMITS);
         Self {
@@ -66,12 +70,28 @@ impl Door {
             tracker,
             room: Arc::new(Semaphore::new(room)),
             served: AtomicU64::new(0),
+            alternative,
         }
+    }
+
+    /// The settings of all connections.
+    pub fn settings(&self) -> &FrontSettings {
+        &self.settings
     }
 
     /// Waits until there is room for one more connection.
     pub async fn room(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.room).acquire_owned().await.ok()
+    }
+
+    /// Room for one more connection, if there is any.
+    pub fn room_now(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.room).try_acquire_owned().ok()
+    }
+
+    /// Waits until the last connection has ended after a shutdown.
+    pub async fn drained(&self) {
+        self.tracker.wait().await;
     }
 
     /// Waits for the shutdown.
@@ -92,24 +112,54 @@ impl Door {
         tls: bool,
         permit: OwnedSemaphorePermit,
     ) {
-        self.served.fetch_add(1, Ordering::Relaxed);
         let door = Arc::clone(self);
+        self.track(remote, permit, async move {
+            match &door.acceptor {
+                Some(acceptor) if tls => door.serve_tls(stream, remote, acceptor).await,
+                _ => door.serve_plain(stream, remote).await,
+            }
+        });
+    }
+
+    /// Runs what serves a connection in a task of its own, which ends at the latest when all that
+    /// is still open is cut off.
+    pub fn track(
+        &self,
+        remote: SocketAddr,
+        permit: OwnedSemaphorePermit,
+        serving: impl Future<Output = Ended> + Send + 'static,
+    ) {
+        self.served.fetch_add(1, Ordering::Relaxed);
+        let cut = self.cut.clone();
         self.tracker.spawn(async move {
-            let serving = async {
-                match &door.acceptor {
-                    Some(acceptor) if tls => door.serve_tls(stream, remote, acceptor).await,
-                    _ => door.serve_plain(stream, remote).await,
-                }
-            };
             let ended = tokio::select! {
                 ended = serving => ended,
-                () = door.cut.cancelled() => Ok(()),
+                () = cut.cancelled() => Ok(()),
             };
             if let Err(error) = ended {
                 tracing::debug!(%remote, error = base::failure::chain(&*error), "connection ended");
             }
             drop(permit);
         });
+    }
+
+    /// Serves a QUIC connection whose handshake may still be under way.
+    pub async fn serve_quic(
+        &self,
+        quic: quinn::Connection,
+        remote: SocketAddr,
+        local: SocketAddr,
+    ) -> Ended {
+        let asked = quic.clone();
+        let connection = Connection {
+            remote: canonical(remote),
+            local: canonical(local),
+            protocol: Protocol::Http3,
+            tls: true,
+            estimate: Arc::new(move || h3::estimate(&asked)),
+        };
+        h3::serve(quic, self.context(connection, None)).await?;
+        Ok(())
     }
 
     async fn serve_tls(
@@ -141,7 +191,7 @@ impl Door {
             Some(tls::HTTP2) => Protocol::Http2,
             _ => Protocol::Http1,
         };
-        let context = self.context(remote, local, protocol, true, handle);
+        let context = self.tcp_context(remote, local, protocol, true, handle);
         self.serve_http(stream, context).await
     }
 
@@ -153,7 +203,7 @@ impl Door {
         else {
             return Ok(());
         };
-        let context = self.context(remote, local, protocol, false, handle);
+        let context = self.tcp_context(remote, local, protocol, false, handle);
         self.serve_http(stream, context).await
     }
 
@@ -171,7 +221,7 @@ impl Door {
         }
     }
 
-    fn context(
+    fn tcp_context(
         &self,
         remote: SocketAddr,
         local: SocketAddr,
@@ -180,21 +230,30 @@ impl Door {
         handle: SocketHandle,
     ) -> ConnectionContext {
         let asked = handle.clone();
+        let estimate: Arc<dyn Fn() -> NetworkEstimate + Send + Sync> =
+            Arc::new(move || asked.estimate());
         let connection = Connection {
             remote: canonical(remote),
             local,
             protocol,
             tls,
-            estimate: Arc::new(move || asked.estimate()),
+            estimate,
         };
+        self.context(connection, Some(handle))
+    }
+
+    fn context(&self, connection: Connection, socket: Option<SocketHandle>) -> ConnectionContext {
+        let protocol = connection.protocol;
+        let takes = connection.tls && protocol != Protocol::Http3;
         ConnectionContext {
             connection: Arc::new(connection),
             directory: Arc::clone(&self.directory),
             settings: Arc::clone(&self.settings),
-            socket: Some(handle),
+            socket,
             log: self.log.connection(protocol),
             learned: Arc::clone(&self.learned),
             shutdown: self.shutdown.clone(),
+            alternative: self.alternative.clone().filter(|_| takes),
         }
     }
 
@@ -204,13 +263,14 @@ impl Door {
     {
         match context.connection.protocol {
             Protocol::Http2 => h2::serve(io, context).await?,
-            Protocol::Http1 => http1::serve(io, context, self.tracker.clone()).await?,
+            _ => http1::serve(io, context, self.tracker.clone()).await?,
         }
         Ok(())
     }
 }
 
-type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+/// How serving a connection ended.
+pub type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 /// An IPv4 visitor on an IPv6 socket is an IPv4 visitor.
 fn canonical(address: SocketAddr) -> SocketAddr {

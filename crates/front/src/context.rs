@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::alternative::Alternative;
 use crate::byte_log::ConnectionLog;
 use crate::multiplex::Learned;
 use crate::settings::FrontSettings;
@@ -27,4 +28,6 @@ pub struct ConnectionContext {
     pub learned: Arc<Learned>,
     /// Cancelled when the server shuts down: no new requests, those in flight are finished.
     pub shutdown: CancellationToken,
+    /// What answers say of HTTP/3; absent where it is not spoken, or is being spoken.
+    pub alternative: Option<Alternative>,
 }

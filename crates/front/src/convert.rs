@@ -1,5 +1,5 @@
 //! From a request's head to an [`Exchange`], and from a [`Response`] to what goes on the wire: the
-//! rules that HTTP/1.1 and HTTP/2 share (RFC 9110).
+//! rules that all versions share (RFC 9110).
 
 use std::cell::RefCell;
 use std::net::Ipv6Addr;
@@ -97,7 +97,7 @@ pub fn exchange(
         head.headers
             .insert(CONNECTION, HeaderValue::from_static("upgrade"));
     }
-    if connection.protocol == Protocol::Http2 {
+    if connection.protocol != Protocol::Http1 {
         join_cookies(&mut head.headers);
     }
     Ok(Exchange::new(head, body, Arc::clone(connection)))
@@ -268,7 +268,8 @@ fn takes_trailers(headers: &HeaderMap) -> bool {
         .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
 }
 
-/// HTTP/2 splits cookies for compression; everyone else expects one header (RFC 9113 §8.2.3).
+/// HTTP/2 and HTTP/3 split cookies for compression; everyone else expects one header (RFC 9113
+/// §8.2.3, RFC 9114 §4.2.1).
 fn join_cookies(headers: &mut HeaderMap) {
     let mut cookies = headers.get_all(COOKIE).iter();
     if let (Some(_), Some(_)) = (cookies.next(), cookies.next()) {

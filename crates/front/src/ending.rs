@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::peek::peek;
-use http::StatusCode;
+use http::{StatusCode, Uri};
 use pipeline::{Directory, Exchange, Outcome, Pipeline, Response};
 
 /// The status logged for a visitor who left before there was an answer.
@@ -33,6 +33,11 @@ impl Ending {
             body_bytes: 0,
             complete: false,
         }
+    }
+
+    /// The address that was asked for.
+    pub fn uri(&self) -> &Uri {
+        &self.exchange.uri
     }
 
     /// Runs the pipeline.

@@ -9,8 +9,10 @@ use rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::alternative::Alternative;
 use crate::byte_log::{ByteLog, Entry};
 use crate::connection::Door;
+use crate::h3::Endpoint;
 use crate::listen::{self, Listener};
 use crate::tls::{self, Certificates};
 use crate::{FrontError, FrontSettings};
@@ -20,6 +22,8 @@ use crate::{FrontError, FrontSettings};
 pub struct Address {
     /// Whether it speaks TLS.
     pub tls: bool,
+    /// Whether HTTP/3 is spoken on the UDP port of the same number.
+    pub http3: bool,
     /// Address and real port.
     pub socket: SocketAddr,
 }
@@ -37,6 +41,7 @@ pub struct Drained {
 pub struct Front {
     addresses: Vec<Address>,
     listeners: Mutex<Vec<Listener>>,
+    endpoints: Mutex<Vec<Endpoint>>,
     settings: FrontSettings,
     tls: Option<(Arc<Certificates>, Arc<ServerConfig>)>,
     directory: Arc<dyn Directory>,
@@ -63,10 +68,20 @@ impl Front {
             target: settings.byte_log.target.clone().unwrap_or_default(),
             cause,
         })?;
-        let listeners = listen::bind_all(settings)?;
+        let mut listeners = listen::bind_all(settings)?;
+        let mut endpoints = Vec::new();
+        for listener in &mut listeners {
+            if let (Some(socket), Some((certificates, _))) = (listener.datagrams.take(), &tls) {
+                let early_data = settings.http3.early_data;
+                let config = tls::quic_config(Arc::clone(certificates), early_data)?;
+                let address = listener.address.socket;
+                endpoints.push(Endpoint::new(socket, address, config, settings)?);
+            }
+        }
         Ok(Self {
             addresses: listeners.iter().map(|listener| listener.address).collect(),
             listeners: Mutex::new(listeners),
+            endpoints: Mutex::new(endpoints),
             settings: settings.clone(),
             tls,
             directory,
@@ -96,6 +111,13 @@ impl Front {
         }
     }
 
+    /// What answers say of HTTP/3, if it is spoken wherever HTTPS is.
+    fn alternative(&self) -> Option<Alternative> {
+        let mut secure = self.addresses.iter().filter(|address| address.tls);
+        let everywhere = secure.all(|address| address.http3);
+        Alternative::new(self.settings.http3.advertise).filter(|_| everywhere)
+    }
+
     /// Serves until `shutdown` is cancelled, then stops accepting, lets open requests finish for
     /// as long as the grace allows, and returns. Needs a runtime. A second call serves nothing.
     ///
@@ -111,7 +133,14 @@ impl Front {
             Arc::clone(&self.log),
             (shutdown.clone(), cut.clone()),
             tracker.clone(),
+            self.alternative(),
         ));
+        let endpoints = std::mem::take(&mut *self.endpoints.lock());
+        let farewell = TaskTracker::new();
+        for endpoint in endpoints {
+            farewell.spawn(endpoint.serve(Arc::clone(&door)));
+        }
+        farewell.close();
         let listeners = std::mem::take(&mut *self.listeners.lock());
         let loops = listeners
             .into_iter()
@@ -129,6 +158,8 @@ impl Front {
                 open
             }
         };
+        // The last clients over QUIC are told that it is over.
+        farewell.wait().await;
         Drained {
             connections: door.served(),
             cut_off,

@@ -111,6 +111,9 @@ async fn answer(
     convert::settle(&method, on_upgrade.is_some(), &mut response);
     if let Some(ending) = &mut ending {
         ending.set_status(response.status);
+        if let Some(alternative) = &context.alternative {
+            alternative.advertise(ending.uri(), &mut response.headers);
+        }
     }
     match (on_upgrade, response.upgrade.take()) {
         (Some(client), Some(origin)) if response.status == StatusCode::SWITCHING_PROTOCOLS => {

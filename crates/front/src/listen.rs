@@ -1,7 +1,7 @@
 //! Binds addresses and accepts connections.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,12 @@ use crate::{FrontError, FrontSettings};
 /// Connections the kernel holds until they are accepted; the kernel's own limit may be lower.
 const BACKLOG: i32 = 4096;
 
+/// How much the kernel may hold of a UDP socket's datagrams, each way, in bytes.
+const DATAGRAM_BUFFER: usize = 2 * 1024 * 1024;
+
+/// How often the system may choose a port until it is free for TCP and UDP.
+const PORT_ATTEMPTS: u32 = 8;
+
 /// How long to wait when the process or the system has no file descriptor left.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
@@ -22,6 +28,8 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 pub struct Listener {
     pub address: Address,
     socket: TcpListener,
+    /// The UDP socket on the same port, for HTTP/3.
+    pub datagrams: Option<UdpSocket>,
 }
 
 /// Binds every address of the settings, HTTPS first.
@@ -34,7 +42,10 @@ pub fn bind_all(settings: &FrontSettings) -> Result<Vec<Listener>, FrontError> {
     let http = settings.http.iter().map(|address| (false, *address));
     let listeners = https
         .chain(http)
-        .map(|(tls, address)| bind(tls, address, congestion))
+        .map(|(tls, address)| {
+            let quic = tls && settings.http3.enabled;
+            bind(tls, address, congestion, quic)
+        })
         .collect::<Result<Vec<_>, _>>()?;
     if listeners.is_empty() {
         return Err(FrontError::NoAddress);
@@ -42,45 +53,77 @@ pub fn bind_all(settings: &FrontSettings) -> Result<Vec<Listener>, FrontError> {
     Ok(listeners)
 }
 
-fn bind(tls: bool, address: SocketAddr, congestion: Option<&str>) -> Result<Listener, FrontError> {
-    let socket = open(address).map_err(|cause| refuse(address, cause))?;
-    set_congestion_control(&socket, congestion)?;
-    let bound = TcpListener::from(socket);
-    let socket = bound.local_addr().map_err(|cause| refuse(address, cause))?;
-    Ok(Listener {
-        address: Address { tls, socket },
-        socket: bound,
-    })
+fn bind(
+    tls: bool,
+    address: SocketAddr,
+    congestion: Option<&str>,
+    quic: bool,
+) -> Result<Listener, FrontError> {
+    let mut attempts = if address.port() == 0 {
+        PORT_ATTEMPTS
+    } else {
+        1
+    };
+    loop {
+        attempts -= 1;
+        let socket = open(address, Type::STREAM).map_err(|cause| refuse(address, cause))?;
+        set_congestion_control(&socket, congestion)?;
+        let bound = TcpListener::from(socket);
+        let socket = bound.local_addr().map_err(|cause| refuse(address, cause))?;
+        let beside = SocketAddr::new(address.ip(), socket.port());
+        let datagrams = match quic.then(|| open(beside, Type::DGRAM)).transpose() {
+            Ok(datagrams) => datagrams.map(UdpSocket::from),
+            // The system chose a port whose UDP half is taken; it may choose again.
+            Err(_) if attempts > 0 => continue,
+            Err(error) => {
+                tracing::warn!(address = %socket, %error, "no HTTP/3: its UDP port cannot be had");
+                None
+            }
+        };
+        return Ok(Listener {
+            address: Address {
+                tls,
+                http3: datagrams.is_some(),
+                socket,
+            },
+            socket: bound,
+            datagrams,
+        });
+    }
 }
 
-fn open(address: SocketAddr) -> io::Result<Socket> {
+fn open(address: SocketAddr, kind: Type) -> io::Result<Socket> {
     let every_address = address.is_ipv6() && address.ip().is_unspecified();
-    match listen_on(address) {
+    match listen_on(address, kind) {
         // A system without IPv6: `[::]` means every address there is.
         Err(error) if every_address && error.raw_os_error() == Some(libc::EAFNOSUPPORT) => {
-            listen_on(SocketAddr::new(
-                Ipv4Addr::UNSPECIFIED.into(),
-                address.port(),
-            ))
+            let address = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
+            listen_on(address, kind)
         }
         other => other,
     }
 }
 
-fn listen_on(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+fn listen_on(address: SocketAddr, kind: Type) -> io::Result<Socket> {
+    let stream = kind == Type::STREAM;
+    let protocol = if stream { Protocol::TCP } else { Protocol::UDP };
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
     if address.is_ipv6() {
         socket.set_only_v6(!address.ip().is_unspecified())?;
     }
-    // Or the port stays taken for a minute after a restart.
-    socket.set_reuse_address(true)?;
+    if stream {
+        // Or the port stays taken for a minute after a restart.
+        socket.set_reuse_address(true)?;
+    } else {
+        // As much as the kernel allows: all connections share the one socket.
+        let _ = socket.set_recv_buffer_size(DATAGRAM_BUFFER);
+        let _ = socket.set_send_buffer_size(DATAGRAM_BUFFER);
+    }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    if stream {
+        socket.listen(BACKLOG)?;
+    }
     Ok(socket)
 }
 
@@ -104,7 +147,9 @@ fn set_congestion_control(socket: &Socket, wish: Option<&str>) -> Result<(), Fro
 
 /// Accepts connections until the shutdown.
 pub async fn accept(listener: Listener, door: Arc<Door>) {
-    let Listener { address, socket } = listener;
+    let Listener {
+        address, socket, ..
+    } = listener;
     let socket = match tokio::net::TcpListener::from_std(socket) {
         Ok(socket) => socket,
         Err(error) => {

@@ -8,11 +8,12 @@ use base::ByteSize;
 
 use crate::byte_log::ByteLogSettings;
 use crate::h2::Http2Settings;
+use crate::h3::Http3Settings;
 
 base::settings! {
     /// How visitors connect: addresses, certificates, time-outs and limits.
     pub struct FrontSettings {
-        /// Addresses that speak HTTPS, HTTP/2 and HTTP/1.1 on one port. `[::]` takes IPv4 too.
+        /// Addresses that speak HTTPS: HTTP/3, HTTP/2 and HTTP/1.1 on one port. `[::]` takes IPv4 too.
         /// Port 0 lets the system choose.
         https: Vec<SocketAddr> = vec![SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 8443)],
         /// Addresses that speak plain HTTP, HTTP/1.1 and HTTP/2 with prior knowledge. Empty: none.
@@ -31,6 +32,8 @@ base::settings! {
         limits: LimitSettings = LimitSettings::default(),
         /// How HTTP/2 is spoken, and how finely the order of bytes is kept.
         http2: Http2Settings = Http2Settings::default(),
+        /// How HTTP/3 is spoken, on the UDP ports of the HTTPS addresses.
+        http3: Http3Settings = Http3Settings::default(),
         /// Says of a share of the connections which bytes left when, and why.
         byte_log: ByteLogSettings = ByteLogSettings::default(),
         /// How long open requests may go on after a shutdown was asked for.

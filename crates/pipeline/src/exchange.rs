@@ -18,6 +18,8 @@ pub enum Protocol {
     Http1,
     /// HTTP/2 (RFC 9113).
     Http2,
+    /// HTTP/3 (RFC 9114).
+    Http3,
 }
 
 /// What the transport knows of the way to the visitor.

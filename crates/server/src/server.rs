@@ -172,7 +172,7 @@ pub struct Serving(pub Address);
 
 impl fmt::Display for Serving {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Address { tls, socket } = self.0;
+        let Address { tls, socket, .. } = self.0;
         let scheme = if tls { "https" } else { "http" };
         if socket.ip().is_unspecified() || socket.ip().is_loopback() {
             write!(f, "{scheme}://localhost:{}", socket.port())

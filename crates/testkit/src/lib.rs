@@ -1,4 +1,5 @@
-//! The test rig: an origin that answers as scripted, a client that records every HTTP/2 frame, and
+//! The test rig: an origin that answers as scripted, a client that records every frame of HTTP/2
+//! or HTTP/3, and
 //! the lab's link and browser. For tests and benchmarks only; nothing here runs in a server.
 //!
 //! What needs root or a browser returns a typed error where that is missing. Callers skip
@@ -16,6 +17,7 @@ pub mod bare;
 pub mod film;
 pub mod origin;
 pub mod photo;
+pub mod quic;
 pub mod recorder;
 pub mod tls;
 

@@ -4,6 +4,7 @@
 
 mod caching;
 mod connections;
+mod http3;
 mod mutate;
 mod pictures;
 mod requests;
@@ -35,7 +36,9 @@ pub const TARGETS: &[Target] = &[
     ),
     target("cache_policy", caching::policy, caching::policy_seeds),
     target("config", settings::config, settings::seeds),
+    target("front_fields", http3::fields, http3::field_seeds),
     target("front_guard", connections::guard, connections::guard_seeds),
+    target("front_streams", http3::streams, http3::stream_seeds),
     target("front_tap", connections::tap, connections::tap_seeds),
     target(
         "image_options",

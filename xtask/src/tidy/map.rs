@@ -47,13 +47,15 @@ const ROOMS: [(&str, &[&str]); 16] = [
 ];
 
 /// Libraries that only some rooms may name, with what they stand for.
-const LIBRARIES: [(&str, &str, &[&str]); 21] = [
+const LIBRARIES: [(&str, &str, &[&str]); 23] = [
     ("rustls", "TLS", &["front", "origin", "testkit"]),
     ("tokio-rustls", "TLS", &["front", "origin", "testkit"]),
     ("rcgen", "certificates", &["front", "testkit"]),
     ("webpki-roots", "certificates", &["origin"]),
     ("rustls-native-certs", "certificates", &["origin"]),
     ("h2", "HTTP/2", &["front", "testkit"]),
+    ("quinn", "QUIC", &["front", "testkit"]),
+    ("quinn-proto", "QUIC", &["front"]),
     (
         "hyper",
         "HTTP/1.1",

@@ -145,7 +145,11 @@ fn announce(server: &Server, origin: Option<&str>) {
         .map(|origin| format!(" in front of {origin}"))
         .unwrap_or_default();
     for address in server.addresses() {
-        output::talk(format_args!("serving {address}{origin}"));
+        let also = match address.0.http3 {
+            true => " (HTTP/3 too)",
+            false => "",
+        };
+        output::talk(format_args!("serving {address}{also}{origin}"));
     }
 }
 

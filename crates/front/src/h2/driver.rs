@@ -383,6 +383,9 @@ where
         convert::settle(&asked.method, false, &mut response);
         if let Some(ending) = &mut ending {
             ending.set_status(response.status);
+            if let Some(alternative) = &self.context.alternative {
+                alternative.advertise(ending.uri(), &mut response.headers);
+            }
         }
         let mut head = http::Response::new(());
         *head.status_mut() = response.status;

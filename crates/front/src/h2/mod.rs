@@ -13,7 +13,7 @@ mod stream;
 mod upload;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::future::poll_fn;
 

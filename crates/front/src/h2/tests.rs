@@ -3,5 +3,5 @@ mod exchange;
 mod floods;
 mod log;
 mod order;
-mod site;
+pub mod site;
 mod tls;

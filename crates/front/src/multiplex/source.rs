@@ -61,6 +61,11 @@ impl Source {
         self.total
     }
 
+    /// Bytes at hand that were not taken.
+    pub fn at_hand(&self) -> usize {
+        self.waiting
+    }
+
     /// Whether nothing will come beyond what is at hand.
     pub fn is_over(&self) -> bool {
         self.body.is_none()
@@ -128,6 +133,14 @@ impl Source {
         };
         self.waiting -= taken.len();
         taken
+    }
+
+    /// Puts bytes back that were taken last, in front of the others.
+    pub fn put_back(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.waiting += bytes.len();
+            self.ready.push_front(bytes);
+        }
     }
 
     fn join(&mut self, length: usize) -> Bytes {

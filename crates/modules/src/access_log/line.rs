@@ -104,6 +104,7 @@ impl<'a> Line<'a> {
         match self.exchange.connection.protocol {
             Protocol::Http1 => "h1",
             Protocol::Http2 => "h2",
+            Protocol::Http3 => "h3",
         }
     }
 

@@ -73,10 +73,10 @@ impl Decoder {
 
     fn literal(&self, rest: &mut &[u8], prefix: u32) -> Option<(String, String)> {
         let name = match integer(rest, prefix)? {
-            0 => string(rest)?,
+            0 => string(rest, 7)?,
             index => self.entry(index)?.0,
         };
-        Some((name, string(rest)?))
+        Some((name, string(rest, 7)?))
     }
 
     fn entry(&self, index: usize) -> Option<(String, String)> {
@@ -111,8 +111,8 @@ fn entry_size(field: &(String, String)) -> usize {
     field.0.len() + field.1.len() + 32
 }
 
-/// RFC 7541 §5.1.
-fn integer(rest: &mut &[u8], prefix: u32) -> Option<usize> {
+/// A number whose first byte holds so many bits of it (RFC 7541 §5.1).
+pub fn integer(rest: &mut &[u8], prefix: u32) -> Option<usize> {
     let (first, after) = rest.split_first()?;
     *rest = after;
     let full = (1_usize << prefix) - 1;
@@ -131,10 +131,11 @@ fn integer(rest: &mut &[u8], prefix: u32) -> Option<usize> {
     None
 }
 
-/// RFC 7541 §5.2.
-fn string(rest: &mut &[u8]) -> Option<String> {
-    let coded = rest.first()? & 0x80 != 0;
-    let length = integer(rest, 7)?;
+/// A string whose length has so many bits in its first byte; the bit above says whether it is
+/// coded (RFC 7541 §5.2).
+pub fn string(rest: &mut &[u8], prefix: u32) -> Option<String> {
+    let coded = rest.first()? & (1 << prefix) != 0;
+    let length = integer(rest, prefix)?;
     let (text, after) = rest.split_at_checked(length)?;
     *rest = after;
     let bytes = if coded { huffman(text)? } else { text.to_vec() };

@@ -1,10 +1,11 @@
-//! An HTTP/2 client that asks as browsers do and records every DATA frame as it comes.
+//! A client that asks as browsers do and records every DATA frame as it comes: over HTTP/2, or
+//! over HTTP/3 ([`Recorder::http3`]).
 //!
 //! It reads frames itself instead of through a library, so that times are those of the frames
 //! and not of a buffer. TLS certificates are not checked: this is a test client.
 
 mod frame;
-mod hpack;
+pub(crate) mod hpack;
 mod recording;
 mod request;
 mod session;
@@ -33,7 +34,7 @@ pub enum RecorderError {
     #[error("the server did not choose HTTP/2 (ALPN `h2`)")]
     NotHttp2,
     /// The server broke the protocol.
-    #[error("the server broke HTTP/2: {0}")]
+    #[error("the server broke the protocol: {0}")]
     Protocol(&'static str),
 }
 
@@ -43,6 +44,7 @@ pub struct Recorder {
     address: SocketAddr,
     authority: String,
     tls: bool,
+    http3: bool,
     stream_window: u32,
     limit: Duration,
 }
@@ -57,6 +59,7 @@ impl Recorder {
             address,
             authority: authority.into(),
             tls: true,
+            http3: false,
             stream_window: STREAM_WINDOW,
             limit: Duration::from_secs(60),
         }
@@ -66,6 +69,14 @@ impl Recorder {
     #[must_use]
     pub fn cleartext(mut self) -> Self {
         self.tls = false;
+        self
+    }
+
+    /// Speaks HTTP/3 instead, to the UDP port of the same number. Weights are not sent then:
+    /// HTTP/3 has none. A frame recorded is a piece of a body as it could be read.
+    #[must_use]
+    pub fn http3(mut self) -> Self {
+        self.http3 = true;
         self
     }
 
@@ -91,6 +102,20 @@ impl Recorder {
     pub async fn record(&self, requests: &[Request]) -> Result<Recording, RecorderError> {
         let start = Instant::now();
         let deadline = start + self.limit;
+        if self.http3 {
+            let options = crate::quic::Options {
+                stream_window: self.stream_window,
+                ..crate::quic::Options::default()
+            };
+            let asked = crate::quic::record(
+                self.address,
+                &self.authority,
+                options,
+                requests,
+                (start, deadline),
+            );
+            return asked.await;
+        }
         let late = |_| io::Error::from(io::ErrorKind::TimedOut);
         let stream = timeout_at(deadline, TcpStream::connect(self.address))
             .await

@@ -5,13 +5,13 @@ use std::time::Duration;
 /// A request and when to send it.
 #[derive(Clone, Debug)]
 pub struct Request {
-    pub(super) path: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) weight: Option<u16>,
-    pub(super) after: Duration,
-    pub(super) after_answers: usize,
-    pub(super) reweigh: Vec<(Duration, u16)>,
-    pub(super) updates: Vec<(Duration, String)>,
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) weight: Option<u16>,
+    pub(crate) after: Duration,
+    pub(crate) after_answers: usize,
+    pub(crate) reweigh: Vec<(Duration, u16)>,
+    pub(crate) updates: Vec<(Duration, String)>,
 }
 
 impl Request {

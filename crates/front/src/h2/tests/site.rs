@@ -74,6 +74,19 @@ impl Directory for One {
     }
 }
 
+/// The one site there is, and what it logs.
+pub fn directory(
+    answer: impl Fn(&mut Exchange) -> Step<'static> + Send + Sync + 'static,
+) -> (Arc<dyn Directory>, Log) {
+    let log = Log::default();
+    let modules: Vec<Box<dyn Module>> = vec![
+        Box::new(Site(Box::new(answer))),
+        Box::new(Logger(Arc::clone(&log))),
+    ];
+    let pipeline = Pipeline::new(modules).unwrap();
+    (Arc::new(One(Arc::new(pipeline))), log)
+}
+
 /// A server under test.
 pub struct Server {
     pub log: Log,
@@ -93,11 +106,7 @@ impl Server {
         estimate: NetworkEstimate,
         answer: impl Fn(&mut Exchange) -> Step<'static> + Send + Sync + 'static,
     ) -> Self {
-        let log = Log::default();
-        let modules: Vec<Box<dyn Module>> = vec![
-            Box::new(Site(Box::new(answer))),
-            Box::new(Logger(Arc::clone(&log))),
-        ];
+        let (directory, log) = directory(answer);
         let shutdown = CancellationToken::new();
         let connection = Connection {
             remote: ([192, 0, 2, 1], 5000).into(),
@@ -108,12 +117,13 @@ impl Server {
         };
         let context = ConnectionContext {
             connection: Arc::new(connection),
-            directory: Arc::new(One(Arc::new(Pipeline::new(modules).unwrap()))),
+            directory,
             settings: Arc::new(settings),
             socket: None,
             log: ConnectionLog::off(),
             learned: Arc::default(),
             shutdown: shutdown.clone(),
+            alternative: None,
         };
         Self {
             log,

@@ -1,0 +1,238 @@
+//! Bodies wait for their turn, and go piece by piece.
+
+use std::collections::BTreeMap;
+use std::task::{Context, Poll, Waker};
+
+use delivery::{Grant, Plan};
+use quinn::SendStream;
+
+use super::super::pulse_of;
+use super::super::stream::{Sending, State, Stream};
+use super::super::wire::Code;
+use super::Driver;
+use crate::byte_log::Event as Noted;
+use crate::multiplex::{Asked, Read};
+
+/// What QUIC may hold where nothing needs to be held back, in bytes.
+const OPEN_WINDOW: u64 = 2 * 1024 * 1024;
+
+/// After how many body bytes the path is looked at again: it may have become another one.
+const LOOK_AGAIN: u64 = 128 * 1024;
+
+/// By how much the window must change to be worth telling, in bytes.
+const STEP: u64 = 1200;
+
+impl Driver {
+    /// Sends the head of a response, and gives its body to the scheduler.
+    pub(super) fn queue(&mut self, id: u32, plan: Plan) {
+        self.aim();
+        let Some((stream, sending)) = turn(&mut self.streams, id) else {
+            return;
+        };
+        let waker = stream.waker.clone();
+        let context = &mut Context::from_waker(&waker);
+        match sending.poll_flush(stream.send, context) {
+            Poll::Ready(Err(_)) => return self.end(id, false),
+            Poll::Pending => sending.blocked = true,
+            Poll::Ready(Ok(())) => {}
+        }
+        let blocked = sending.blocked;
+        self.scheduler.insert(id.into(), plan);
+        if blocked {
+            self.scheduler.block(id.into());
+        }
+        self.read_ahead(id);
+    }
+
+    /// There may be room again for a stream that waited for it, or more of its body.
+    pub(super) fn resume(&mut self, id: u32) {
+        if let Some((_, sending)) = turn(&mut self.streams, id) {
+            if sending.blocked {
+                sending.blocked = false;
+                self.scheduler.unblock(id.into());
+            }
+            self.read_ahead(id);
+        }
+    }
+
+    /// Reads on in a streamed body, as far as is allowed to wait.
+    fn read_ahead(&mut self, id: u32) {
+        let limit = self.context.settings.http3.read_ahead.bytes();
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        // A unit of a plan must fit, or it would never be complete.
+        let limit = limit.max(delivery::RECORD_BODY);
+        let Some((stream, sending)) = turn(&mut self.streams, id) else {
+            return;
+        };
+        let waker = stream.waker.clone();
+        let context = &mut Context::from_waker(&waker);
+        let read = sending.source.read_ahead(limit, context);
+        let total = sending.source.total();
+        let over = sending.is_spent();
+        self.scheduler.available(id.into(), total);
+        match read {
+            Read::Later | Read::Enough => {}
+            Read::Over => {
+                self.scheduler.end(id.into());
+                if over {
+                    self.finish(id);
+                }
+            }
+            Read::Failed(error) => {
+                tracing::debug!(error = base::failure::chain(&error), "a response broke off");
+                let _ = stream.send.reset(Code::INTERNAL_ERROR.0.into());
+                self.end(id, false);
+            }
+        }
+    }
+
+    /// Grants what may leave now.
+    pub(super) fn send(&mut self) {
+        if self.scheduler.is_empty() {
+            return;
+        }
+        self.aim();
+        while let Some(grant) = self.scheduler.next(self.gate.grain()) {
+            self.send_grant(grant);
+        }
+        if !self.scheduler.is_empty() {
+            self.pulse.want();
+        }
+    }
+
+    /// Tells QUIC how much it may hold: what the path takes at once, and a little to choose from
+    /// when there is room. After a loss it also holds what has arrived behind the gap.
+    fn aim(&mut self) {
+        if self.credit == 0 {
+            self.credit = LOOK_AGAIN;
+            self.pulse = pulse_of(&self.connection);
+            self.pulse.watch(&self.waker);
+        }
+        self.gate.look_if_due();
+        let path = self.pulse.window();
+        let window = if self.gate.is_open() {
+            OPEN_WINDOW.max(path * 2)
+        } else {
+            let held = match self.pulse.is_recovering() {
+                true => path,
+                false => 0,
+            };
+            let slack = self.context.settings.http3.unsent.bytes();
+            path.saturating_add(held).saturating_add(slack)
+        };
+        if self.window.abs_diff(window) >= STEP {
+            self.window = window;
+            self.connection.set_send_window(window);
+        }
+    }
+
+    /// Sends what was granted, as far as there is room.
+    fn send_grant(&mut self, grant: Grant) {
+        let id = u32::try_from(grant.stream).unwrap_or(u32::MAX);
+        let Some((stream, sending)) = turn(&mut self.streams, id) else {
+            return self.scheduler.remove(grant.stream);
+        };
+        sending.set_level(stream.send, grant.level);
+        let waker = stream.waker.clone();
+        let context = &mut Context::from_waker(&waker);
+        let before = sending.source.at_hand();
+        match sending.poll_send(stream.send, grant.bytes, grant.whole, context) {
+            Poll::Ready(Ok(0)) if before == 0 => {
+                // Nothing is at hand although the scheduler thinks so: never ask it twice.
+                self.end(id, false);
+            }
+            Poll::Ready(Ok(bytes)) => {
+                if let Some(ending) = &mut sending.ending {
+                    ending.add_bytes(bytes as u64);
+                }
+                let start = self.scheduler.offset(grant.stream);
+                let end = start + bytes as u64;
+                if let Some(asked) = stream.asked {
+                    asked.note_sent(&sending.wish, (start, end), Some(&grant));
+                }
+                self.clock.progress();
+                self.gate.spend(bytes as u64);
+                self.credit = self.credit.saturating_sub(bytes as u64);
+                self.scheduler.sent(grant.stream, bytes);
+                self.read_ahead(id);
+            }
+            Poll::Pending => {
+                sending.blocked = true;
+                self.scheduler.block(grant.stream);
+            }
+            Poll::Ready(Err(_)) => self.end(id, false),
+        }
+    }
+
+    /// The last byte was handed over; now the end is.
+    fn finish(&mut self, id: u32) {
+        let Some((stream, sending)) = turn(&mut self.streams, id) else {
+            return;
+        };
+        let waker = stream.waker.clone();
+        let context = &mut Context::from_waker(&waker);
+        match sending.poll_finish(stream.send, context) {
+            Poll::Pending => {
+                sending.blocked = true;
+                self.scheduler.block(id.into());
+            }
+            Poll::Ready(Err(_)) => self.end(id, false),
+            Poll::Ready(Ok(())) => {
+                if let Some(ending) = &mut sending.ending {
+                    ending.complete();
+                }
+                note(stream.asked, || Noted::End);
+                self.scheduler.remove(id.into());
+                self.active -= 1;
+                self.patience.restore();
+                if let Some(stream) = self.streams.get_mut(&id) {
+                    stream.state = State::Leaving;
+                }
+            }
+        }
+    }
+
+    /// Forgets a stream. If it was not taken to its end, the client is told.
+    pub(super) fn end(&mut self, id: u32, complete: bool) {
+        self.scheduler.remove(id.into());
+        let Some(mut stream) = self.streams.remove(&id) else {
+            return;
+        };
+        if stream.is_active() {
+            self.active -= 1;
+        }
+        if !complete {
+            // Dropped without a word a stream would look finished.
+            let _ = stream.send.reset(Code::INTERNAL_ERROR.0.into());
+        }
+    }
+}
+
+/// A stream that is sending, and what belongs to it.
+struct Out<'a> {
+    send: &'a mut SendStream,
+    asked: Option<&'a Asked>,
+    waker: Waker,
+}
+
+fn note(asked: Option<&Asked>, event: impl FnOnce() -> Noted) {
+    if let Some(asked) = asked {
+        asked.log.note(event);
+    }
+}
+
+fn turn(streams: &mut BTreeMap<u32, Box<Stream>>, id: u32) -> Option<(Out<'_>, &mut Sending)> {
+    let stream = &mut **streams.get_mut(&id)?;
+    let waker = stream.waker();
+    match &mut stream.state {
+        State::Turn(sending) => Some((
+            Out {
+                send: &mut stream.send,
+                asked: stream.asked.as_ref(),
+                waker,
+            },
+            sending,
+        )),
+        _ => None,
+    }
+}

@@ -1,0 +1,5 @@
+mod hostile;
+mod lifecycle;
+mod order;
+mod requests;
+mod server;
