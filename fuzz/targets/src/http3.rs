@@ -15,7 +15,10 @@ pub fn fields(input: &[u8]) {
     let Ok(read) = read_fields(input) else {
         return;
     };
-    let size: usize = read.iter().map(|(name, value)| name.len() + value.len() + 32).sum();
+    let size: usize = read
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 32)
+        .sum();
     assert!(size <= LIMIT);
     let mut again = Vec::new();
     encode_start(&mut again);
@@ -32,7 +35,9 @@ type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
 fn read_fields(section: &[u8]) -> Result<Fields, FieldError> {
     let mut fields = Vec::new();
-    decode(section, LIMIT, |name, value| fields.push((name.to_vec(), value.to_vec())))?;
+    decode(section, LIMIT, |name, value| {
+        fields.push((name.to_vec(), value.to_vec()));
+    })?;
     Ok(fields)
 }
 
@@ -100,7 +105,10 @@ pub fn stream_seeds() -> Seeds {
             "control",
             b"\x00\x04\x04\x06\x41\x00\x07\x21\x01a\x80\x0f\x07\x00\x06\x08u=1,i".to_vec(),
         ),
-        ("goaway", b"\x00\x04\x00\x07\x01\x08\x07\x01\x04\x0d\x01\x02".to_vec()),
+        (
+            "goaway",
+            b"\x00\x04\x00\x07\x01\x08\x07\x01\x04\x0d\x01\x02".to_vec(),
+        ),
         ("encoder", b"\x02\x20\x3f\x01".to_vec()),
         ("decoder", b"\x03\x44\x7f\x80\x01".to_vec()),
         ("request", b"\x01\x03abc\x00\x05hello".to_vec()),

@@ -80,6 +80,8 @@ pub struct Peer {
     pub version: String,
     /// Where it listens for HTTPS, on every address of the machine.
     pub port: u16,
+    /// Whether it is asked over HTTP/3, on the UDP port of that number.
+    pub http3: bool,
     child: Child,
 }
 
@@ -109,6 +111,7 @@ impl Peer {
             name,
             version,
             port,
+            http3: false,
             child,
         };
         let deadline = Instant::now() + Duration::from_secs(10);

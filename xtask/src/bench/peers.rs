@@ -22,6 +22,9 @@ pub const SERVERS: [&str; 7] = [
     "apache",
 ];
 
+/// Firstlight over HTTP/3, with order and without, by the names of `--server`.
+pub const HTTP3: [&str; 2] = ["http3", "plain-http3"];
+
 /// The peers' programs and Debian packages.
 const PACKAGES: [(&str, &str, &str); 5] = [
     ("h2o", "h2o", "h2o"),
@@ -93,7 +96,8 @@ impl Files {
             .map(|(_, program, package)| (program, package))
             .collect();
         packages::want(&wanted);
-        for key in SERVERS.into_iter().filter(|key| keys.contains(key)) {
+        let known = SERVERS.into_iter().chain(HTTP3);
+        for key in known.filter(|key| keys.contains(key)) {
             let peer = match key {
                 "firstlight" => {
                     let lines = format!("order = true\n{}", options.http2.join("\n"));
@@ -101,6 +105,14 @@ impl Files {
                 }
                 "plain" => {
                     let name = "plain h2 (order off)";
+                    self.ours(ground, binary, name, "order = false").map(Some)?
+                }
+                "http3" => {
+                    let name = "Firstlight, HTTP/3";
+                    self.ours(ground, binary, name, "order = true").map(Some)?
+                }
+                "plain-http3" => {
+                    let name = "plain h3 (order off)";
                     self.ours(ground, binary, name, "order = false").map(Some)?
                 }
                 "h2o" => present(Peer::h2o(ground)),
@@ -111,13 +123,15 @@ impl Files {
             };
             peers.extend(peer.map(|mut peer| {
                 peer.key = key;
+                peer.http3 = HTTP3.contains(&key);
                 peer
             }));
         }
         Ok(peers)
     }
 
-    /// Firstlight in front of the origin, everything in its cache.
+    /// Firstlight in front of the origin, everything in its cache. The first line of `http2` says
+    /// whether order is kept, and holds for HTTP/3 too.
     fn ours(
         &self,
         ground: &Ground,
@@ -128,11 +142,13 @@ impl Files {
         let port = ground::free_port()?;
         let configuration = format!(
             "[front]\nhttps = [\"0.0.0.0:{port}\"]\n[front.http2]\n{http2}\n\
+             [front.http3]\n{http3}\n\
              [[front.certificate]]\ncertificate = \"{cert}\"\nkey = \"{key}\"\n\
              [[site]]\norigin = \"{origin}\"\n[site.access_log]\nenabled = false\n",
             cert = ground.shown("cert.pem"),
             key = ground.shown("key.pem"),
             origin = self.origin.url(""),
+            http3 = http2.lines().next().unwrap_or_default(),
         );
         let file = ground.write(&format!("{port}.toml"), configuration)?;
         let mut command = Command::new(binary);

@@ -297,7 +297,7 @@ impl Driver {
             State::Head(asking) => match asking.poll(&self.connection, context) {
                 Poll::Pending => {}
                 Poll::Ready(Ok(arrived)) => self.begin(id, arrived, context),
-                Poll::Ready(Err(error)) => return self.refuse(id, error),
+                Poll::Ready(Err(error)) => return self.refuse(id, &error),
             },
             State::Answer(answer) => {
                 if let Poll::Ready((ending, response)) = answer.as_mut().poll(context) {
@@ -371,9 +371,9 @@ impl Driver {
     }
 
     /// A request that cannot be read.
-    fn refuse(&mut self, id: u32, error: RequestError) -> Result<(), H3Error> {
+    fn refuse(&mut self, id: u32, error: &RequestError) -> Result<(), H3Error> {
         match error {
-            RequestError::Broken(broken) => return Err(broken.into()),
+            RequestError::Broken(broken) => return Err((*broken).into()),
             RequestError::TooLarge => {
                 let refusal = Box::new(Violation::TooLarge.answer());
                 self.respond(id, None, refusal);
@@ -381,7 +381,7 @@ impl Driver {
             RequestError::Gone(_) => return self.give_up(id),
             RequestError::Refused(code) => {
                 if let Some(stream) = self.streams.get_mut(&id) {
-                    stream.refuse(code);
+                    stream.refuse(*code);
                 }
                 return self.give_up(id);
             }

@@ -47,9 +47,8 @@ pub async fn record(
             let request = &requests[action.request];
             match action.update {
                 Some(priority) => {
-                    client
-                        .prioritise(streams[action.request], &priority)
-                        .await?
+                    let stream = streams[action.request];
+                    client.prioritise(stream, &priority).await?;
                 }
                 None => {
                     let fields: Vec<(&str, &str)> = request

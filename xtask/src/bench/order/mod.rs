@@ -11,7 +11,7 @@ use testkit::{Link, Profile};
 
 use super::Options;
 use super::ground::{self, Ground, Peer, median};
-use super::peers::{Files, SERVERS};
+use super::peers::{Files, HTTP3, SERVERS};
 use crate::shell::Outcome;
 use pictures::Picture;
 use times::Times;
@@ -41,7 +41,8 @@ pub fn run(options: &Options) -> Outcome {
     let ground = Ground::new("order")?;
     let pictures = pictures::pictures(PICTURES)?;
     let files = Files::new(&ground, pictures::files(&pictures))?;
-    let peers = files.servers(&ground, &binary, &SERVERS, options)?;
+    let among = [&SERVERS[..], &HTTP3].concat();
+    let peers = files.servers(&ground, &binary, &among, options)?;
     let bench = Bench {
         peers: &peers,
         pictures: &pictures,
@@ -103,13 +104,13 @@ impl Bench<'_> {
             );
             println!("|---|---|---|---|---|---|---|---|---|");
         }
-        let plain = self.of_plain(times, |times| times.total);
+        let plain = |peer: &Peer| self.of_plain(peer, times, |times| times.total);
         for (peer, times) in self.peers.iter().zip(times) {
             let column = |of: fn(&Times) -> f64| times.iter().map(of).collect::<Vec<f64>>();
             let medians = Times::COLUMNS.map(|of| median(&column(of)));
             let inversion = median(&column(|times| times.inversion as f64 / 1000.0));
             let of_limit = medians[1] / limit;
-            let of_plain = ratio(&column(|times| times.total), plain.as_deref());
+            let of_plain = ratio(&column(|times| times.total), plain(peer).as_deref());
             if self.options.json {
                 let line = serde_json::json!({
                     "bench": "order", "link": title, "server": peer.name, "version": peer.version,
@@ -155,10 +156,10 @@ impl Bench<'_> {
             );
             println!("| server | Mbit/s | share of plain |\n|---|---|---|");
         }
-        let plain = self.of_plain(&seconds, |seconds| *seconds);
+        let plain = |peer: &Peer| self.of_plain(peer, &seconds, |seconds| *seconds);
         for (peer, seconds) in self.peers.iter().zip(&seconds) {
             let rate = bytes as f64 * 8.0 / 1e6 / median(seconds);
-            let share = ratio(seconds, plain.as_deref()).map(|ratio| 1.0 / ratio);
+            let share = ratio(seconds, plain(peer).as_deref()).map(|ratio| 1.0 / ratio);
             if self.options.json {
                 let line = serde_json::json!({
                     "bench": "order", "link": link, "server": peer.name, "version": peer.version,
@@ -173,9 +174,10 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// A figure of plain HTTP/2 in each run, if it takes part.
-    fn of_plain<T>(&self, runs: &[Vec<T>], of: fn(&T) -> f64) -> Option<Vec<f64>> {
-        let place = self.peers.iter().position(|peer| peer.key == "plain")?;
+    /// A figure of the same protocol without order in each run, if it takes part.
+    fn of_plain<T>(&self, peer: &Peer, runs: &[Vec<T>], of: fn(&T) -> f64) -> Option<Vec<f64>> {
+        let plain = if peer.http3 { "plain-http3" } else { "plain" };
+        let place = self.peers.iter().position(|peer| peer.key == plain)?;
         Some(runs[place].iter().map(of).collect())
     }
 }
@@ -202,6 +204,10 @@ pub(super) fn record(
         format!("localhost:{}", peer.port),
     )
     .limit(Duration::from_secs(60));
+    let recorder = match peer.http3 {
+        true => recorder.http3(),
+        false => recorder,
+    };
     link.run(|| recorder.record_blocking(requests))
         .map_err(|error| error.to_string())?
         .map_err(|error| format!("{}: {error}", peer.name))
