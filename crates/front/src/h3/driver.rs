@@ -318,10 +318,16 @@ impl Driver {
             return;
         };
         self.clock.busy();
+        let learns = self.context.settings.http2.learn;
+        let learned = Some(&*self.context.learned).filter(|_| learns);
+        let place = learned.and_then(|it| it.place(&head.uri, &head.headers));
         let asked = Asked {
             said: self.early.resolve(id, &head.headers),
             shared: is_shared(&head.headers),
             method: head.method.clone(),
+            place,
+            // Browsers do not say over HTTP/3 what is on screen; those that did over HTTP/2 know.
+            recalled: place.and_then(|place| self.context.learned.recall(place)),
             log: self.context.log.stream(u64::from(id) * 4, path(&head.uri)),
         };
         if let Some(priority) = asked.said {

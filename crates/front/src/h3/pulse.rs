@@ -23,6 +23,8 @@ pub struct Pulse {
     window: AtomicU64,
     /// Bytes a second; 0 while nothing is known.
     rate: AtomicU64,
+    /// Whether there was too little to send when the rate was measured.
+    limited: AtomicBool,
     /// Whether a loss is being made good, so that what came after it is still held.
     recovering: AtomicBool,
     /// Whether somebody waits for room.
@@ -36,9 +38,14 @@ impl Pulse {
         self.window.load(Ordering::Relaxed)
     }
 
-    /// The delivery rate in bytes a second; `None` while the sender had too little to send.
+    /// The delivery rate in bytes a second; `None` before a round trip was measured.
     pub fn rate(&self) -> Option<u64> {
         Some(self.rate.load(Ordering::Relaxed)).filter(|rate| *rate > 0)
+    }
+
+    /// Whether there was too little to send while the rate was measured.
+    pub fn is_limited(&self) -> bool {
+        self.limited.load(Ordering::Relaxed)
     }
 
     /// Whether a loss is being made good.
@@ -134,6 +141,7 @@ impl Controller for Told {
         self.inner.on_ack(now, sent, bytes, app_limited, rtt);
         if let Some(rate) = self.rate.acknowledged(now, bytes, app_limited, rtt.get()) {
             self.pulse.rate.store(rate, Ordering::Relaxed);
+            self.pulse.limited.store(app_limited, Ordering::Relaxed);
         }
         if self.recovers_at.is_some_and(|at| at <= now) {
             self.recovers_at = None;

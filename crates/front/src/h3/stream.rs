@@ -108,9 +108,10 @@ impl Stream {
 
     /// The plan for a response.
     pub fn plan(&self, wish: &Wish) -> Plan {
-        let asked = self.asked.as_ref();
-        let shared = asked.is_some_and(|asked| asked.shared);
-        wish.plan(asked.and_then(|asked| asked.said), shared)
+        match &self.asked {
+            Some(asked) => asked.plan(wish),
+            None => wish.plan(None, false),
+        }
     }
 
     /// Tells the client that it may send the body it announced (RFC 9110 §10.1.1). If it cannot be

@@ -129,6 +129,7 @@ async fn writes(preview: usize) -> (usize, Vec<usize>) {
         log: ConnectionLog::off(),
         learned: Arc::default(),
         shutdown: CancellationToken::new(),
+        alternative: None,
     };
     let noted = Arc::default();
     let (near, mut far) = tokio::io::duplex(1 << 20);
