@@ -107,7 +107,11 @@ impl Driver {
             window: 0,
             credit: 0,
             early: Early::default(),
-            clock: Clock::new(settings.timeouts.idle, settings.timeouts.write),
+            clock: Clock::new(
+                settings.timeouts.idle,
+                settings.timeouts.write,
+                settings.limits.rate.bytes(),
+            ),
             patience: Patience::new(settings.http3.max_streams),
             shutdown: Some(Box::pin(context.shutdown.clone().cancelled_owned())),
             parting: None,

@@ -150,7 +150,7 @@ impl Driver {
                 if let Some(asked) = stream.asked {
                     asked.note_sent(&sending.wish, (start, end), Some(&grant));
                 }
-                self.clock.progress();
+                self.clock.progress(bytes as u64);
                 self.gate.spend(bytes as u64);
                 self.credit = self.credit.saturating_sub(bytes as u64);
                 self.scheduler.sent(grant.stream, bytes);
