@@ -22,8 +22,10 @@ base::settings! {
         /// Whether HTTP/3 is spoken at all.
         enabled: bool = true,
         /// How long a browser may remember that HTTP/3 is spoken here: `ma` of the `Alt-Svc` header
-        /// that answers over HTTP/1.1 and HTTP/2 carry. 0: the header is not sent.
-        advertise: Duration = Duration::from_secs(86_400),
+        /// that answers over HTTP/1.1 and HTTP/2 then carry. `"0s"`: it is not sent, and browsers
+        /// stay with HTTP/2, over which pictures come in whole first scans and browsers say which
+        /// are on screen.
+        advertise: Duration = Duration::ZERO,
         /// Whether responses leave in the order of what they show, as for HTTP/2.
         order: bool = true,
         /// Requests open at once on one connection. A client that gives up four times as many,

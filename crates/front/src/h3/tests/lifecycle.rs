@@ -159,7 +159,7 @@ async fn a_client_that_takes_nothing_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn answers_over_tcp_say_that_http3_is_spoken() {
+async fn answers_over_tcp_say_that_http3_is_spoken_if_they_should() {
     let said = async |settings: &crate::FrontSettings| {
         let server = Server::with(settings, site);
         let authority = format!("{SITE}:{}", server.address.port());
@@ -169,9 +169,9 @@ async fn answers_over_tcp_say_that_http3_is_spoken() {
         let said = recording.answers[0].header("alt-svc").map(str::to_owned);
         (said, port)
     };
-    let (said_by_default, port) = said(&settings()).await;
-    assert_eq!(said_by_default, Some(format!("h3=\":{port}\"; ma=86400")));
-    let mut quiet = settings();
-    quiet.http3.advertise = Duration::ZERO;
-    assert_eq!(said(&quiet).await.0, None);
+    assert_eq!(said(&settings()).await.0, None, "unless asked for");
+    let mut loud = settings();
+    loud.http3.advertise = Duration::from_secs(86_400);
+    let (header, port) = said(&loud).await;
+    assert_eq!(header, Some(format!("h3=\":{port}\"; ma=86400")));
 }
