@@ -24,7 +24,8 @@ base::settings! {
         connection_window: ByteSize = ByteSize::mib(1),
         /// How much of a streamed response is read ahead of the connection.
         read_ahead: ByteSize = ByteSize::kib(64),
-        /// How much the kernel may hold unsent: what is chosen next is chosen when less is left.
+        /// How much the kernel may hold unsent at least: what is chosen next is chosen when less is
+        /// left. On a fast connection it is what leaves in 40 ms.
         unsent: ByteSize = ByteSize::kib(16),
     }
 }

@@ -26,8 +26,9 @@ const COARSE: usize = 256 * 1024;
 /// Most of a body that is handed over at once where nothing needs to be held back, in bytes.
 const OPEN_CHUNK: usize = 64 * 1024;
 
-/// After how many body bytes the path is looked at again: held back, and open.
-const LOOK_AGAIN: [u64; 2] = [128 * 1024, 8 * 1024 * 1024];
+/// After how many body bytes the path is looked at again: held back, and open. Held back it is soon,
+/// as a rate that grows from one round trip to the next must not find too little to send.
+const LOOK_AGAIN: [u64; 2] = [32 * 1024, 8 * 1024 * 1024];
 
 /// Decides how much may wait between the scheduler and the wire.
 pub struct Gate {
@@ -87,7 +88,7 @@ impl Gate {
         }
     }
 
-    /// Looks at the path when it is time: before the first body, and then once each 128 KiB on a
+    /// Looks at the path when it is time: before the first body, and then once each 32 KiB on a
     /// path that is far, each 8 MiB on one that is near. Costs a system call.
     pub fn look_if_due(&mut self) {
         if self.order && self.credit == 0 {
@@ -106,7 +107,7 @@ impl Gate {
         self.grain = grain_for(&estimate);
         self.credit = LOOK_AGAIN[usize::from(self.open)];
         if let Some(socket) = &self.socket {
-            socket.set_late(!self.open);
+            socket.set_late(!self.open, estimate.delivery_rate);
         }
     }
 }

@@ -14,7 +14,7 @@ async fn pair() -> (Socket, TcpStream) {
 #[tokio::test]
 async fn bytes_pass_both_ways_with_late_binding() {
     let (mut socket, mut client) = pair().await;
-    socket.handle().set_late(true);
+    socket.handle().set_late(true, None);
     let sent: Vec<u8> = (0..2_000_000u32).map(|place| place as u8).collect();
     let expected = sent.clone();
     let write = async {
@@ -33,7 +33,7 @@ async fn the_kernel_holds_little_when_the_client_does_not_read() {
     let mut held = Vec::new();
     for late in [false, true] {
         let (mut socket, client) = pair().await;
-        socket.handle().set_late(late);
+        socket.handle().set_late(late, None);
         let chunk = [7; 4096];
         let mut accepted = 0;
         std::future::poll_fn(|context| {
@@ -78,4 +78,16 @@ async fn the_path_is_known_while_the_socket_is_open() {
     assert!(handle.estimate().rtt.is_some());
     drop((socket, client));
     assert_eq!(handle.estimate(), NetworkEstimate::default());
+}
+
+#[test]
+fn the_mark_follows_the_rate() {
+    let floor = 16 * 1024;
+    for (megabits, mark) in [(0.0, 16), (1.6, 16), (10.0, 48), (100.0, 256), (1e9, 256)] {
+        let rate = Some((megabits * 125_000.0) as u64);
+        assert_eq!(mark_for(rate, floor), mark * 1024, "{megabits}");
+    }
+    assert_eq!(mark_for(None, floor), floor);
+    assert_eq!(mark_for(None, 0), 1, "a mark of 0 would be none");
+    assert_eq!(mark_for(Some(1), 1 << 20), 1 << 20, "as the settings say");
 }
