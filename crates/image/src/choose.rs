@@ -3,8 +3,8 @@
 use base::Quality;
 
 use crate::{
-    Accepted, Effects, Factor, Fit, Format, FormatChoice, Gravity, MAX_DPR, Output, PolicySettings,
-    Prefer, Signals, Tier, Transform, Trim, Variant, Width,
+    Accepted, Effects, Extend, Factor, Fit, Format, FormatChoice, Gravity, MAX_DPR, Output,
+    PolicySettings, Prefer, Signals, Tier, Transform, Trim, Variant, Width,
 };
 
 /// What the site wants: its settings.
@@ -51,6 +51,14 @@ pub fn choose(transform: &Transform, signals: &Signals, policy: &Policy) -> Choi
         fit,
         gravity: choosing.gravity(fit),
         trim: choosing.trim(),
+        crop: transform.crop,
+        relative_width: transform.relative_width.filter(|_| width.is_none()),
+        relative_height: transform.relative_height.filter(|_| height.is_none()),
+        min_width: transform.min_width.filter(|least| *least > 1),
+        min_height: transform.min_height.filter(|least| *least > 1),
+        extend: choosing.extend(fit),
+        place: transform.place.unwrap_or(Gravity::CENTER),
+        padding: transform.padding,
         flip_horizontal: transform.flip_horizontal,
         flip_vertical: transform.flip_vertical,
         rotate: transform.rotate,
@@ -186,13 +194,18 @@ impl Choosing<'_> {
         let width = match self.transform.width {
             Some(Width::Pixels(width)) => Some(dpr.scale(width)),
             Some(Width::Auto) => Some(dpr.scale(self.auto_width())),
-            None if height.is_none() => self.width_in_place(),
+            None if height.is_none() && !self.is_relative() => self.width_in_place(),
             None => None,
         };
         if dpr != Factor::ONE && (width.is_some() || height.is_some()) {
             self.because(format!("size: times {} device pixels", dpr.value()));
         }
         (width, height)
+    }
+
+    /// Whether the box is given as a share of the picture.
+    fn is_relative(&self) -> bool {
+        self.transform.relative_width.is_some() || self.transform.relative_height.is_some()
     }
 
     fn dpr(&mut self) -> Factor {
@@ -256,6 +269,8 @@ impl Choosing<'_> {
     /// The fit, reduced to one that differs: with one side or none, several mean the same.
     fn fit(&mut self, width: Option<u32>, height: Option<u32>) -> Fit {
         let asked = self.transform.fit.unwrap_or(Fit::ScaleDown);
+        let width = width.or(self.transform.relative_width.map(Factor::thousandths));
+        let height = height.or(self.transform.relative_height.map(Factor::thousandths));
         if width.is_some() && height.is_some() {
             return asked;
         }
@@ -264,14 +279,33 @@ impl Choosing<'_> {
         }
         match asked {
             _ if width.is_none() && height.is_none() => Fit::ScaleDown,
-            Fit::ScaleDown | Fit::Crop | Fit::AspectCrop => Fit::ScaleDown,
+            Fit::ScaleDown
+            | Fit::Crop
+            | Fit::AspectCrop
+            | Fit::SqueezeDown
+            | Fit::OutsideDown
+            | Fit::AutoDown
+            | Fit::Adaptive => Fit::ScaleDown,
             Fit::ScaleUp => Fit::ScaleUp,
-            Fit::Contain | Fit::Cover | Fit::Pad | Fit::Squeeze => Fit::Contain,
+            Fit::Contain | Fit::Cover | Fit::Pad | Fit::Squeeze | Fit::Outside | Fit::Auto => {
+                Fit::Contain
+            }
         }
     }
 
+    /// How the canvas grows; `fit=pad` says it by itself.
+    fn extend(&self, fit: Fit) -> Option<Extend> {
+        self.transform.extend.filter(|_| fit != Fit::Pad)
+    }
+
     fn gravity(&mut self, fit: Fit) -> Gravity {
-        if !matches!(fit, Fit::Cover | Fit::Crop | Fit::AspectCrop) {
+        let cuts = matches!(
+            fit,
+            Fit::Cover | Fit::Crop | Fit::AspectCrop | Fit::Auto | Fit::AutoDown
+        );
+        // A picture made larger for its least side is cut where it leaves the box.
+        let outgrows = self.transform.min_width.is_some() || self.transform.min_height.is_some();
+        if !cuts && !outgrows {
             return Gravity::CENTER;
         }
         match self.transform.gravity.unwrap_or(Gravity::CENTER) {
@@ -287,6 +321,7 @@ impl Choosing<'_> {
         let dpr = self.transform.dpr.unwrap_or(Factor::ONE).min(MAX_DPR);
         let scale = |length: u32| dpr.scale(length);
         Some(match self.transform.trim? {
+            border @ Trim::Border { .. } => border,
             Trim::Edges {
                 top: 0,
                 right: 0,
@@ -361,6 +396,7 @@ fn effects(transform: &Transform) -> Effects {
         contrast: changing(transform.contrast),
         gamma: changing(transform.gamma),
         saturation: transform.saturation.filter(|factor| *factor != Factor::ONE),
+        lift: transform.lift,
     }
 }
 

@@ -40,22 +40,28 @@ fn each_colour(picture: &mut Picture, change: impl Fn(&mut u8)) {
     }
 }
 
-/// Brightness, contrast and gamma in one table; `None` if nothing changes.
+/// Brightness, lift, contrast and gamma in one table; `None` if nothing changes.
 fn tone_table(effects: &Effects) -> Option<[u8; 256]> {
     let Effects {
         brightness,
         contrast,
         gamma,
+        lift,
         ..
     } = effects;
-    if brightness.is_none() && contrast.is_none() && gamma.is_none() {
+    if brightness.is_none() && contrast.is_none() && gamma.is_none() && *lift == 0 {
         return None;
     }
     let factor = |factor: &Option<Factor>| factor.map_or(1.0, Factor::value);
     let (brightness, contrast, gamma) = (factor(brightness), factor(contrast), factor(gamma));
     let mut table = [0; 256];
     for (value, entry) in table.iter_mut().enumerate() {
-        let bright = value as f32 / 255.0 * brightness;
+        let bright = (value as f32 * brightness + f32::from(*lift)) / 255.0;
+        let bright = if *lift == 0 {
+            bright
+        } else {
+            bright.clamp(0.0, 1.0)
+        };
         let contrasted = ((bright - 0.5) * contrast + 0.5).clamp(0.0, 1.0);
         *entry = (contrasted.powf(1.0 / gamma) * 255.0).round() as u8;
     }
@@ -161,8 +167,13 @@ fn over(pixel: &mut [u8], background: Colour) {
     pixel[3] = ((whole + 127) / 255) as u8;
 }
 
-/// Places a picture in the middle of a larger canvas.
-pub(crate) fn pad(picture: Picture, width: usize, height: usize, background: Colour) -> Picture {
+/// Places a picture on a larger canvas, its left top corner at `at`.
+pub(crate) fn pad(
+    picture: Picture,
+    (width, height): (usize, usize),
+    (left, top): (usize, usize),
+    background: Colour,
+) -> Picture {
     let Colour {
         red,
         green,
@@ -183,10 +194,6 @@ pub(crate) fn pad(picture: Picture, width: usize, height: usize, background: Col
         channels: picture.channels,
         data: fill[..depth].repeat(width * height),
     };
-    let (left, top) = (
-        width.saturating_sub(picture.width) / 2,
-        height.saturating_sub(picture.height) / 2,
-    );
     let rows = canvas.data.chunks_exact_mut(width * depth).skip(top);
     for (target, row) in rows.zip(picture.rows()) {
         target[left * depth..][..row.len()].copy_from_slice(row);

@@ -40,7 +40,8 @@ impl Facts {
     }
 }
 
-/// The facts about a source and what the variant would make of it, from its header alone.
+/// The facts about a source and what the variant would make of it, from its header alone. A border
+/// that only pixels can tell counts as none.
 ///
 /// # Errors
 /// As for [`probe()`], and [`ImageError::OutputPixels`].

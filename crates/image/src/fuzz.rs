@@ -1,5 +1,6 @@
 //! Entry points for fuzzing: outside bytes in, no panic out.
 
+use crate::grammar::{GrammarSettings, Grammars, Request};
 use crate::{
     Accept, Format, Limits, PolicySettings, Signals, Transform, choose, outline_of, probe, render,
 };
@@ -23,6 +24,8 @@ pub fn transform(data: &[u8]) {
         Ok(transform) => {
             let choice = choose(&transform, &Signals::default(), &PolicySettings::default());
             assert!(!choice.variant.key().is_empty());
+            let printed = transform.to_string();
+            assert!(printed.is_empty() || Transform::parse(&printed) == Ok(transform));
         }
         Err(error) => assert!(!error.problems.is_empty()),
     }
@@ -57,4 +60,59 @@ pub fn picture(data: &[u8]) {
     assert!(outline.preview <= outline.length && outline.good <= outline.length);
     // Whatever comes of it, it comes without a panic and within the limits.
     let _ = render(source, &choice.variant, &LIMITS, &|| false);
+}
+
+/// Reads a URL by every grammar. What is read has a variant, and a source that is a path or an
+/// address.
+pub fn grammars(data: &[u8]) {
+    static ALL: std::sync::LazyLock<Grammars> = std::sync::LazyLock::new(|| {
+        let mut settings = GrammarSettings {
+            next: true,
+            vercel: true,
+            netlify: true,
+            ipx: true,
+            weserv: true,
+            fastly: true,
+            photon: true,
+            ..GrammarSettings::default()
+        };
+        settings.imgproxy.enabled = true;
+        settings.imgproxy.unsigned = true;
+        settings.imgproxy.presets = vec!["small=w:10/h:10".to_owned(), "loop=pr:loop".to_owned()];
+        settings.thumbor.enabled = true;
+        settings.thumbor.unsigned = true;
+        settings.imagor.enabled = true;
+        settings.imagor.prefix = "/imagor".to_owned();
+        settings.imagor.unsigned = true;
+        settings.imgix.enabled = true;
+        settings.cloudinary.enabled = true;
+        Grammars::new(&settings)
+    });
+    let Ok(url) = std::str::from_utf8(data) else {
+        return;
+    };
+    let (path, query) = match url.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (url, None),
+    };
+    let request = Request {
+        path,
+        query,
+        picture: true,
+        now: 1_700_000_000,
+    };
+    match ALL.read(&request) {
+        None => {}
+        Some(Err(error)) => assert!(!error.to_string().is_empty()),
+        Some(Ok(parsed)) => {
+            let source = &parsed.source;
+            let sound = source.starts_with('/')
+                || source.starts_with("http://")
+                || source.starts_with("https://");
+            assert!(sound || parsed.grammar == "cloudflare", "{source}");
+            let policy = PolicySettings::default();
+            let choice = choose(&parsed.transform, &Signals::default(), &policy);
+            assert!(!choice.variant.key().is_empty());
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! Where everything goes: pure arithmetic on sizes.
 
-use crate::{Fit, ImageError, Limits, Orientation, Probe, Rotation, Trim, Variant};
+use crate::{
+    Crop, Extend, Fit, Gravity, ImageError, Limits, Orientation, Probe, Rotation, Trim, Variant,
+};
 
 /// A rectangle of whole pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,8 +13,8 @@ pub(crate) struct Rectangle {
     pub(crate) height: u32,
 }
 
-/// How a source becomes a result, in this order: trimmed, turned, a window of it cut out, the
-/// window brought to the inner size, and that placed on the canvas.
+/// How a source becomes a result, in this order: trimmed and cropped, turned, a window of it cut
+/// out, the window brought to the inner size, and that placed on the canvas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     /// What is kept of the upright source.
@@ -25,8 +27,12 @@ pub(crate) struct Layout {
     pub(crate) window: (u32, u32),
     /// The window's size in the result.
     pub(crate) inner: (u32, u32),
-    /// Size of the result; larger than `inner` only for `fit=pad`.
+    /// Size of the result; larger than `inner` where it is padded.
     pub(crate) canvas: (u32, u32),
+    /// Where `inner` lies on it.
+    pub(crate) at: (u32, u32),
+    /// Whether the trimmed part is the whole source.
+    pub(crate) untrimmed: bool,
     /// Whether all of the above changes nothing.
     pub(crate) unchanged: bool,
 }
@@ -42,7 +48,7 @@ impl Layout {
         limits: &Limits,
     ) -> Result<Self, ImageError> {
         let upright = probe.upright_size();
-        let trim = trim(upright, variant.trim);
+        let trim = crop(trim(upright, variant.trim), variant.crop);
         let turn = turn(variant);
         let turned = if turn.swaps_sides() {
             (trim.height, trim.width)
@@ -54,7 +60,9 @@ impl Layout {
             inner,
             canvas,
         } = place(turned, variant);
-        let unchanged = (trim.width, trim.height) == upright
+        let (canvas, at) = on_canvas(inner, canvas, variant);
+        let untrimmed = (trim.width, trim.height) == upright;
+        let unchanged = untrimmed
             && turn == Orientation::UPRIGHT
             && window == turned
             && inner == turned
@@ -69,6 +77,8 @@ impl Layout {
             window,
             inner,
             canvas,
+            at,
+            untrimmed,
             unchanged,
         })
     }
@@ -96,7 +106,8 @@ fn turn(variant: &Variant) -> Orientation {
 /// What is kept: at least one pixel, inside the picture.
 fn trim((width, height): (u32, u32), trim: Option<Trim>) -> Rectangle {
     let (left, top, right, bottom) = match trim {
-        None => (0, 0, width, height),
+        // A border is found in the pixels and is `Trim::Area` by the time they are laid out.
+        None | Some(Trim::Border { .. }) => (0, 0, width, height),
         Some(Trim::Edges {
             top,
             right,
@@ -129,6 +140,82 @@ fn trim((width, height): (u32, u32), trim: Option<Trim>) -> Rectangle {
     }
 }
 
+/// What is kept of what the trim left.
+fn crop(part: Rectangle, crop: Option<Crop>) -> Rectangle {
+    let size = (part.width, part.height);
+    let (left, top, width, height) = match crop {
+        None => return part,
+        Some(Crop::Placed { width, height, at }) => {
+            let kept = (width.on(size.0).max(1), height.on(size.1).max(1));
+            let (left, top) = offset(at, size, kept);
+            (left, top, kept.0, kept.1)
+        }
+        Some(Crop::Shape { width, height, at }) => {
+            let kept = window(size, (width.max(1), height.max(1)));
+            let (left, top) = offset(at, size, kept);
+            (left, top, kept.0, kept.1)
+        }
+        Some(Crop::Between {
+            left,
+            top,
+            right,
+            bottom,
+        }) => {
+            let (left, top) = (left.on_edge(size.0), top.on_edge(size.1));
+            let (right, bottom) = (right.on_edge(size.0), bottom.on_edge(size.1));
+            // Lines that cross leave nothing; thumbor and others then keep everything.
+            if left >= right || top >= bottom {
+                return part;
+            }
+            (left, top, right - left, bottom - top)
+        }
+    };
+    Rectangle {
+        left: part.left + left,
+        top: part.top + top,
+        width,
+        height,
+    }
+}
+
+/// Where a part of this size lies; the middle where that would take the picture itself.
+fn offset(at: Gravity, whole: (u32, u32), part: (u32, u32)) -> (u32, u32) {
+    at.offset(whole, part, part)
+        .or_else(|| Gravity::CENTER.offset(whole, part, part))
+        .unwrap_or_default()
+}
+
+/// The canvas with what extends it, and where the picture lies on it.
+fn on_canvas(inner: (u32, u32), canvas: (u32, u32), variant: &Variant) -> ((u32, u32), (u32, u32)) {
+    let canvas = match (variant.extend, variant.width, variant.height) {
+        (None, ..) => canvas,
+        (Some(Extend::Box), width, height) => (
+            canvas.0.max(width.unwrap_or_default()),
+            canvas.1.max(height.unwrap_or_default()),
+        ),
+        (Some(Extend::Shape), Some(width), Some(height)) if wider(canvas, (width, height)) => {
+            (canvas.0, ratio(height, canvas.0, width).max(canvas.1))
+        }
+        (Some(Extend::Shape), Some(width), Some(height)) => {
+            (ratio(width, canvas.1, height).max(canvas.0), canvas.1)
+        }
+        (Some(Extend::Shape), ..) => canvas,
+    };
+    let at = offset(variant.place, canvas, inner);
+    let padding = variant.padding;
+    let sum = |side: u32, one: u32, other: u32| side.saturating_add(one).saturating_add(other);
+    (
+        (
+            sum(canvas.0, padding.left, padding.right),
+            sum(canvas.1, padding.top, padding.bottom),
+        ),
+        (
+            at.0.saturating_add(padding.left),
+            at.1.saturating_add(padding.top),
+        ),
+    )
+}
+
 /// Window, inner size and canvas.
 struct Placement {
     window: (u32, u32),
@@ -137,27 +224,54 @@ struct Placement {
 }
 
 fn place(size: (u32, u32), variant: &Variant) -> Placement {
-    let whole = |inner| Placement {
+    let side = |pixels: Option<u32>, share: Option<crate::Factor>, side| {
+        pixels.or_else(|| Some(share?.of(side)))
+    };
+    let bounds = (
+        side(variant.width, variant.relative_width, size.0),
+        side(variant.height, variant.relative_height, size.1),
+    );
+    let placed = match bounds {
+        (None, None) => whole(size, size),
+        (Some(width), Some(height)) => in_box(size, (width, height), variant.fit),
+        (width, height) => whole(size, one_side(size, width, height, variant.fit)),
+    };
+    let least = (variant.min_width, variant.min_height);
+    if least == (None, None) || placed.window != size {
+        return placed;
+    }
+    at_least(size, placed, least, bounds)
+}
+
+/// All of the picture at this size.
+fn whole(size: (u32, u32), inner: (u32, u32)) -> Placement {
+    Placement {
         window: size,
         inner,
         canvas: inner,
-    };
-    let (width, height) = match (variant.width, variant.height) {
-        (None, None) => return whole(size),
-        (Some(width), Some(height)) => (width, height),
-        (width, height) => return whole(one_side(size, width, height, variant.fit)),
-    };
-    let bounds = (width, height);
+    }
+}
+
+fn in_box(size: (u32, u32), bounds: (u32, u32), fit: Fit) -> Placement {
+    let (width, height) = bounds;
     let inside = inside(size, bounds);
-    match variant.fit {
-        Fit::ScaleDown if inside.0 < size.0 || inside.1 < size.1 => whole(inside),
-        Fit::ScaleUp if inside.0 > size.0 || inside.1 > size.1 => whole(inside),
-        Fit::ScaleDown | Fit::ScaleUp => whole(size),
-        Fit::Contain => whole(inside),
-        Fit::Squeeze => whole(bounds),
+    let outside = outside(size, bounds);
+    let larger = |other: (u32, u32)| other.0 > size.0 || other.1 > size.1;
+    let both_lie = (size.0 >= size.1) == (width >= height);
+    match fit {
+        Fit::ScaleDown if inside.0 < size.0 || inside.1 < size.1 => whole(size, inside),
+        Fit::ScaleUp if larger(inside) => whole(size, inside),
+        Fit::ScaleDown | Fit::ScaleUp => whole(size, size),
+        Fit::Contain => whole(size, inside),
+        Fit::Squeeze => whole(size, bounds),
+        Fit::SqueezeDown if larger(bounds) => whole(size, self::inside(bounds, size)),
+        Fit::SqueezeDown => whole(size, bounds),
+        Fit::Outside => whole(size, outside),
+        Fit::OutsideDown if larger(outside) => whole(size, size),
+        Fit::OutsideDown => whole(size, outside),
         Fit::Pad => Placement {
             canvas: bounds,
-            ..whole(inside)
+            ..whole(size, inside)
         },
         Fit::Cover => filling(window(size, bounds), bounds),
         Fit::Crop if width <= size.0 && height <= size.1 => filling(window(size, bounds), bounds),
@@ -169,6 +283,48 @@ fn place(size: (u32, u32), variant: &Variant) -> Placement {
             let part = window(size, bounds);
             filling(part, (part.0.min(width), part.1.min(height)))
         }
+        Fit::Auto if both_lie => in_box(size, bounds, Fit::Cover),
+        Fit::Auto => in_box(size, bounds, Fit::Contain),
+        Fit::AutoDown if both_lie => in_box(size, bounds, Fit::Crop),
+        Fit::AutoDown => in_box(size, bounds, Fit::ScaleDown),
+        Fit::Adaptive if both_lie => in_box(size, bounds, Fit::ScaleDown),
+        Fit::Adaptive => in_box(size, (height, width), Fit::ScaleDown),
+    }
+}
+
+/// Makes a whole picture larger where a side is too short, and cuts off what then leaves the box.
+fn at_least(
+    size: (u32, u32),
+    placed: Placement,
+    (least_width, least_height): (Option<u32>, Option<u32>),
+    (width, height): (Option<u32>, Option<u32>),
+) -> Placement {
+    let Placement { inner, .. } = placed;
+    let least = (
+        least_width.unwrap_or_default().max(inner.0),
+        least_height.unwrap_or_default().max(inner.1),
+    );
+    if least == inner {
+        return placed;
+    }
+    let grown = outside(inner, least);
+    let kept = (
+        grown.0.min(width.unwrap_or(u32::MAX)),
+        grown.1.min(height.unwrap_or(u32::MAX)),
+    );
+    let part = |side: u32, kept: u32, grown: u32| ratio(side, kept, grown).min(side);
+    filling(
+        (part(size.0, kept.0, grown.0), part(size.1, kept.1, grown.1)),
+        kept,
+    )
+}
+
+/// The smallest size of the same shape around the bounds.
+fn outside(size: (u32, u32), bounds: (u32, u32)) -> (u32, u32) {
+    if wider(size, bounds) {
+        (ratio(size.0, bounds.1, size.1).max(bounds.0), bounds.1)
+    } else {
+        (bounds.0, ratio(size.1, bounds.0, size.0).max(bounds.1))
     }
 }
 

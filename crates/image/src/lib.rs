@@ -8,11 +8,13 @@
 //! No I/O, no clock, no async; a long job asks a callback whether it is still wanted.
 
 mod accept;
+mod border;
 mod choose;
 mod error;
 mod facts;
 mod format;
 pub mod fuzz;
+pub mod grammar;
 mod limits;
 mod outline;
 mod picture;
@@ -53,7 +55,8 @@ pub use render::{MIN_SAVING_PERCENT, Original, Outcome, Rendered, render};
 pub use settings::{LimitSettings, PolicySettings, Prefer};
 pub use signals::{Signals, Tier};
 pub use transform::{
-    AutoWidth, Colour, Factor, Fit, FormatChoice, Gravity, MAX_DPR, Metadata, OptionError,
-    OptionProblem, QualityChoice, Rotation, Transform, Trim, Width, option_forms,
+    Along, AutoWidth, Colour, Crop, Extend, Factor, Fit, FormatChoice, Gravity, Length, MAX_DPR,
+    Metadata, OptionError, OptionProblem, QualityChoice, Rotation, Shift, Sides, Transform, Trim,
+    Width, option_forms,
 };
 pub use variant::{Accepted, Effects, Output, Variant};

@@ -56,11 +56,11 @@ fn applies(job: &Job<'_>) -> Option<bool> {
     // A window between colour samples moves colour against brightness, which shrinking hides.
     let whole = window == turned;
     let shrunk = inner.0 <= window.0 / 2 && inner.1 <= window.1 / 2;
-    let centred = matches!(job.variant.gravity, Gravity::Point { .. });
+    let placed = !matches!(job.variant.gravity, Gravity::Salient | Gravity::Face);
     let plain = job.variant.effects == Effects::default()
-        && job.variant.trim.is_none()
+        && job.layout.untrimmed
         && canvas == inner
-        && (whole || (shrunk && centred));
+        && (whole || (shrunk && placed));
     let map = job.jpeg_map().filter(|_| plain)?;
     let icc = map.icc(job.source);
     let grey = map.components.len() == 1;

@@ -11,7 +11,8 @@ use crate::outline_of;
 use crate::picture::Picture;
 use crate::{
     Accepted, Colour, Effects, Facts, Format, Gravity, ImageError, Limits, Metadata, Orientation,
-    Output, Probe, Variant, effects, facts, lossless, orient, planar, probe, resize, saliency,
+    Output, Probe, Trim, Variant, border, effects, facts, lossless, orient, planar, probe, resize,
+    saliency,
 };
 
 /// A picture whose size does not change is re-encoded only if that saves this share of its bytes,
@@ -75,6 +76,10 @@ pub fn render(
     limits: &Limits,
     cancel: &dyn Fn() -> bool,
 ) -> Result<Outcome, ImageError> {
+    if let Some(Trim::Border { .. }) = variant.trim {
+        let variant = border::found(source, variant, limits, cancel)?;
+        return render(source, &variant, limits, cancel);
+    }
     if variant.output == Output::Facts {
         return facts(source, variant, limits).map(Outcome::Facts);
     }
@@ -283,7 +288,7 @@ impl Job<'_> {
             inner,
             ..
         } = self.layout;
-        if inner.0 >= window.0 || inner.1 >= window.1 || self.variant.trim.is_some() {
+        if inner.0 >= window.0 || inner.1 >= window.1 || !self.layout.untrimmed {
             return None;
         }
         let scale = |whole: u32, inner: u32, window: u32| {
@@ -333,11 +338,10 @@ impl Job<'_> {
     }
 
     fn trim_as_stored(&self, stored: Picture) -> Picture {
-        let upright = self.probe.upright_size();
-        let trim = self.layout.trim;
-        if (trim.width, trim.height) == upright {
+        if self.layout.untrimmed {
             return stored;
         }
+        let (upright, trim) = (self.probe.upright_size(), self.layout.trim);
         // Trimming reads the picture at full size, see `wanted_size`.
         let part = orient::undo(trim, upright, self.probe.orientation);
         stored.part(
@@ -352,24 +356,25 @@ impl Job<'_> {
     fn window_offset(&self, trimmed: &Picture, turns: Orientation) -> (u32, u32) {
         let Layout { turned, window, .. } = self.layout;
         match self.variant.gravity {
-            Gravity::Point { .. } => self.point_offset(),
-            _ if turned == window => (0, 0),
-            Gravity::Salient | Gravity::Face => {
+            Gravity::Salient | Gravity::Face if turned != window => {
                 saliency::window_offset(trimmed, turns, turned, window)
             }
+            _ => self.point_offset(),
         }
     }
 
-    /// The same by the point that divides what is cut off; the middle where there is none.
+    /// The same without a look at the picture; the middle where that would take one.
     pub(crate) fn point_offset(&self) -> (u32, u32) {
-        let Layout { turned, window, .. } = self.layout;
-        let (x, y) = match self.variant.gravity {
-            Gravity::Point { x, y } => (x.thousandths(), y.thousandths()),
-            Gravity::Salient | Gravity::Face => (500, 500),
-        };
-        let share =
-            |slack: u32, share: u32| (u64::from(slack) * u64::from(share.min(1000)) / 1000) as u32;
-        (share(turned.0 - window.0, x), share(turned.1 - window.1, y))
+        let Layout {
+            turned,
+            window,
+            inner,
+            ..
+        } = self.layout;
+        let at = |gravity: Gravity| gravity.offset(turned, window, inner);
+        at(self.variant.gravity)
+            .or_else(|| at(Gravity::CENTER))
+            .unwrap_or_default()
     }
 
     /// Effects, background and padding.
@@ -384,7 +389,12 @@ impl Job<'_> {
             flat
         } else {
             let background = self.variant.background.unwrap_or(Colour::WHITE);
-            effects::pad(flat, width as usize, height as usize, background)
+            let (left, top) = self.layout.at;
+            let (size, at) = (
+                (width as usize, height as usize),
+                (left as usize, top as usize),
+            );
+            effects::pad(flat, size, at, background)
         };
         Ok(padded.without_idle_alpha())
     }

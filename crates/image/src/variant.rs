@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use base::Quality;
 
-use crate::{Colour, Factor, Fit, Format, Gravity, Metadata, Prefer, Rotation, Trim};
+use crate::{
+    Along, Colour, Crop, Extend, Factor, Fit, Format, Gravity, Length, Metadata, Prefer, Rotation,
+    Shift, Sides, Trim,
+};
 
 /// One rendering of a source. Equal variants of one source have equal bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +22,22 @@ pub struct Variant {
     pub gravity: Gravity,
     /// Cut off first, in source pixels.
     pub trim: Option<Trim>,
+    /// Kept of that.
+    pub crop: Option<Crop>,
+    /// The width of the box as a share of the picture's, where `width` is absent.
+    pub relative_width: Option<Factor>,
+    /// The same for the height.
+    pub relative_height: Option<Factor>,
+    /// The least width of the result.
+    pub min_width: Option<u32>,
+    /// The least height of the result.
+    pub min_height: Option<u32>,
+    /// Whether the canvas grows with the box.
+    pub extend: Option<Extend>,
+    /// Where the picture lies on a larger canvas.
+    pub place: Gravity,
+    /// Added on each side.
+    pub padding: Sides,
     /// Mirror left and right.
     pub flip_horizontal: bool,
     /// Mirror top and bottom.
@@ -58,6 +77,8 @@ pub struct Effects {
     pub gamma: Option<Factor>,
     /// Factor of saturation.
     pub saturation: Option<Factor>,
+    /// Added to each colour after brightness, before contrast; 0 changes nothing.
+    pub lift: i16,
 }
 
 /// The formats a client may get, of those that are written: one of a few classes.
@@ -121,6 +142,12 @@ impl Variant {
         self.width.is_none()
             && self.height.is_none()
             && self.trim.is_none()
+            && self.crop.is_none()
+            && self.relative_width.is_none()
+            && self.relative_height.is_none()
+            && self.min_width.is_none()
+            && self.min_height.is_none()
+            && self.padding.is_zero()
             && !self.flip_horizontal
             && !self.flip_vertical
             && self.rotate == Rotation::None
@@ -139,8 +166,9 @@ impl Variant {
         if self.fit != Fit::ScaleDown {
             key.part(self.fit.word());
         }
-        key.gravity(self.gravity);
+        key.gravity("g", self.gravity);
         key.trim(self.trim);
+        key.drop_in(self);
         key.flag("fh", self.flip_horizontal);
         key.flag("fv", self.flip_vertical);
         if self.rotate != Rotation::None {
@@ -213,20 +241,84 @@ impl Key {
         self.part(&text);
     }
 
-    fn gravity(&mut self, gravity: Gravity) {
+    fn gravity(&mut self, name: &str, gravity: Gravity) {
         match gravity {
             Gravity::CENTER => {}
             Gravity::Point { x, y } => {
-                self.part(&format!("g{}x{}", x.thousandths(), y.thousandths()));
+                self.part(&format!("{name}{}x{}", x.thousandths(), y.thousandths()));
             }
-            Gravity::Salient => self.part("gauto"),
-            Gravity::Face => self.part("gface"),
+            Gravity::Focus { x, y } => {
+                self.part(&format!("{name}f{}x{}", x.thousandths(), y.thousandths()));
+            }
+            Gravity::FocusAt { x, y } => self.part(&format!("{name}p{x}x{y}")),
+            Gravity::Shifted { x, y } => {
+                self.part(&format!("{name}s{}x{}", along(x), along(y)));
+            }
+            Gravity::Salient => self.part(&format!("{name}auto")),
+            Gravity::Face => self.part(&format!("{name}face")),
+        }
+    }
+
+    /// What only other servers' URLs ask for.
+    fn drop_in(&mut self, variant: &Variant) {
+        if let Some(crop) = variant.crop {
+            self.crop(crop);
+        }
+        self.number("rw", variant.relative_width.map(Factor::thousandths));
+        self.number("rh", variant.relative_height.map(Factor::thousandths));
+        self.number("mw", variant.min_width);
+        self.number("mh", variant.min_height);
+        match variant.extend {
+            None => {}
+            Some(Extend::Box) => self.part("ex"),
+            Some(Extend::Shape) => self.part("exs"),
+        }
+        self.gravity("p", variant.place);
+        let Sides {
+            top,
+            right,
+            bottom,
+            left,
+        } = variant.padding;
+        if !variant.padding.is_zero() {
+            self.part(&format!("pd{top};{right};{bottom};{left}"));
+        }
+    }
+
+    fn crop(&mut self, crop: Crop) {
+        match crop {
+            Crop::Placed { width, height, at } => {
+                self.part(&format!("c{}x{}", length(width), length(height)));
+                self.gravity("c", at);
+            }
+            Crop::Between {
+                left,
+                top,
+                right,
+                bottom,
+            } => {
+                let sides = [left, top, right, bottom].map(length);
+                self.part(&format!("cb{}", sides.join(";")));
+            }
+            Crop::Shape { width, height, at } => {
+                self.part(&format!("cs{width}:{height}"));
+                self.gravity("c", at);
+            }
         }
     }
 
     fn trim(&mut self, trim: Option<Trim>) {
         let text = match trim {
             None => return,
+            Some(Trim::Border {
+                tolerance,
+                colour,
+                bottom_right,
+            }) => {
+                let from = if bottom_right { "e" } else { "s" };
+                let colour = colour.map_or_else(String::new, |colour| format!("{colour:?}"));
+                format!("tb{tolerance}{from}{colour}")
+            }
             Some(Trim::Edges {
                 top,
                 right,
@@ -261,7 +353,11 @@ impl Key {
             contrast,
             gamma,
             saturation,
+            lift,
         } = effects;
+        if *lift != 0 {
+            self.part(&format!("lift{lift}"));
+        }
         let named = [
             ("blur", blur),
             ("sharpen", sharpen),
@@ -273,5 +369,21 @@ impl Key {
         for (name, factor) in named {
             self.number(name, factor.map(Factor::thousandths));
         }
+    }
+}
+
+fn length(length: Length) -> String {
+    match length {
+        Length::Whole => "-".to_owned(),
+        Length::Pixels(pixels) => pixels.to_string(),
+        Length::Share(share) => format!("r{}", share.thousandths()),
+    }
+}
+
+fn along(along: Along) -> String {
+    let share = along.share.thousandths();
+    match along.shift {
+        Shift::Pixels(pixels) => format!("{share}{pixels:+}"),
+        Shift::Share(shift) => format!("{share}{shift:+}r"),
     }
 }

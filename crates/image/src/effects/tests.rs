@@ -173,19 +173,24 @@ fn a_background_shows_through() {
 
 #[test]
 fn padding_centres_the_picture() {
-    let padded = pad(grey(&[7; 4], 2), 4, 4, Colour::WHITE);
+    let padded = pad(grey(&[7; 4], 2), (4, 4), (1, 1), Colour::WHITE);
     assert_eq!(padded.channels, Channels::Grey);
     let middle = [
         255, 255, 255, 255, 255, 7, 7, 255, 255, 7, 7, 255, 255, 255, 255, 255,
     ];
     assert_eq!(padded.data, middle);
     let red = Colour::parse("red").unwrap();
-    let padded = pad(grey(&[7; 4], 2), 3, 2, red);
+    let padded = pad(grey(&[7; 4], 2), (3, 2), (0, 0), red);
     assert_eq!(
         padded.data,
         [7, 7, 7, 7, 7, 7, 255, 0, 0, 7, 7, 7, 7, 7, 7, 255, 0, 0]
     );
-    let clear = pad(grey(&[7], 1), 3, 1, Colour::parse("transparent").unwrap());
+    let clear = pad(
+        grey(&[7], 1),
+        (3, 1),
+        (1, 0),
+        Colour::parse("transparent").unwrap(),
+    );
     assert_eq!(clear.data, [0, 0, 0, 0, 7, 7, 7, 255, 0, 0, 0, 0]);
 }
 

@@ -6,6 +6,10 @@ use super::*;
 use crate::{Format, PolicySettings, Signals, Transform, choose};
 
 fn layout(size: (u32, u32), options: &str) -> Layout {
+    layout_of(size, &Transform::parse(options).unwrap())
+}
+
+fn layout_of(size: (u32, u32), transform: &Transform) -> Layout {
     let probe = Probe {
         format: Format::Png,
         width: size.0,
@@ -14,9 +18,13 @@ fn layout(size: (u32, u32), options: &str) -> Layout {
         has_alpha: false,
         animated: false,
     };
-    let transform = Transform::parse(options).unwrap();
-    let variant = choose(&transform, &Signals::default(), &PolicySettings::default()).variant;
-    Layout::new(&probe, &variant, &Limits::default()).unwrap()
+    let variant = choose(transform, &Signals::default(), &PolicySettings::default()).variant;
+    let limits = Limits {
+        max_output_side: u32::MAX,
+        max_output_pixels: u64::MAX,
+        ..Limits::default()
+    };
+    Layout::new(&probe, &variant, &limits).unwrap()
 }
 
 /// Source, options, window, inner size, canvas.
@@ -349,8 +357,13 @@ proptest! {
         bounds in (1..3000_u32, 1..3000_u32),
         fit in prop::sample::select(Fit::ALL.to_vec()),
     ) {
-        let (word, fit) = fit;
-        let layout = layout(size, &format!("w={},h={},fit={word}", bounds.0, bounds.1));
+        let (_, fit) = fit;
+        let layout = layout_of(size, &Transform {
+            width: Some(crate::Width::Pixels(bounds.0)),
+            height: Some(bounds.1),
+            fit: Some(fit),
+            ..Transform::default()
+        });
         prop_assert!(layout.window.0 <= size.0 && layout.window.1 <= size.1);
         prop_assert!(layout.window.0 > 0 && layout.window.1 > 0);
         let (width, height) = layout.canvas;
@@ -363,6 +376,52 @@ proptest! {
             Fit::ScaleUp => prop_assert!(width >= size.0 && height >= size.1),
             Fit::Contain => prop_assert!(inside),
             Fit::Cover | Fit::Pad | Fit::Squeeze => prop_assert!(exact),
+            Fit::SqueezeDown | Fit::AutoDown => prop_assert!(inside && shrunk),
+            Fit::Outside => prop_assert!(width >= bounds.0 && height >= bounds.1),
+            Fit::OutsideDown => prop_assert!(shrunk),
+            Fit::Auto => prop_assert!(inside),
+            Fit::Adaptive => prop_assert!(
+                shrunk && (inside || width <= bounds.1 && height <= bounds.0)
+            ),
         }
+    }
+
+    /// Whatever is cropped, extended and padded, the part lies in the picture and the picture on
+    /// the canvas.
+    #[test]
+    fn parts_and_canvases_hold(
+        size in (1..3000_u32, 1..3000_u32),
+        bounds in (1..2000_u32, 1..2000_u32),
+        crop in (1..4000_u32, 0..2000_u32, -3000..3000_i32, 0..1500_u32),
+        padding in 0..100_u32,
+        fit in prop::sample::select(Fit::ALL.to_vec()),
+        least in 0..1000_u32,
+    ) {
+        let along = crate::Along {
+            share: crate::Factor::from_thousandths(crop.3),
+            shift: crate::Shift::Pixels(crop.2),
+        };
+        let layout = layout_of(size, &Transform {
+            width: Some(crate::Width::Pixels(bounds.0)),
+            height: Some(bounds.1),
+            fit: Some(fit.1),
+            crop: Some(crate::Crop::Placed {
+                width: crate::Length::Pixels(crop.0),
+                height: crate::Length::Share(crate::Factor::from_thousandths(crop.1)),
+                at: Gravity::Shifted { x: along, y: along },
+            }),
+            min_width: Some(least),
+            extend: Some(Extend::Shape),
+            padding: crate::Sides { top: padding, left: padding, ..Default::default() },
+            ..Transform::default()
+        });
+        let part = layout.trim;
+        prop_assert!(part.width > 0 && part.left + part.width <= size.0);
+        prop_assert!(part.height > 0 && part.top + part.height <= size.1);
+        prop_assert!(layout.window.0 <= layout.turned.0 && layout.window.1 <= layout.turned.1);
+        prop_assert!(layout.window.0 > 0 && layout.window.1 > 0);
+        prop_assert!(layout.at.0 >= padding && layout.at.1 >= padding);
+        prop_assert!(layout.at.0 + layout.inner.0 <= layout.canvas.0);
+        prop_assert!(layout.at.1 + layout.inner.1 <= layout.canvas.1);
     }
 }

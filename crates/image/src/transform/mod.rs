@@ -6,6 +6,8 @@
 mod colour;
 mod options;
 mod parse;
+mod place;
+mod print;
 #[cfg(test)]
 mod tests;
 
@@ -13,7 +15,9 @@ use base::Quality;
 
 pub use colour::Colour;
 pub use options::option_forms;
+pub(crate) use parse::decode_percent;
 pub use parse::{OptionError, OptionProblem};
+pub use place::{Along, Crop, Extend, Length, Shift, Sides};
 
 /// The largest `dpr` that has an effect; larger ones count as this one. Beyond three device pixels
 /// to a CSS pixel the eye sees no difference.
@@ -22,7 +26,7 @@ pub use parse::{OptionError, OptionProblem};
 pub const MAX_DPR: Factor = Factor::from_thousandths(3000);
 
 /// Everything the options ask. The default asks nothing: in-place negotiation.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Transform {
     /// `width`, `w`.
     pub width: Option<Width>,
@@ -75,10 +79,31 @@ pub struct Transform {
     pub trim: Option<Trim>,
     /// `onerror=redirect`: answer a failure with a redirect to the source.
     pub redirect_on_error: bool,
+    /// Kept of what `trim` left, before it is turned. No option of Cloudflare's.
+    pub crop: Option<Crop>,
+    /// The width as a share of the picture's own after `crop` and turning, where `width` is
+    /// absent. No option of Cloudflare's.
+    pub relative_width: Option<Factor>,
+    /// The same for the height.
+    pub relative_height: Option<Factor>,
+    /// The least width of the result: a picture that would be narrower becomes larger. Has no
+    /// effect where the box is filled. No option of Cloudflare's.
+    pub min_width: Option<u32>,
+    /// The same for the height.
+    pub min_height: Option<u32>,
+    /// Whether the canvas grows to the box, or to its shape. No option of Cloudflare's.
+    pub extend: Option<Extend>,
+    /// Where the picture lies on a larger canvas; absent means the middle. No option of
+    /// Cloudflare's.
+    pub place: Option<Gravity>,
+    /// Added to the result on each side, in pixels. No option of Cloudflare's.
+    pub padding: Sides,
+    /// Added to each colour before `contrast`, -255 to 255. No option of Cloudflare's.
+    pub lift: i16,
 }
 
 /// `width`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Width {
     /// CSS pixels.
     Pixels(u32),
@@ -87,7 +112,7 @@ pub enum Width {
 }
 
 /// How `width=auto` chooses.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AutoWidth {
     /// `wbreakpoints`: the widths to choose from when client hints are present, ascending.
     pub breakpoints: Vec<u32>,
@@ -179,6 +204,35 @@ base::choices! {
         Pad = "pad",
         /// Exactly the box, distorted.
         Squeeze = "squeeze",
+        /// The shape of the box, distorted, never enlarged. No word of Cloudflare's, nor are those
+        /// below.
+        SqueezeDown = "squeeze-down",
+        /// Around the box, so that one side has its length and the other is longer.
+        Outside = "outside",
+        /// The same, never enlarged.
+        OutsideDown = "outside-down",
+        /// As `cover` if picture and box are both upright or both lying, else as `contain`.
+        Auto = "auto",
+        /// The same as `crop` or `scale-down`.
+        AutoDown = "auto-down",
+        /// As `scale-down`, the box turned if the picture is upright and the box lies, or the
+        /// other way round.
+        Adaptive = "adaptive",
+    }
+}
+
+impl Fit {
+    /// Whether Cloudflare knows it.
+    pub(crate) fn is_cloudflares(self) -> bool {
+        !matches!(
+            self,
+            Self::SqueezeDown
+                | Self::Outside
+                | Self::OutsideDown
+                | Self::Auto
+                | Self::AutoDown
+                | Self::Adaptive
+        )
     }
 }
 
@@ -192,6 +246,27 @@ pub enum Gravity {
         x: Factor,
         /// 0 (top) to 1 (bottom).
         y: Factor,
+    },
+    /// The point that comes to lie in the middle, as far as the picture reaches.
+    Focus {
+        /// 0 (left) to 1 (right).
+        x: Factor,
+        /// 0 (top) to 1 (bottom).
+        y: Factor,
+    },
+    /// The same for a point in pixels of what is cropped.
+    FocusAt {
+        /// From the left.
+        x: u32,
+        /// From the top.
+        y: u32,
+    },
+    /// As [`Gravity::Point`], then moved; never out of the picture.
+    Shifted {
+        /// From left to right.
+        x: Along,
+        /// From top to bottom.
+        y: Along,
     },
     /// `auto`, `entropy`: the part that stands out most from its surroundings.
     Salient,
@@ -208,7 +283,7 @@ impl Gravity {
 }
 
 /// A quality as a number or by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum QualityChoice {
     /// 1–100.
     Number(Quality),
@@ -297,6 +372,15 @@ impl Default for Rotation {
 /// `trim`, in source pixels after orientation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Trim {
+    /// Cut off what surrounds the picture in one colour. No form of Cloudflare's URLs.
+    Border {
+        /// By how much each channel may differ from that colour, 0–255.
+        tolerance: u8,
+        /// The colour; absent means that of the corner.
+        colour: Option<Colour>,
+        /// Whether the corner is the one at the bottom right, not at the top left.
+        bottom_right: bool,
+    },
     /// `trim=top;right;bottom;left`: cut off each side.
     Edges {
         /// From the top.

@@ -43,7 +43,10 @@ pub(super) const OPTIONS: &[Spec] = &[
     Spec {
         names: &["fit"],
         form: "scale-down, scale-up, contain, cover, crop, aspect-crop, pad or squeeze",
-        set: |transform, text| put(&mut transform.fit, Fit::parse(text)),
+        set: |transform, text| {
+            let known = Fit::parse(text).filter(|fit| fit.is_cloudflares());
+            put(&mut transform.fit, known)
+        },
     },
     Spec {
         names: &["gravity", "g"],
@@ -318,7 +321,7 @@ fn area(
             width,
             height,
         } => set(left, top, width, height, value),
-        Trim::Edges { .. } => return None,
+        Trim::Edges { .. } | Trim::Border { .. } => return None,
     }
     Some(())
 }

@@ -180,7 +180,7 @@ impl Reading {
 
 /// Undoes percent-encoding (RFC 3986 §2.1); `None` if an escape is malformed or the result is no
 /// UTF-8.
-fn decode_percent(text: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn decode_percent(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('%') {
         return Some(Cow::Borrowed(text));
     }

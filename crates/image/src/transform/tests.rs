@@ -113,6 +113,14 @@ fn good_options_are_read() {
     for (text, change) in GOOD {
         let mut expected = Transform::default();
         change(&mut expected);
+        let printed = expected.to_string();
+        if !printed.is_empty() {
+            assert_eq!(
+                Transform::parse(&printed),
+                Ok(expected.clone()),
+                "{printed}"
+            );
+        }
         assert_eq!(Transform::parse(text), Ok(expected), "{text}");
     }
 }

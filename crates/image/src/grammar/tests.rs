@@ -1,0 +1,226 @@
+//! Cases: a new case is a new file in `cases/<grammar>/`.
+//!
+//! A file begins with the settings, in TOML. After `---` come URLs, each on a line of its own, and
+//! under it how it is read. `source 1000x800` sets the size of the source from there on; `time` the
+//! time. A URL that is read as a picture's own address stands after `picture`.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use base::Failure;
+use proptest::prelude::*;
+
+use super::*;
+use crate::geometry::Layout;
+use crate::{Format, Limits, Orientation, PolicySettings, Probe, Signals, Trim, Variant, choose};
+
+fn cases() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/grammar/cases");
+    let entries = |path: &Path| -> Vec<PathBuf> {
+        let entries = fs::read_dir(path).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    };
+    let mut files: Vec<_> = entries(&root)
+        .iter()
+        .flat_map(|path| entries(path))
+        .collect();
+    files.sort();
+    files
+}
+
+fn settings(text: &str) -> GrammarSettings {
+    base::settings::read("case", text)
+        .unwrap_or_else(|report| panic!("{report}"))
+        .0
+}
+
+/// The file as it should be.
+fn replay(text: &str) -> String {
+    let (head, body) = text.split_once("---\n").expect("settings, then `---`");
+    let grammars = Grammars::new(&settings(head));
+    let mut made = format!("{head}---\n");
+    let (mut size, mut now) = ((1000, 800), 1_700_000_000);
+    for line in body.lines().filter(|line| !line.starts_with(' ')) {
+        made.push_str(line);
+        made.push('\n');
+        if let Some(rest) = line.strip_prefix("source ") {
+            let (width, height) = rest.split_once('x').unwrap();
+            size = (width.parse().unwrap(), height.parse().unwrap());
+        } else if let Some(rest) = line.strip_prefix("time ") {
+            now = rest.parse().unwrap();
+        } else if !line.is_empty() && !line.starts_with('#') {
+            made.push_str(&told(&grammars, line, size, now));
+        }
+    }
+    made
+}
+
+fn told(grammars: &Grammars, line: &str, size: (u32, u32), now: u64) -> String {
+    let (url, picture) = match line.strip_prefix("picture ") {
+        Some(url) => (url, true),
+        None => (line, false),
+    };
+    let (path, query) = match url.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (url, None),
+    };
+    let request = Request {
+        path,
+        query,
+        picture,
+        now,
+    };
+    let mut text = String::new();
+    match grammars.read(&request) {
+        None => text.push_str("  not ours\n"),
+        Some(Err(error)) => writeln!(text, "  {} {error}", error.status().as_u16()).unwrap(),
+        Some(Ok(parsed)) => {
+            writeln!(text, "  {}: {}", parsed.grammar, parsed.source).unwrap();
+            writeln!(text, "  options: {}", parsed.transform).unwrap();
+            for note in &parsed.notes {
+                writeln!(text, "  note: {note}").unwrap();
+            }
+            let (width, height) = result(&parsed.transform, size);
+            writeln!(text, "  size: {width}x{height}").unwrap();
+        }
+    }
+    text
+}
+
+/// The size of the result for a source of this size.
+fn result(transform: &Transform, (width, height): (u32, u32)) -> (u32, u32) {
+    let probe = Probe {
+        format: Format::Png,
+        width,
+        height,
+        orientation: Orientation::UPRIGHT,
+        has_alpha: false,
+        animated: false,
+    };
+    let choice = choose(transform, &Signals::default(), &PolicySettings::default());
+    let border = matches!(choice.variant.trim, Some(Trim::Border { .. }));
+    let variant = Variant {
+        trim: choice.variant.trim.filter(|_| !border),
+        ..choice.variant
+    };
+    Layout::new(&probe, &variant, &Limits::default())
+        .unwrap()
+        .canvas
+}
+
+#[test]
+fn urls_are_read_as_the_cases_say() {
+    let mut wrong = Vec::new();
+    for file in cases() {
+        let text = fs::read_to_string(&file).unwrap();
+        let made = replay(&text);
+        if made != text {
+            let at = text
+                .lines()
+                .zip(made.lines())
+                .find(|(ours, theirs)| ours != theirs);
+            wrong.push(format!("{}: {at:?}", file.display()));
+            if std::env::var_os("BLESS").is_some() {
+                fs::write(&file, made).unwrap();
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "expected and read differ (BLESS=1 writes what was read):\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn every_grammar_has_cases_and_a_name_of_its_own() {
+    let mut names: Vec<_> = Grammars::names().collect();
+    names.sort_unstable();
+    let mut folders: Vec<_> = cases()
+        .iter()
+        .map(|file| {
+            file.parent()
+                .unwrap()
+                .file_name()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    folders.dedup();
+    assert_eq!(names, folders);
+}
+
+#[test]
+fn nothing_but_cloudflare_is_on_by_default() {
+    assert_eq!(Grammars::new(&GrammarSettings::default()).0.len(), 1);
+}
+
+#[test]
+fn a_wrong_signature_is_forbidden_wherever_a_key_is_set() {
+    let settings = settings(
+        "imgproxy.enabled = true\nimgproxy.keys = [\"6b6579\"]\nimgproxy.salts = [\"73616c74\"]\n\
+         imgproxy.prefix = \"/imgproxy\"\nthumbor.enabled = true\nthumbor.key = \"key\"\n\
+         thumbor.prefix = \"/thumbor\"\nimagor.enabled = true\nimagor.key = \"key\"\n\
+         imagor.prefix = \"/imagor\"\nimgix.enabled = true\nimgix.token = \"key\"\n\
+         cloudinary.enabled = true\ncloudinary.secret = \"key\"\n",
+    );
+    let grammars = Grammars::new(&settings);
+    for (path, query) in [
+        (
+            "/imgproxy/insecure/w:10/plain/https://example.com/a.jpg",
+            None,
+        ),
+        ("/imgproxy/w:10/plain/https://example.com/a.jpg", None),
+        ("/imgproxy/", None),
+        ("/thumbor/unsafe/10x10/example.com/a.jpg", None),
+        ("/thumbor/10x10/example.com/a.jpg", None),
+        (
+            "/thumbor/AAAAAAAAAAAAAAAAAAAAAAAAAAA=/10x10/example.com/a.jpg",
+            None,
+        ),
+        ("/imagor/unsafe/10x10/example.com/a.jpg", None),
+        (
+            "/imagor/AAAAAAAAAAAAAAAAAAAAAAAAAAA=/10x10/example.com/a.jpg",
+            None,
+        ),
+        ("/a.jpg", Some("w=10")),
+        ("/a.jpg", Some("w=10&s=00000000000000000000000000000000")),
+        ("/image/upload/w_10/a.jpg", None),
+        ("/image/upload/s--AAAAAAAA--/w_10/a.jpg", None),
+    ] {
+        let request = Request {
+            path,
+            query,
+            picture: true,
+            now: 0,
+        };
+        let read = grammars.read(&request);
+        let status = read
+            .and_then(Result::err)
+            .map(|error| error.status().as_u16());
+        assert_eq!(status, Some(403), "{path} {query:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_url_is_read_without_panic(path in "/\\PC{0,80}", query in "\\PC{0,40}") {
+        crate::fuzz::grammars(format!("{path}?{query}").as_bytes());
+    }
+
+    #[test]
+    fn anything_like_a_url_is_read_without_panic(
+        start in prop::sample::select(vec![
+            "/insecure/", "/unsafe/", "/_ipx/", "/image/upload/", "/x/image/fetch/", "/?url=a&",
+            "/_next/image?url=/a&", "/.netlify/images?url=/a&", "/a.jpg?", "/i.example/a.jpg?",
+        ]),
+        parts in prop::collection::vec("[a-z_:]{1,6}[:=_]?[0-9a-z.,:;x()-]{0,12}[/&]", 0..6),
+        end in "[a-z0-9/.:@]{0,20}",
+    ) {
+        let url = format!("{start}{}{end}", parts.concat());
+        crate::fuzz::grammars(url.as_bytes());
+    }
+}
