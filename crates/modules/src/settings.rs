@@ -79,6 +79,9 @@ impl SiteSettings {
             );
         }
         self.compression.check(&join(place, "compression"), report);
+        self.images
+            .grammars
+            .check(&join(place, "images.grammars"), report);
         if self.access_log.target.is_empty() {
             let form = "`\"stdout\"`, `\"stderr\"` or the path of a file";
             report.reject(&join(place, "access_log.target"), "", form);

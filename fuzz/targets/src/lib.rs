@@ -41,6 +41,11 @@ pub const TARGETS: &[Target] = &[
     target("front_streams", http3::streams, http3::stream_seeds),
     target("front_tap", connections::tap, connections::tap_seeds),
     target(
+        "image_grammars",
+        image::fuzz::grammars,
+        requests::grammar_seeds,
+    ),
+    target(
         "image_options",
         image::fuzz::transform,
         requests::option_seeds,

@@ -26,6 +26,53 @@ pub fn option_seeds() -> Seeds {
     texts.map(|(name, text)| (name, text.into())).into()
 }
 
+/// URLs of every grammar.
+pub fn grammar_seeds() -> Seeds {
+    let texts = [
+        (
+            "imgproxy",
+            "/insecure/pr:small/rs:fill:300:400:0/g:sm/plain/https://example.com/a%2520b.jpg@png",
+        ),
+        (
+            "imgproxy_base64",
+            "/_/c:0.5:200:nowe:10:20/pd:1:2/rot:90/aHR0cDovL2V4YW1wbGUuY29tL2EuanBn.webp",
+        ),
+        (
+            "thumbor",
+            "/unsafe/trim/10x20:300x400/adaptive-fit-in/-300x-200/left/top/smart/\
+             filters:quality(40):fill(red)/example.com/a.jpg",
+        ),
+        (
+            "imagor",
+            "/imagor/unsafe/0.1x0.1:0.9x0.9/stretch/30x20/1x2:3x4/filters:focal(0.2,0.8)/b64:YS5qcGc=",
+        ),
+        ("next", "/_next/image?url=%2Fa%20b.jpg&w=640&q=75"),
+        (
+            "netlify",
+            "/.netlify/images?url=/a.jpg&w=50&fit=cover&position=left",
+        ),
+        ("ipx", "/_ipx/s_200x200,f_webp,extract_1_2_3_4/a.jpg"),
+        (
+            "weserv",
+            "/?url=ssl:example.com/a.jpg&w=150&fit=cover&a=focal&fpx=0.2&dpr=2",
+        ),
+        (
+            "imgix",
+            "/a.jpg?w=0.5&fit=crop&ar=16:9&crop=faces,top&auto=format&v=1",
+        ),
+        ("fastly", "/a.jpg?width=50p&crop=4:3,offset-x10&auto=webp"),
+        (
+            "photon",
+            "/example.com/a.jpg?crop=10px,20px,30px,40px&resize=300,200&ssl=1",
+        ),
+        (
+            "cloudinary",
+            "/c/image/upload/c_fill,ar_16:9,w_320,g_auto/f_auto/v1/a/b.jpg",
+        ),
+    ];
+    texts.map(|(name, text)| (name, text.into())).into()
+}
+
 /// Values of `Accept`.
 pub fn accept_seeds() -> Seeds {
     let texts = [

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use base::settings::{DeValue, Report, Spanned, Value, decode_text};
+use base::settings::{DeValue, Report, Spanned, Value, decode_text, join};
 
 /// A text that is not shown in messages and logs.
 #[derive(Clone, PartialEq, Eq)]
@@ -232,9 +232,67 @@ base::settings! {
     }
 }
 
+impl GrammarSettings {
+    /// Reports what was read but makes no sense; `place` is the path of this table.
+    pub fn check(&self, place: &str, report: &mut Report) {
+        let imgproxy = &self.imgproxy;
+        let mut reject = |key: &str, given: &str, expected: &str| {
+            report.reject(&join(place, key), given, expected);
+        };
+        if imgproxy.keys.len() != imgproxy.salts.len() {
+            let given = format!("{} for {} keys", imgproxy.salts.len(), imgproxy.keys.len());
+            reject("imgproxy.salts", &given, "as many salts as keys");
+        }
+        if !(1..=32).contains(&imgproxy.signature_size) {
+            let given = imgproxy.signature_size.to_string();
+            reject("imgproxy.signature_size", &given, "1 to 32 bytes");
+        }
+        for (number, preset) in imgproxy.presets.iter().enumerate() {
+            let named = preset
+                .split_once('=')
+                .is_some_and(|(name, _)| !name.trim().is_empty());
+            if !named {
+                let key = format!("imgproxy.presets[{number}]");
+                reject(
+                    &key,
+                    preset,
+                    "a name and options, such as `\"small=w:320/q:70\"`",
+                );
+            }
+        }
+        for (key, prefix) in [
+            ("imgproxy.prefix", &imgproxy.prefix),
+            ("thumbor.prefix", &self.thumbor.prefix),
+            ("imagor.prefix", &self.imagor.prefix),
+        ] {
+            if !prefix.is_empty() && !prefix.starts_with('/') {
+                reject(key, prefix, "nothing, or a path that begins with `/`");
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_that_make_no_sense_are_reported() {
+        let text = "[imgproxy]\nkeys = [\"00\"]\nsignature_size = 0\npresets = [\"=w:1\"]\n\
+                    prefix = \"x\"\n";
+        let read = base::settings::read_and_check("test", text, |all: &GrammarSettings, report| {
+            all.check("", report);
+        });
+        let keys: Vec<_> = read
+            .unwrap_err()
+            .problems()
+            .iter()
+            .map(|p| p.key.clone())
+            .collect();
+        for key in ["salts", "signature_size", "presets[0]", "prefix"] {
+            assert!(keys.contains(&format!("imgproxy.{key}")), "{keys:?}");
+        }
+    }
 
     #[test]
     fn secrets_are_not_shown() {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ::image::grammar::GrammarSettings;
 use ::image::{LimitSettings, PolicySettings};
 use ::origin::Pattern;
 
@@ -13,10 +14,12 @@ base::settings! {
         enabled: bool = true,
         /// Whether every picture of the site is negotiated at its own URL.
         in_place: bool = true,
-        /// Whether `/cdn-cgi/image/<options>/<source>` is answered.
+        /// Whether URLs that say what is to be done are answered: those of `grammars`.
         urls: bool = true,
-        /// Other sites whose pictures may be asked for by `/cdn-cgi/image/…/https://…`; none if
-        /// empty. Their addresses must be public, at every redirect.
+        /// URLs of other image servers.
+        grammars: GrammarSettings = GrammarSettings::default(),
+        /// Other sites whose pictures may be asked for by `/cdn-cgi/image/…/https://…` and the
+        /// like; none if empty. Their addresses must be public, at every redirect.
         sources: Vec<Pattern> = vec![],
         /// How long a picture is used at least before its source is asked for again, unless the
         /// source forbids it (`no-cache`, `must-revalidate`, `private`, `no-store`). `"0s"`:

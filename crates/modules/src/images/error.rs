@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use ::image::{ImageError, OptionError};
+use ::image::ImageError;
+use ::image::grammar::GrammarError;
 use base::{Failure, Fault};
 use http::StatusCode;
 use pipeline::{Exchange, Response};
@@ -14,9 +15,9 @@ use crate::kept::set_text;
 /// Why a request for a picture gets no picture.
 #[derive(Debug, thiserror::Error)]
 pub enum ImagesError {
-    /// The client's fault: options that cannot be read.
+    /// The client's fault: a URL that its grammar cannot read, or that is not signed.
     #[error(transparent)]
-    Options(#[from] OptionError),
+    Grammar(#[from] GrammarError),
     /// The client's fault: no source, or one that is no address.
     #[error("the source `{given}` is not acceptable: {problem}")]
     Source {
@@ -54,7 +55,8 @@ impl ImagesError {
     /// Cloudflare's number for it, sent in `Cf-Resized: err=…`.
     pub fn cf_code(&self) -> u16 {
         match self {
-            Self::Options(_) | Self::NotAllowed => 9401,
+            Self::Grammar(error) => error.cf_code(),
+            Self::NotAllowed => 9401,
             Self::Source { .. } => 9406,
             Self::Nested => 9403,
             Self::NotAPicture => ImageError::NotAPicture.cf_code(),
@@ -83,7 +85,8 @@ impl Failure for ImagesError {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Options(_) | Self::Source { .. } => StatusCode::BAD_REQUEST,
+            Self::Grammar(error) => error.status(),
+            Self::Source { .. } => StatusCode::BAD_REQUEST,
             Self::Nested => StatusCode::LOOP_DETECTED,
             Self::NotAllowed => StatusCode::FORBIDDEN,
             Self::NotAPicture => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -93,7 +96,7 @@ impl Failure for ImagesError {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::Options(_) => "images.options",
+            Self::Grammar(error) => error.code(),
             Self::Source { .. } => "images.source",
             Self::Nested => "images.nested",
             Self::NotAllowed => "images.not-allowed",

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use ::cache::policy::{CacheStatus, Forward, Freshness, Rules};
 use ::cache::{Key, Lookup, Mark, Store};
 use ::image::Limits;
+use ::image::grammar::Grammars;
 use http::header::{ACCEPT, ACCEPT_ENCODING};
 use http::{HeaderMap, HeaderValue, Method};
 use pipeline::{Exchange, Module, Phase, Reply, Response, Step, Verdict};
@@ -37,7 +38,7 @@ use crate::network;
 use crate::origin::Fetcher;
 use chosen::{Chosen, Memory};
 use plan::{Plan, Slot, UrlPlan};
-use target::Wanted;
+use target::{Asked, Wanted};
 
 /// Flights of pictures in the making.
 pub type PictureFlights = Flights<Key, Landed>;
@@ -52,6 +53,7 @@ pub struct ImagesModule {
     settings: ImagesSettings,
     rules: Rules,
     limits: Limits,
+    grammars: Grammars,
     memory: Memory,
     store: Arc<Store<Entry>>,
     flights: Arc<PictureFlights>,
@@ -71,6 +73,7 @@ impl ImagesModule {
     ) -> Self {
         Self {
             limits: Limits::from(&settings.limits),
+            grammars: Grammars::new(&settings.grammars),
             memory: Memory::new(settings.policy.clone()),
             settings: settings.clone(),
             rules,
@@ -82,8 +85,9 @@ impl ImagesModule {
     }
 
     fn wanted(&self, exchange: &Exchange) -> Result<Option<Wanted>, ImagesError> {
-        if self.settings.urls && target::is_url(exchange) {
-            let wanted = target::read_url(exchange)?;
+        if self.settings.urls
+            && let Some(wanted) = target::read_url(exchange, &self.grammars, now())?
+        {
             if let Wanted::Url(asked) = &wanted
                 && asked.foreign
                 && !self.fetcher.allowed().allows(&asked.source)
@@ -103,15 +107,14 @@ impl ImagesModule {
                 Source::primary(&exchange.uri, false),
             ),
             Wanted::Url(asked) => (
-                self.memory.for_url(
-                    target::options(exchange),
-                    &asked.transform,
-                    &exchange.headers,
-                    tier,
-                ),
+                self.memory
+                    .for_url(&asked.options, &asked.transform, &exchange.headers, tier),
                 Source::primary(&asked.source, asked.foreign),
             ),
         };
+        if let Wanted::Url(asked) = &wanted {
+            exchange.trace.explain(|| said_of(asked));
+        }
         exchange
             .trace
             .explain(|| format!("variant {}: {}", chosen.key, chosen.reasons.join("; ")));
@@ -336,6 +339,28 @@ impl Module for ImagesModule {
             finish(response)
         })
     }
+}
+
+/// How a URL was read.
+fn said_of(asked: &Asked) -> String {
+    let Asked {
+        grammar,
+        options,
+        source,
+        notes,
+        ..
+    } = asked;
+    let options = if options.is_empty() {
+        "nothing"
+    } else {
+        options
+    };
+    let mut said = format!("{grammar}: {options} of {source}");
+    for note in notes {
+        said.push_str("; ");
+        said.push_str(note);
+    }
+    said
 }
 
 /// What a picture at its own URL is kept under, for a client with these headers over a way that

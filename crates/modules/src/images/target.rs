@@ -1,6 +1,9 @@
 //! Which requests are for pictures, and for which ones.
 
+use std::time::SystemTime;
+
 use ::image::Transform;
+use ::image::grammar::{Grammars, Parsed, Request};
 use base::Body;
 use http::header::{ACCEPT, UPGRADE};
 use http::uri::PathAndQuery;
@@ -9,7 +12,6 @@ use pipeline::Exchange;
 
 use super::error::ImagesError;
 
-const PREFIX: &str = "/cdn-cgi/image/";
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 /// Names of files that are read. Others may still be pictures; these are asked for uncompressed.
 const EXTENSIONS: [&str; 6] = ["jpg", "jpeg", "jfif", "png", "webp", "gif"];
@@ -29,12 +31,18 @@ pub enum Wanted {
 /// What a URL asks for.
 #[derive(Debug)]
 pub struct Asked {
+    /// Whose URL it is.
+    pub grammar: &'static str,
     /// What is to be done.
     pub transform: Transform,
+    /// The same as text, equal for equal transforms only.
+    pub options: String,
     /// The source, in absolute form.
     pub source: Uri,
     /// Whether the source is another site's.
     pub foreign: bool,
+    /// What is worth saying of how it was read.
+    pub notes: Vec<String>,
 }
 
 /// Whether a request is, or may be, for a picture at its own URL.
@@ -54,21 +62,38 @@ pub fn in_place(exchange: &Exchange) -> Option<Wanted> {
     (by_name || !is("svg") && by_header()).then_some(Wanted::InPlace { by_name })
 }
 
-/// Whether a request's URL says what is to be done to which picture.
-pub fn is_url(exchange: &Exchange) -> bool {
-    exchange.uri.path().starts_with(PREFIX) && is_read(exchange)
-}
-
-/// Reads such a URL. The source is a path on the site or an absolute address, plain or
-/// percent-encoded.
+/// Reads a URL that says what is to be done to which picture, by the first grammar that knows it;
+/// `None` if none does. `now` is the time.
 ///
 /// # Errors
-/// [`ImagesError::Options`], [`ImagesError::Source`], [`ImagesError::Nested`].
-pub fn read_url(exchange: &Exchange) -> Result<Wanted, ImagesError> {
-    let (options, source) = halves(exchange);
-    let transform = Transform::parse(options)?;
-    let (source, foreign) = source_uri(source, &exchange.uri)
-        .map_err(|problem| ImagesError::source(source, problem))?;
+/// [`ImagesError::Grammar`], [`ImagesError::Source`], [`ImagesError::Nested`].
+pub fn read_url(
+    exchange: &Exchange,
+    grammars: &Grammars,
+    now: SystemTime,
+) -> Result<Option<Wanted>, ImagesError> {
+    if !is_read(exchange) {
+        return Ok(None);
+    }
+    let request = Request {
+        path: exchange.uri.path(),
+        query: exchange.uri.query(),
+        picture: in_place(exchange).is_some(),
+        now: now
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs()),
+    };
+    let Some(parsed) = grammars.read(&request) else {
+        return Ok(None);
+    };
+    let Parsed {
+        grammar,
+        transform,
+        source: given,
+        notes,
+    } = parsed?;
+    let (source, foreign) = source_uri(&given, &exchange.uri)
+        .map_err(|problem| ImagesError::source(&given, problem))?;
     if foreign {
         // Written in a form that leaves no doubt of where it leads, or not asked at all.
         ::origin::allow::target_of(&source)
@@ -77,23 +102,14 @@ pub fn read_url(exchange: &Exchange) -> Result<Wanted, ImagesError> {
     if !foreign && source.path().starts_with("/cdn-cgi/") {
         return Err(ImagesError::Nested);
     }
-    Ok(Wanted::Url(Box::new(Asked {
+    Ok(Some(Wanted::Url(Box::new(Asked {
+        grammar,
+        options: transform.to_string(),
         transform,
         source,
         foreign,
-    })))
-}
-
-/// The options of such a URL as they stand there.
-pub fn options(exchange: &Exchange) -> &str {
-    halves(exchange).0
-}
-
-/// Options and source.
-fn halves(exchange: &Exchange) -> (&str, &str) {
-    let whole = exchange.path_and_query();
-    let rest = whole.strip_prefix(PREFIX).unwrap_or_default();
-    rest.split_once('/').unwrap_or((rest, ""))
+        notes,
+    }))))
 }
 
 fn is_read(exchange: &Exchange) -> bool {
