@@ -47,21 +47,24 @@ impl Grammar for Imgproxy {
 }
 
 impl Imgproxy {
-    /// Whether a path without a prefix is imgproxy's: it has a signature, and options or a plain
-    /// source after it; or no signature but both of these, so that it is refused rather than taken
-    /// for the site's.
+    /// Whether a path without a prefix is imgproxy's. What has the form of a signature before it is,
+    /// as are a name in a signature's place and nothing, where what follows can be nothing else: it
+    /// is refused rather than taken for the site's own, or read by another grammar.
     fn looks_like_ours(&self, rest: &str) -> bool {
-        let Some((signature, rest)) = rest.split_once('/') else {
+        let Some((signature, after)) = rest.split_once('/') else {
             return false;
         };
         let size = self.settings.signature_size.clamp(1, 32);
         let trusted = &self.settings.trusted_signatures;
-        let signed = matches!(signature, "insecure" | "unsafe" | "_")
-            || trusted.iter().any(|trusted| trusted.reveal() == signature)
+        let signed = trusted.iter().any(|trusted| trusted.reveal() == signature)
             || is_base64(signature, (size * 4).div_ceil(3));
-        let first = rest.split('/').next().unwrap_or_default();
-        let plain = first == "plain" || rest.contains("/plain/");
-        signed || plain && (first == "plain" || first.contains(':') || signature.contains(':'))
+        let named = matches!(signature, "insecure" | "unsafe" | "_");
+        let plain = after.starts_with("plain/") || after.contains("/plain/");
+        let option = is_option(after.split('/').next().unwrap_or_default());
+        signed && (option || plain || self.settings.only_presets || encoded(after).is_some())
+            || named && (option || plain || names_a_scheme(after))
+            || named && self.settings.only_presets
+            || plain && (option || is_option(signature))
     }
 
     fn parse(&self, rest: &str, now: u64) -> Result<Parsed, GrammarError> {
@@ -194,6 +197,25 @@ impl Imgproxy {
         };
         Ok((source, extension.to_owned()))
     }
+}
+
+/// Whether a part of a path has the form of an option, which no size or filter of thumbor's has.
+fn is_option(part: &str) -> bool {
+    let name = part.split_once(':').or_else(|| part.split_once("%3A"));
+    name.is_some_and(|(name, _)| {
+        let letters = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-');
+        name != "filters" && !name.is_empty() && name.bytes().all(letters)
+    })
+}
+
+/// The text that a path without options is in base64.
+fn encoded(path: &str) -> Option<String> {
+    base64_text(path.split('.').next().unwrap_or_default())
+}
+
+/// Whether that is an address.
+fn names_a_scheme(path: &str) -> bool {
+    encoded(path).is_some_and(|text| text.contains("://"))
 }
 
 /// The path with both slashes of a plain source's scheme; proxies on the way may have made one of
