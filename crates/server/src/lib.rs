@@ -19,6 +19,7 @@ pub use error::{ConfigError, ServerError};
 pub use feature::Feature;
 pub use front::byte_log;
 pub use modules::Purge;
+pub use modules::images::ImagesSettings;
 pub use reference::reference;
 pub use rehearsal::{Rehearsal, RehearsalError};
 pub use rooms::Rooms;

@@ -9,6 +9,7 @@ pub mod image;
 pub mod inspect;
 pub mod serve;
 
+mod environment;
 mod running;
 
 use std::io::Read;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use server::{Config, ConfigError, Server, ServerError};
 
+use super::environment::{self, Peer};
 use super::running::{self, Signals};
 use crate::output::{self, CommandError, Outcome};
 
@@ -19,6 +20,9 @@ pub struct Arguments {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Take the settings of another image server from its environment, and answer its URLs; may be repeated
+    #[arg(long, value_name = "SERVER")]
+    env: Vec<Peer>,
     #[command(flatten)]
     overrides: Overrides,
 }
@@ -78,6 +82,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
         (None, None) => return Err(CommandError::usage("give `--origin` or `--config`")),
     };
     arguments.overrides.apply(&mut config);
+    environment::apply(&mut config, &arguments.env, &|name| {
+        std::env::var(name).ok()
+    })?;
     if arguments.origin.is_some() && config.front.state.is_none() {
         config.front.state = running::state_directory_to_write();
     }

@@ -48,7 +48,7 @@ pub struct HexSecret(Vec<u8>);
 impl HexSecret {
     /// Reads hexadecimal digits; `None` if they are none or an odd number.
     pub fn parse(digits: &str) -> Option<Self> {
-        let sound = digits.len() % 2 == 0
+        let sound = digits.len().is_multiple_of(2)
             && !digits.is_empty()
             && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
         let byte = |place| u8::from_str_radix(digits.get(place..place + 2)?, 16).ok();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ::image::grammar::GrammarSettings;
 use ::image::{LimitSettings, PolicySettings};
-use ::origin::Pattern;
+use ::origin::{Pattern, PatternError};
 
 base::settings! {
     /// Pictures: smaller, progressive, in a format the client knows; at their own URL, and at
@@ -29,5 +29,19 @@ base::settings! {
         policy: PolicySettings = PolicySettings::default(),
         /// What may be read and made.
         limits: LimitSettings = LimitSettings::default(),
+    }
+}
+
+impl ImagesSettings {
+    /// Allows another site's pictures, as an entry of `sources` does.
+    ///
+    /// # Errors
+    /// What is wrong with the pattern.
+    pub fn allow(&mut self, pattern: &str) -> Result<(), PatternError> {
+        let pattern = Pattern::parse(pattern)?;
+        if !self.sources.contains(&pattern) {
+            self.sources.push(pattern);
+        }
+        Ok(())
     }
 }
