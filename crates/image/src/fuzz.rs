@@ -95,6 +95,10 @@ pub fn grammars(data: &[u8]) {
         Some((path, query)) => (path, Some(query)),
         None => (url, None),
     };
+    // As every request's path does.
+    if !path.starts_with('/') {
+        return;
+    }
     let request = Request {
         path,
         query,

@@ -54,7 +54,7 @@ impl ImagesModule {
             }
         };
         let task = match keeps {
-            None => Task::Make(plan.chosen.variant.clone()),
+            None => Task::Make(Box::new(plan.chosen.variant.clone())),
             Some((reason, code)) => Task::Keep(reason, code),
         };
         let made = Making {

@@ -55,7 +55,7 @@ pub enum Made {
 #[derive(Clone)]
 pub enum Task {
     /// This variant is made of it.
-    Make(Variant),
+    Make(Box<Variant>),
     /// It stays as it is, for this reason and under Cloudflare's number for it. Its structure is
     /// found, so that its bytes leave in a good order all the same.
     Keep(&'static str, u16),
