@@ -224,3 +224,80 @@ proptest! {
         crate::fuzz::grammars(url.as_bytes());
     }
 }
+
+/// What is left of quarters in four colours, 80 by 40, when a URL is done: the colours of the
+/// result's corners, from the left top one in reading order.
+fn corners(url: &str) -> [[u8; 3]; 4] {
+    let settings = settings(
+        "imgproxy = { enabled = true, unsigned = true }\nthumbor = { enabled = true, unsigned = true }\n",
+    );
+    let request = Request {
+        path: url,
+        query: None,
+        picture: true,
+        now: 0,
+    };
+    let parsed = Grammars::new(&settings).read(&request).unwrap().unwrap();
+    let choice = choose(
+        &parsed.transform,
+        &Signals::default(),
+        &PolicySettings::default(),
+    );
+    let source = crate::samples::png(&crate::samples::quarters(80, 40));
+    let outcome = crate::render(&source, &choice.variant, &Limits::default(), &|| false);
+    let crate::Outcome::Rendered(made) = outcome.unwrap() else {
+        panic!("{url} changes nothing");
+    };
+    let (width, height) = (made.width as usize, made.height as usize);
+    let probe = crate::probe(&made.bytes, &Limits::default()).unwrap();
+    let limits = Limits::default();
+    let decoded = crate::decode::decode(&made.bytes, &probe, None, &limits, &|| false).unwrap();
+    let picture = decoded.picture.into_rgba();
+    let at = |x: usize, y: usize| {
+        let pixel = &picture.data[(y * width + x) * 4..];
+        [pixel[0], pixel[1], pixel[2]]
+    };
+    let (right, bottom) = (width - 1, height - 1);
+    [at(0, 0), at(right, 0), at(0, bottom), at(right, bottom)]
+}
+
+#[test]
+fn pixels_are_where_the_servers_put_them() {
+    let all = corners("/insecure/w:40/plain/a.png");
+    let [one, two, three, four] = all;
+    let blue = [0, 0, 255];
+    for (url, expected) in [
+        // thumbor cuts first, then mirrors, then turns against the clock.
+        ("/unsafe/-20x40/left/a.png", [one, one, three, three]),
+        ("/unsafe/-80x40/a.png", [two, one, four, three]),
+        (
+            "/unsafe/80x40/filters:rotate(90)/a.png",
+            [two, four, one, three],
+        ),
+        ("/unsafe/40x20:80x40/a.png", [four; 4]),
+        ("/unsafe/0x0:40x40/a.png", [one, one, three, three]),
+        (
+            "/unsafe/40x20/filters:focal(60x5:70x10)/a.png",
+            [one, two, three, four],
+        ),
+        (
+            "/unsafe/20x20/filters:focal(60x5:70x10)/a.png",
+            [two, two, four, four],
+        ),
+        ("/unsafe/fit-in/80x80/filters:fill(00f)/a.png", [blue; 4]),
+        // imgproxy cuts what it has turned, clockwise.
+        ("/_/rot:90/plain/a.png", [three, one, four, two]),
+        ("/_/rot:90/c:20:20:nowe/plain/a.png", [three; 4]),
+        ("/_/c:30:15:soea:0:0/plain/a.png", [four; 4]),
+        ("/_/c:30:15:nowe:45:2/plain/a.png", [two; 4]),
+        ("/_/fl:0:1/plain/a.png", [three, four, one, two]),
+        ("/_/rs:fill:20:40/g:ea/plain/a.png", [two, two, four, four]),
+        ("/_/pd:5/bg:0:0:255/plain/a.png", [blue; 4]),
+        (
+            "/_/rs:fit:80:80/ex:1:no/bg:00f/plain/a.png",
+            [one, two, blue, blue],
+        ),
+    ] {
+        assert_eq!(corners(url), expected, "{url}");
+    }
+}
