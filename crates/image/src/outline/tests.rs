@@ -159,7 +159,7 @@ struct Written(Vec<u8>, u32);
 impl Written {
     fn bits(mut self, value: u32, count: u32) -> Self {
         for place in 0..count {
-            if self.1 % 8 == 0 {
+            if self.1.is_multiple_of(8) {
                 self.0.push(0);
             }
             if let Some(last) = self.0.last_mut() {
