@@ -104,6 +104,16 @@ impl Priority {
         }
     }
 
+    /// What it is once the client has said that the picture is in the viewport, and nothing else.
+    #[must_use]
+    pub fn shown(self) -> Self {
+        Self {
+            visible: true,
+            offscreen: false,
+            ..self
+        }
+    }
+
     /// What it is once the client has named other pictures as those in the viewport, and not this
     /// one.
     #[must_use]

@@ -497,7 +497,7 @@ where
 fn said(signal: Said, priority: delivery::Priority) -> Event {
     let source = match signal {
         Said::Update(_) => byte_log::Source::PriorityUpdate,
-        Said::Weight(_) => byte_log::Source::PriorityFrame,
+        Said::Weight(_) | Said::Shown => byte_log::Source::PriorityFrame,
         Said::Opened(_) | Said::Window(_) => byte_log::Source::Request,
     };
     Event::Said(byte_log::Said::new(source, priority))

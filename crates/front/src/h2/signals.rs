@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use delivery::Priority;
+use delivery::{Kind, Priority};
 use http::HeaderMap;
 
 use crate::multiplex::priority_header;
@@ -37,8 +37,8 @@ impl Early {
             }
             Said::Update(_) => opening.later = Some(signal.said),
             // Before HEADERS a PRIORITY frame speaks of a node of the tree, not of a request.
-            Said::Weight(_) if opening.opened => opening.later = Some(signal.said),
-            Said::Weight(_) | Said::Window(_) => {}
+            Said::Weight(_) | Said::Shown if opening.opened => opening.later = Some(signal.said),
+            Said::Weight(_) | Said::Shown | Said::Window(_) => {}
         }
     }
 
@@ -79,6 +79,12 @@ pub fn amend(said: Option<Priority>, later: Said) -> Option<Priority> {
         Said::Weight(weight) => {
             let before = said.unwrap_or_default();
             let after = before.reweighted(weight);
+            (after != before).then_some(after)
+        }
+        Said::Shown => {
+            // Who says this says nothing else: the urgency is that of a picture.
+            let before = said.unwrap_or(Priority::assumed(Kind::Image));
+            let after = before.shown();
             (after != before).then_some(after)
         }
         Said::Update(priority) => Some(priority),
@@ -137,6 +143,13 @@ mod tests {
         assert!(seen.visible && seen.incremental && seen.urgency == Urgency::new(1));
         let tree = [(5, Said::Weight(220)), (5, Said::Opened(None))];
         assert_eq!(heard(&tree, Some("u=5, i")), Some(said("u=5, i")));
+    }
+
+    #[test]
+    fn a_picture_that_is_shown_keeps_the_urgency_of_pictures() {
+        let seen = heard(&[(5, Said::Opened(None)), (5, Said::Shown)], None).unwrap();
+        let picture = Priority::assumed(Kind::Image);
+        assert!(seen.visible && seen.urgency == picture.urgency && seen.incremental);
     }
 
     #[test]

@@ -14,6 +14,12 @@ const PRIORITY_UPDATE: u8 = 0x10;
 /// Flags of HEADERS (RFC 9113 §6.2).
 const PADDED: u8 = 0x8;
 const HAS_PRIORITY: u8 = 0x20;
+/// The bit that makes a dependency exclusive (RFC 7540 §6.3). Chromium sets it always, and means an
+/// urgency by its weights. Firefox and WebKit never do, and mean shares of a tree by theirs: a
+/// stylesheet of WebKit weighs 120, less than any picture of Chromium.
+const EXCLUSIVE: u8 = 0x80;
+/// The weight that WebKit raises a picture to when it comes into view.
+const RAISED: u16 = 16;
 
 /// Length of the client's connection preface, in bytes (RFC 9113 §3.4).
 const PREFACE: usize = 24;
@@ -39,10 +45,12 @@ pub struct Signal {
 /// connection's window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Said {
-    /// HEADERS came, with this weight (1–256) if it had one.
+    /// HEADERS came, with this weight (1–256) if it had one that says an urgency.
     Opened(Option<u16>),
     /// A PRIORITY frame gives this weight (1–256).
     Weight(u16),
+    /// A PRIORITY frame of a browser whose weights say no urgency: the picture came into view.
+    Shown,
     /// A PRIORITY_UPDATE frame gives a complete set.
     Update(Priority),
     /// The connection's window (stream 0) opens by so many bytes.
@@ -138,7 +146,7 @@ impl Inbound {
         let Some(signal) = understand(head, &self.payload) else {
             return;
         };
-        if matches!(signal.said, Said::Weight(_) | Said::Update(_)) {
+        if matches!(signal.said, Said::Weight(_) | Said::Shown | Said::Update(_)) {
             if self.allowance == 0 {
                 return;
             }
@@ -150,9 +158,14 @@ impl Inbound {
 
 fn understand(head: Head, payload: &[u8]) -> Option<Signal> {
     let weight = payload.last().map(|weight| u16::from(*weight) + 1)?;
+    // A length of padding may come before the dependency.
+    let dependency = payload.len().checked_sub(5).and_then(|at| payload.get(at));
+    let exclusive = dependency.is_some_and(|first| first & EXCLUSIVE != 0);
     let (stream, said) = match head.kind {
-        HEADERS => (head.stream, Said::Opened(Some(weight))),
-        PRIORITY => (head.stream, Said::Weight(weight)),
+        HEADERS => (head.stream, Said::Opened(exclusive.then_some(weight))),
+        PRIORITY if exclusive => (head.stream, Said::Weight(weight)),
+        PRIORITY if weight == RAISED => (head.stream, Said::Shown),
+        PRIORITY => return None,
         kind => {
             let (number, field) = payload.split_first_chunk::<4>()?;
             let number = u32::from_be_bytes(*number) & 0x7fff_ffff;

@@ -37,9 +37,9 @@ fn every_way_to_say_a_priority_is_heard() {
     let bytes = client(&[
         frame(0x4, 0, 0, &[]),
         frame(0x1, 0x25, 1, &[0x80, 0, 0, 0, 255, 0x82]),
-        frame(0x1, 0x2c, 3, &[2, 0, 0, 0, 1, 182, 0x82, 0, 0]),
+        frame(0x1, 0x2c, 3, &[2, 0x80, 0, 0, 1, 182, 0x82, 0, 0]),
         frame(0x1, 0x5, 5, &[0x82]),
-        frame(0x2, 0, 3, &[0, 0, 0, 0, 219]),
+        frame(0x2, 0, 3, &[0x80, 0, 0, 0, 219]),
         update(7, "u=1, i"),
         frame(0x8, 0, 0, &[0x80, 0, 1, 0]),
         frame(0x8, 0, 3, &[0, 0, 1, 0]),
@@ -52,6 +52,22 @@ fn every_way_to_say_a_priority_is_heard() {
         said(3, Said::Weight(220)),
         said(7, Said::Update(Priority::parse(b"u=1, i"))),
         said(0, Said::Window(256)),
+    ];
+    assert_eq!(Inbound::signals_in(&bytes), expected);
+}
+
+#[test]
+fn weights_of_a_tree_of_shares_say_no_urgency() {
+    let bytes = client(&[
+        frame(0x1, 0x25, 1, &[0, 0, 0, 0, 119, 0x82]),
+        frame(0x1, 0x2c, 3, &[2, 0, 0, 0, 0, 6, 0x82, 0, 0]),
+        frame(0x2, 0, 3, &[0, 0, 0, 0, 15]),
+        frame(0x2, 0, 5, &[0, 0, 0, 0, 200]),
+    ]);
+    let expected = [
+        said(1, Said::Opened(None)),
+        said(3, Said::Opened(None)),
+        said(3, Said::Shown),
     ];
     assert_eq!(Inbound::signals_in(&bytes), expected);
 }
@@ -78,7 +94,7 @@ fn what_breaks_the_protocol_is_passed_over() {
 
 #[test]
 fn a_flood_of_signals_is_not_listened_to() {
-    let flood = vec![frame(0x2, 0, 3, &[0, 0, 0, 0, 219]); 5000];
+    let flood = vec![frame(0x2, 0, 3, &[0x80, 0, 0, 0, 219]); 5000];
     let mut frames = flood.clone();
     frames.push(frame(0x1, 0x5, 5, &[]));
     frames.extend(flood);

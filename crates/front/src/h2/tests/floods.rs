@@ -57,7 +57,7 @@ async fn frames_without_end_delay_nobody() {
         [&[0, 4][..], &(65_535 + number).to_be_bytes()].concat()
     })
     .await;
-    survives(PRIORITY, 7, |number| vec![0, 0, 0, 0, number as u8]).await;
+    survives(PRIORITY, 7, |number| vec![0x80, 0, 0, 0, number as u8]).await;
     survives(PRIORITY_UPDATE, 0, |number| {
         [&(11 + 2 * number).to_be_bytes()[..], b"u=0"].concat()
     })

@@ -85,7 +85,7 @@ async fn signals_and_resets_are_written_down() {
         client.get(1, "/data", Some("u=5")).await;
         client.get(3, "/data", Some("u=5")).await;
         client.read_data(10_000).await;
-        client.frame(PRIORITY, 0, 1, &[0, 0, 0, 0, 219]).await;
+        client.frame(PRIORITY, 0, 1, &[0x80, 0, 0, 0, 219]).await;
         client.frame(RESET, 0, 3, &[0, 0, 0, 8]).await;
         client.until_ended(&[1]).await;
     })

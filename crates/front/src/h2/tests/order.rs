@@ -120,7 +120,7 @@ async fn a_priority_frame_brings_a_picture_forward() {
     client.read_data(27_000).await;
     client.pause().await;
     let unread = client.unread();
-    client.frame(PRIORITY, 0, 5, &[0, 0, 0, 0, 219]).await;
+    client.frame(PRIORITY, 0, 5, &[0x80, 0, 0, 0, 219]).await;
     client.pause().await;
     let frames = client.until_ended(&[5]).await;
     // What was on its way already belonged to the first picture.
@@ -153,7 +153,7 @@ async fn the_weight_of_headers_counts_where_there_is_no_header() {
     let server = Server::new(site);
     let mut client = open(&server).await;
     for (stream, weight) in [(1, 109), (3, 255)] {
-        let mut block = vec![0, 0, 0, 0, weight, 0x82, 0x87, 0x04, 5];
+        let mut block = vec![0x80, 0, 0, 0, weight, 0x82, 0x87, 0x04, 5];
         block.extend(b"/data");
         block.extend([0x01, 1, b'a']);
         client.frame(HEADERS, 0x25, stream, &block).await;
@@ -494,7 +494,7 @@ async fn pictures_that_are_not_named_wait_for_every_part_of_those_that_are() {
             client.read_data(100).await;
         }
     }
-    client.frame(PRIORITY, 0, 5, &[0, 0, 0, 0, 219]).await;
+    client.frame(PRIORITY, 0, 5, &[0x80, 0, 0, 0, 219]).await;
     client.pause().await;
     let frames = client.until_ended(&[1, 3, 5, 7]).await;
     let complete = |stream: u32| {
@@ -535,7 +535,7 @@ async fn what_one_browser_names_another_gets_first() {
         let mut teacher = open(&server).await;
         ask(&mut teacher, Some("i")).await;
         teacher.read_data(1).await;
-        teacher.frame(PRIORITY, 0, 3, &[0, 0, 0, 0, 219]).await;
+        teacher.frame(PRIORITY, 0, 3, &[0x80, 0, 0, 0, 219]).await;
         teacher.until_ended(&[1, 3]).await;
         teacher.pause().await;
     }
