@@ -14,6 +14,7 @@ mod peers;
 mod priority;
 mod rescue;
 mod scheduler;
+mod soak;
 mod sooner;
 
 use clap::Args;
@@ -166,6 +167,11 @@ pub const BENCHES: &[Bench] = &[
         name: "self",
         about: "the sample page against itself, many times: no difference may be reported",
         run: itself::run,
+    },
+    Bench {
+        name: "soak",
+        about: "hostile HTTP/2 clients for a while: a visitor is served all along, memory stays",
+        run: soak::run,
     },
     Bench {
         name: "sooner",
