@@ -47,7 +47,7 @@ enum Task {
         /// Which one
         name: Option<String>,
         #[command(flatten)]
-        options: bench::Options,
+        options: Box<bench::Options>,
     },
     /// Makes the picture of the README: the sample page half loaded, without and with Firstlight
     Picture(picture::Options),

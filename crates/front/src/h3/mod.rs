@@ -1,9 +1,9 @@
 //! HTTP/3: one task per connection, and every byte of a body in its turn.
 //!
-//! QUIC is `quinn`'s; HTTP/3 itself is spoken [here](wire). The [`Driver`](driver::Driver) runs the
+//! QUIC is `quinn`'s; HTTP/3 itself is spoken [here](wire). The `Driver` runs the
 //! pipelines of all requests of a connection in its one task, and hands QUIC a piece of a body
 //! only when the scheduler of `delivery` grants it and the path takes it: what QUIC holds is
-//! bounded by its congestion window and a little more ([`Pulse`](pulse::Pulse)). Each stream has
+//! bounded by its congestion window and a little more (`Pulse`). Each stream has
 //! the priority of the level it last sent at, so that what must be sent again is in order too.
 
 mod control;

@@ -51,7 +51,7 @@ impl Number {
     }
 }
 
-/// Writes a number in as few bytes as it takes; those over [`LARGEST`] become the largest.
+/// Writes a number in as few bytes as it takes; those over `LARGEST` become the largest.
 pub fn write_number(value: u64, bytes: &mut Vec<u8>) {
     let value = value.min(LARGEST);
     let (length, mark) = match value {
