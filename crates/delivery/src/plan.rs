@@ -175,8 +175,10 @@ impl Plan {
 /// Previews of all pictures come before refinements of any, and after stylesheets, fonts and
 /// scripts. Pictures that are on screen, or that the page calls important, come before others in
 /// every phase. A picture without a preview shows what it is at its end only: it comes with the
-/// refinements, unless it is known to be on screen. One that is known not to be waits for every
-/// part of those that are, unless the page itself calls it important.
+/// refinements, unless it is known to be on screen. One that is not named where others are shows
+/// its preview after all others, and its refinements wait for every part of those that are named,
+/// unless the page itself calls it important. Its preview waits for no refinement: browsers do not
+/// name every picture that is on screen.
 struct Steps {
     /// Header and first scan.
     preview: Level,
@@ -193,7 +195,7 @@ impl Steps {
         let [preview, plain, good, rest] = match priority.urgency.value() {
             _ if priority.visible => [34, 32, 24, 14],
             0 | 1 => [34, 32, 24, 14],
-            2..=6 if priority.offscreen => [12, 6, 6, 3],
+            2..=5 if priority.offscreen => [25, 6, 6, 3],
             // Chromium's first five pictures of a page.
             2 => [29, 19, 19, 10],
             3 => [28, 18, 18, 9],

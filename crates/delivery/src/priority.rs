@@ -32,8 +32,8 @@ pub struct Priority {
     /// Whether the client said that the picture is in the viewport. Chromium says so only by a
     /// PRIORITY frame of weight 220 that follows the request.
     pub visible: bool,
-    /// Whether the client names the pictures that are in the viewport and did not name this one,
-    /// or the picture is known to be out of it otherwise. Never together with `visible`.
+    /// Whether the client names pictures that are in the viewport and did not name this one. Never
+    /// together with `visible`.
     pub offscreen: bool,
 }
 
@@ -125,16 +125,13 @@ impl Priority {
     }
 
     /// What it is where others showed whether the picture is in the viewport; what the client says
-    /// itself stands.
+    /// itself stands. That others did not name it says little: browsers pass over pictures that have
+    /// begun to come.
     #[must_use]
     pub fn recalled(self, visible: Option<bool>) -> Self {
-        match visible {
-            Some(visible) if !self.visible && !self.offscreen => Self {
-                visible,
-                offscreen: !visible,
-                ..self
-            },
-            _ => self,
+        Self {
+            visible: self.visible || (visible == Some(true) && !self.offscreen),
+            ..self
         }
     }
 
@@ -322,7 +319,7 @@ mod tests {
         let passed = said(3, true).passed_over();
         assert!(passed.offscreen && !passed.reweighted(220).offscreen);
         assert_eq!(seen.passed_over(), seen);
-        assert!(said(3, true).recalled(Some(false)).offscreen);
+        assert_eq!(said(3, true).recalled(Some(false)), said(3, true));
         assert!(said(3, true).recalled(Some(true)).visible);
         assert_eq!(
             passed.recalled(Some(true)),
