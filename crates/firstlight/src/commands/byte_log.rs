@@ -183,7 +183,7 @@ impl Stream {
     }
 
     /// The stream's time as a line of marks, as wide as the drawing, for a connection that lasted
-    /// `end`. Of several things in one column the first of [`marks`](Self::marks) is shown.
+    /// `end`. Of several things in one column the first of `marks` is shown.
     fn row(&self, end: u64) -> String {
         let column = |at: u64| {
             let place = u128::from(at) * WIDTH as u128 / u128::from(end.max(1));
