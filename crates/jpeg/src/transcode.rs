@@ -35,7 +35,7 @@ pub struct TranscodeOptions<'a> {
 /// decoding elsewhere.
 ///
 /// # Errors
-/// As [`decode`](crate::decode) for files that are damaged or cannot be read, also
+/// As [`decode`](crate::decode()) for files that are damaged or cannot be read, also
 /// [`JpegError::InvalidInput`] for coefficients that have no code in a progressive file, and for
 /// metadata that does not fit its segments.
 pub fn transcode(bytes: &[u8], options: &TranscodeOptions<'_>) -> Result<Encoded, JpegError> {

@@ -1,6 +1,6 @@
 //! URLs of other image servers, read as they read them.
 //!
-//! Each grammar is a file here and a line in [`LIST`]. All of them say what is wanted as one
+//! Each grammar is a file here and a line in `LIST`. All of them say what is wanted as one
 //! [`Transform`] and a source. What a server knows and this one does not is refused by name, so
 //! that no picture is silently another; what a server ignores is ignored, with a note.
 //!
