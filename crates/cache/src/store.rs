@@ -1,6 +1,6 @@
 //! The place where things are kept: memory, bounded by bytes, found by one hash.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -113,7 +113,42 @@ pub struct Store<V> {
 #[derive(Default)]
 struct Shelf {
     variants: HashMap<Arc<str>, Vec<Arc<str>>>,
-    purges: u64,
+    purges: Purges,
+}
+
+/// What was purged of late, by the hashes of the URLs.
+#[derive(Default)]
+struct Purges {
+    count: u64,
+    recent: VecDeque<u64>,
+}
+
+/// How many purges a shelf remembers by URL. What is fetched while there are more is not kept.
+const REMEMBERED: usize = 256;
+
+impl Purges {
+    fn mark(&self) -> Mark {
+        Mark(self.count)
+    }
+
+    fn one(&mut self, hash: u64) {
+        self.count += 1;
+        if self.recent.len() == REMEMBERED {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(hash);
+    }
+
+    fn all(&mut self) {
+        self.count += 1;
+        self.recent.clear();
+    }
+
+    /// Whether a URL was purged since the mark, or may have been, as that is forgotten.
+    fn touched(&self, mark: Mark, hash: u64) -> bool {
+        let since = usize::try_from(self.count.saturating_sub(mark.0)).unwrap_or(usize::MAX);
+        since > self.recent.len() || self.recent.iter().rev().take(since).any(|own| *own == hash)
+    }
 }
 
 const SHELVES: usize = 64;
@@ -187,7 +222,8 @@ impl<V: Weigh + Send + Sync + 'static> Store<V> {
 
     /// The moment, for [`Store::insert_unless_purged`]. Take it before asking the origin.
     pub fn mark(&self, primary: &str) -> Mark {
-        Mark(self.shelf(primary).lock().purges)
+        let (_, shelf) = self.shelf(primary);
+        shelf.lock().purges.mark()
     }
 
     /// Keeps something, in place of what was there. Returns whether it was small enough.
@@ -197,16 +233,17 @@ impl<V: Weigh + Send + Sync + 'static> Store<V> {
     }
 
     /// Keeps something unless its URL was purged since `mark`: what was fetched before a purge
-    /// must not come back after it. Returns whether it was kept. (A purge of another URL can
-    /// have the same effect, rarely.)
+    /// must not come back after it. Returns whether it was kept. (So many purges of other URLs that
+    /// they cannot be told apart have the same effect.)
     pub fn insert_unless_purged(&self, mark: Mark, key: Key, value: Arc<V>) -> bool {
         if value.weight() > self.max_entry {
             return false;
         }
         let mut evicted = Vec::new();
         {
-            let mut shelf = self.shelf(&key.primary).lock();
-            if shelf.purges != mark.0 {
+            let (hash, shelf) = self.shelf(&key.primary);
+            let mut shelf = shelf.lock();
+            if shelf.purges.touched(mark, hash) {
                 return false;
             }
             if let Some(oldest) = shelf.add(&key, self.max_variants) {
@@ -227,7 +264,8 @@ impl<V: Weigh + Send + Sync + 'static> Store<V> {
         let mut evicted = Vec::new();
         {
             // The lock keeps out everyone else who would change it.
-            let _shelf = self.shelf(&key.primary).lock();
+            let (_, shelf) = self.shelf(&key.primary);
+            let _shelf = shelf.lock();
             let now = self.cache.peek(key);
             if !now.is_some_and(|now| Arc::ptr_eq(&now, old)) {
                 return false;
@@ -241,7 +279,8 @@ impl<V: Weigh + Send + Sync + 'static> Store<V> {
 
     /// Drops what is kept under one key.
     pub fn remove(&self, key: &Lookup<'_>) -> Option<Arc<V>> {
-        let mut shelf = self.shelf(key.primary).lock();
+        let (_, shelf) = self.shelf(key.primary);
+        let mut shelf = shelf.lock();
         let (key, value) = self.cache.remove(key)?;
         shelf.take(&key);
         Some(value)
@@ -250,8 +289,9 @@ impl<V: Weigh + Send + Sync + 'static> Store<V> {
     /// Drops everything kept for a URL and returns how many things that were. What is being
     /// fetched for it at this moment will not be kept.
     pub fn purge(&self, primary: &str) -> usize {
-        let mut shelf = self.shelf(primary).lock();
-        shelf.purges += 1;
+        let (hash, shelf) = self.shelf(primary);
+        let mut shelf = shelf.lock();
+        shelf.purges.one(hash);
         let Some((primary, variants)) = shelf.variants.remove_entry(primary) else {
             return 0;
         };
@@ -274,7 +314,7 @@ impl<V: Weigh + Send + Sync + 'static> Store<V> {
         let mut dropped = 0;
         for shelf in &self.index {
             let mut shelf = shelf.lock();
-            shelf.purges += 1;
+            shelf.purges.all();
             let mut any_chosen = |primary: &Arc<str>, variants: &[Arc<str>]| {
                 variants.iter().any(|variant| {
                     self.cache
@@ -300,7 +340,7 @@ impl<V: Weigh + Send + Sync + 'static> Store<V> {
     pub fn clear(&self) {
         for shelf in &self.index {
             let mut shelf = shelf.lock();
-            shelf.purges += 1;
+            shelf.purges.all();
             for (primary, variants) in shelf.variants.drain() {
                 for variant in variants {
                     self.cache.remove(&Key {
@@ -333,14 +373,17 @@ impl<V: Weigh + Send + Sync + 'static> Store<V> {
 
     /// Takes an evicted key out of the index, unless it was kept again meanwhile.
     fn forget(&self, key: &Key) {
-        let mut shelf = self.shelf(&key.primary).lock();
+        let (_, shelf) = self.shelf(&key.primary);
+        let mut shelf = shelf.lock();
         if !self.cache.contains_key(key) {
             shelf.take(key);
         }
     }
 
-    fn shelf(&self, primary: &str) -> &Mutex<Shelf> {
-        &self.index[self.hasher.hash_one(primary) as usize % SHELVES]
+    /// A URL's hash and its part of the index.
+    fn shelf(&self, primary: &str) -> (u64, &Mutex<Shelf>) {
+        let hash = self.hasher.hash_one(primary);
+        (hash, &self.index[hash as usize % SHELVES])
     }
 }
 

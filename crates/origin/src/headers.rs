@@ -74,15 +74,19 @@ fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
         .filter(|token| !token.is_empty())
 }
 
-/// Whether the body comes in a coding that was not asked for, so that nobody could read it:
-/// anything but `chunked` alone (RFC 9112 §6.1), or `identity`, which older origins say.
+/// Whether the body comes in a coding that was not asked for, so that nobody could read it: one of
+/// those that there are besides `chunked` alone (RFC 9112 §7), or something that others may take
+/// for `chunked`. A word that is no coding, like the `identity` of older origins, says nothing: the
+/// body then ends with the connection (RFC 9112 §6.3).
 pub(crate) fn has_unknown_coding(headers: &HeaderMap) -> bool {
     let mut codings = tokens(headers, &header::TRANSFER_ENCODING);
     match (codings.next(), codings.next()) {
         (None, _) => headers.contains_key(header::TRANSFER_ENCODING),
         (Some(coding), None) => {
-            let known = ["chunked", "identity"];
-            !known.iter().any(|known| coding.eq_ignore_ascii_case(known))
+            let coding = coding.to_ascii_lowercase();
+            let unread = ["chunk", "gzip", "compress", "deflate", "br", "zstd"];
+            let named = |word: &&str| coding.contains(*word);
+            coding != "chunked" && unread.iter().any(named)
         }
         (Some(_), Some(_)) => true,
     }

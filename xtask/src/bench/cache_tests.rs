@@ -73,13 +73,14 @@ fn origin(ground: &Ground, suite: &Path) -> Result<Peer, String> {
     Peer::start(ground, "origin", SUITE.into(), port, command)
 }
 
-/// Heuristic freshness is on, as it is in the controls.
+/// Heuristic freshness is on, as it is in the controls, and responses that set cookies are kept, as
+/// the suite requires.
 fn firstlight(ground: &Ground, binary: &Path, origin: u16) -> Result<Peer, String> {
     let port = ground::free_port()?;
     let configuration = format!(
         "[front]\nhttp = [\"127.0.0.1:{port}\"]\nhttps = []\n\
          [[site]]\norigin = \"http://127.0.0.1:{origin}\"\n\
-         [site.cache]\nheuristic = true\n[site.access_log]\nenabled = false\n"
+         [site.cache]\nheuristic = true\nset_cookie = true\n[site.access_log]\nenabled = false\n"
     );
     let file = ground.write("firstlight.toml", configuration)?;
     let mut command = Command::new(binary);

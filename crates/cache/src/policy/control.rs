@@ -21,6 +21,8 @@ pub struct Control {
     pub private: bool,
     /// May be kept although the request was authorised.
     pub public: bool,
+    /// Must not be kept by who does not understand the status (RFC 9111 §5.2.2.3).
+    pub must_understand: bool,
     /// Must not be used when stale.
     pub must_revalidate: bool,
     /// Must not be used when stale by a shared cache.
@@ -90,6 +92,7 @@ impl Control {
             ("no-cache", &mut self.no_cache),
             ("private", &mut self.private),
             ("public", &mut self.public),
+            ("must-understand", &mut self.must_understand),
             ("must-revalidate", &mut self.must_revalidate),
             ("proxy-revalidate", &mut self.proxy_revalidate),
             ("no-transform", &mut self.no_transform),

@@ -37,6 +37,8 @@ pub struct Rules {
     pub heuristic: bool,
     /// How long a response may cover an origin that fails, where it does not say so itself.
     pub stale_if_error: Duration,
+    /// Whether a response that sets a cookie may be kept, cookie and all (RFC 9111 §7.3).
+    pub set_cookie: bool,
 }
 
 impl Default for Rules {
@@ -45,6 +47,7 @@ impl Default for Rules {
             default_fresh: Duration::ZERO,
             heuristic: false,
             stale_if_error: Duration::ZERO,
+            set_cookie: false,
         }
     }
 }
@@ -102,7 +105,7 @@ impl fmt::Display for Refusal {
 pub fn judge(what: &Received<'_>, rules: &Rules) -> Result<Freshness, Refusal> {
     let targeted = targeted::control(what.headers);
     let control = targeted.unwrap_or_else(|| Control::of(what.headers));
-    permitted(what, &control)?;
+    permitted(what, &control, rules)?;
     let explicit = match targeted {
         // `Expires` is no more for us than `Cache-Control` is then (RFC 9213 §2.1).
         Some(control) => control.lifetime(),
@@ -129,20 +132,27 @@ pub fn judge(what: &Received<'_>, rules: &Rules) -> Result<Freshness, Refusal> {
     of_use.then_some(freshness).ok_or(Refusal::NoFreshness)
 }
 
-fn permitted(what: &Received<'_>, control: &Control) -> Result<(), Refusal> {
+fn permitted(what: &Received<'_>, control: &Control, site: &Rules) -> Result<(), Refusal> {
     let authorised = what.request.contains_key(AUTHORIZATION);
     let allows_authorised = control.public || control.must_revalidate || control.s_maxage.is_some();
+    let sets_cookie = what.headers.contains_key(SET_COOKIE);
+    // Whoever understands the status may overlook the no-store beside it (RFC 9111 §5.2.2.3).
+    let no_store = control.no_store && !control.must_understand;
     let rules = [
         (*what.method != Method::GET, Refusal::Method),
         (!is_understood(what), Refusal::Status),
         (
-            control.no_store || Control::of(what.request).no_store,
+            control.must_understand && what.status.canonical_reason().is_none(),
+            Refusal::Status,
+        ),
+        (
+            no_store || Control::of(what.request).no_store,
             Refusal::NoStore,
         ),
         (control.private, Refusal::Private),
         (authorised && !allows_authorised, Refusal::Authorization),
-        // A cookie is for one client, whatever else the response says.
-        (what.headers.contains_key(SET_COOKIE), Refusal::SetCookie),
+        // A cookie is for one client, whatever else the response says, unless the site says more.
+        (sets_cookie && !site.set_cookie, Refusal::SetCookie),
         (Vary::of(what.headers) == Vary::Any, Refusal::VaryAny),
     ];
     match rules.into_iter().find(|(applies, _)| *applies) {
@@ -221,19 +231,19 @@ fn initial_age(what: &Received<'_>) -> Duration {
     apparent.max(told + delay)
 }
 
-/// The age another cache tells: the first of a list (RFC 9111 §5.1).
+/// The age another cache tells.
 fn told_age(headers: &HeaderMap) -> Duration {
     let mut lines = headers.get_all(AGE).iter();
     let Some(line) = lines.next() else {
         return Duration::ZERO;
     };
-    // DEVIATION: RFC 9111 §5.1 would have an age that cannot be read ignored. It is there because
-    // the response is not new, so the careful reading is that it is old.
-    let first = line.as_bytes().split(|byte| *byte == b',').next();
+    // DEVIATION: RFC 9111 §5.1 would have an age that cannot be read ignored, and the first of
+    // several believed. It is there because the response is not new, so the careful reading is
+    // that it is old.
     let single = lines.next().is_none();
-    first
+    Some(line.as_bytes())
         .filter(|_| single)
-        .and_then(|first| delta_seconds(first.trim_ascii()))
+        .and_then(delta_seconds)
         .unwrap_or(UNREADABLE_AGE)
 }
 

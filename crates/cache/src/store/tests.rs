@@ -86,6 +86,22 @@ fn what_was_fetched_before_a_purge_does_not_come_back() {
     assert!(!holds(&store, &picture));
     let mark = store.mark("https://a/x");
     assert!(store.insert_unless_purged(mark, picture, Arc::new(Blob(1))));
+    let mark = store.mark("https://a/x");
+    for number in 0..SHELVES * REMEMBERED / 2 {
+        store.purge(&format!("https://a/{number}"));
+    }
+    let picture = key("https://a/x", "");
+    assert!(
+        store.insert_unless_purged(mark, picture.clone(), Arc::new(Blob(1))),
+        "purges of other URLs are other URLs'"
+    );
+    for number in 0..SHELVES * REMEMBERED * 2 {
+        store.purge(&format!("https://a/{number}"));
+    }
+    assert!(
+        !store.insert_unless_purged(mark, picture, Arc::new(Blob(1))),
+        "forgotten which"
+    );
 }
 
 #[test]

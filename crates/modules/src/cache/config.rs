@@ -19,6 +19,9 @@ base::settings! {
         /// How long after it went stale a response may answer when the origin fails, where it does
         /// not say so itself.
         stale_if_error: Duration = Duration::from_secs(600),
+        /// Whether a response that sets a cookie may be kept, so that everybody gets that cookie.
+        /// RFC 9111 allows it (§7.3); right only where cookies say nothing of a visitor.
+        set_cookie: bool = false,
         /// Whether a client's `Cache-Control: no-cache` makes the cache ask the origin. Lets any
         /// visitor put load on the origin.
         obey_reload: bool = false,
@@ -35,6 +38,7 @@ impl CacheSettings {
             default_fresh: self.default_fresh,
             heuristic: self.heuristic,
             stale_if_error: self.stale_if_error,
+            set_cookie: self.set_cookie,
         }
     }
 }

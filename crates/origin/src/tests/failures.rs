@@ -43,6 +43,7 @@ async fn what_is_not_http_is_an_invalid_response() {
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: X-GZIP\r\n\r\nx",
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: \r\n\r\n0\r\n\r\n",
     ] {
         assert_eq!(
@@ -119,6 +120,7 @@ async fn chunks_are_read_whatever_length_is_claimed_beside_them() {
     for bytes in [
         &b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"[..],
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: identity\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: whatever\r\n\r\nhello",
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
     ] {
         let body = body_of(bytes, &settings()).await.unwrap();

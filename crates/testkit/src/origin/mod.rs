@@ -86,7 +86,8 @@ impl Origin {
     }
 
     /// Answers a target (path and query, matched exactly) with a reply. Several replies for one
-    /// target are given in turn; the last stays.
+    /// target are given in turn; the last stays. A target that ends with `?*` stands for its path
+    /// with any query or none, as a file does; exact ones go first.
     pub fn reply(&self, target: &str, reply: Reply) {
         lock(&self.script.replies)
             .entry(target.to_owned())
@@ -150,7 +151,10 @@ impl Script {
 
     fn next_reply(&self, target: &str) -> Reply {
         let mut replies = lock(&self.replies);
-        match replies.get_mut(target) {
+        let (path, _) = target.split_once('?').unwrap_or((target, ""));
+        let any_query = format!("{path}?*");
+        let exact = replies.contains_key(target);
+        match replies.get_mut(if exact { target } else { &any_query }) {
             Some(turn) if turn.len() > 1 => turn.remove(0),
             Some(turn) => turn.first().cloned().unwrap_or_else(|| Reply::new(404)),
             None => Reply::new(404),

@@ -85,7 +85,7 @@ fn unpack(package: &str, ground: &Ground) -> Result<PathBuf, String> {
     Ok(folder.join("package"))
 }
 
-/// Copies a folder; pages lose what they take from other hosts, which is not there, and versions.
+/// Copies a folder; pages lose what they take from other hosts, which is not there.
 fn copy(from: &Path, to: &Path) -> Result<(), String> {
     fs::create_dir_all(to).map_err(|error| error.to_string())?;
     for entry in fs::read_dir(from).map_err(|error| error.to_string())? {
@@ -97,7 +97,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), String> {
             let bytes = fs::read(&source).map_err(|error| error.to_string())?;
             match std::str::from_utf8(&bytes) {
                 Ok(text) if is_page(&source) => {
-                    let page = without_versions(&without_other_hosts(text));
+                    let page = without_other_hosts(text);
                     write(&target, page.as_bytes())?;
                 }
                 _ => write(&target, &bytes)?,
@@ -149,18 +149,6 @@ fn without_other_hosts(page: &str) -> String {
     kept
 }
 
-/// A page less the versions behind the names of its files, which not every server takes for the
-/// same file.
-fn without_versions(page: &str) -> String {
-    let mut parts = page.split("?v=");
-    let mut kept = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let end = part.find(['"', '\'']).unwrap_or(0);
-        kept.push_str(&part[end..]);
-    }
-    kept
-}
-
 /// An origin with all files of the ground's folder `www`.
 ///
 /// # Errors
@@ -186,7 +174,7 @@ pub async fn serve(ground: &Ground) -> Result<Origin, String> {
             if let Some(folder) = path.strip_suffix("index.html") {
                 origin.reply(folder, reply.clone());
             }
-            origin.reply(&path, reply);
+            origin.reply(&format!("{path}?*"), reply);
         }
     }
     Ok(origin)
@@ -226,8 +214,5 @@ mod tests {
             "<head><link href=\"x.css\"><script src=\"y.js\"></script><a href=\"https://c/\">c</a>"
         );
         assert_eq!(without_other_hosts("a <script"), "a <script");
-        let page = "<link href=\"x.css?v=2.0.4\"><script src='y.js?v=1'></script>";
-        let expected = "<link href=\"x.css\"><script src='y.js'></script>";
-        assert_eq!(without_versions(page), expected);
     }
 }
