@@ -37,19 +37,23 @@ impl Relay {
     /// # Errors
     /// When no port can be bound.
     pub async fn start(target: SocketAddr, profile: Profile) -> io::Result<Self> {
+        Self::over(&Lanes::new(&profile), target).await
+    }
+
+    /// The same over lanes that other relays may share.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    pub async fn over(lanes: &Lanes, target: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let seed = profile.seed.wrapping_mul(2);
-        let (kbit, loss) = (profile.down_kbit, profile.down_loss);
-        let down = Arc::new(Lane::new(kbit, loss, seed + 1, &profile));
-        let (kbit, loss) = (profile.up_kbit, profile.up_loss);
-        let up = Arc::new(Lane::new(kbit, loss, seed + 2, &profile));
+        let lanes = lanes.clone();
         let worker = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (down, up) = (Arc::clone(&down), Arc::clone(&up));
+                let lanes = lanes.clone();
                 tokio::spawn(async move {
                     // A failed connection ends; its client sees it closed.
-                    let _ = carry(client, target, profile.rtt, down, up).await;
+                    let _ = carry(client, target, lanes).await;
                 });
             }
         });
@@ -65,6 +69,27 @@ impl Relay {
 impl Drop for Relay {
     fn drop(&mut self) {
         self.worker.abort();
+    }
+}
+
+/// Both directions of a link.
+#[derive(Clone)]
+pub struct Lanes {
+    rtt: Duration,
+    down: Arc<Lane>,
+    up: Arc<Lane>,
+}
+
+impl Lanes {
+    /// Lanes with the profile's rates.
+    pub fn new(profile: &Profile) -> Self {
+        let seed = profile.seed.wrapping_mul(2);
+        let lane = |kbit, loss, seed| Arc::new(Lane::new(kbit, loss, seed, profile));
+        Self {
+            rtt: profile.rtt,
+            down: lane(profile.down_kbit, profile.down_loss, seed + 1),
+            up: lane(profile.up_kbit, profile.up_loss, seed + 2),
+        }
     }
 }
 
@@ -118,13 +143,8 @@ impl Lane {
     }
 }
 
-async fn carry(
-    client: TcpStream,
-    target: SocketAddr,
-    rtt: Duration,
-    down: Arc<Lane>,
-    up: Arc<Lane>,
-) -> io::Result<()> {
+async fn carry(client: TcpStream, target: SocketAddr, lanes: Lanes) -> io::Result<()> {
+    let Lanes { rtt, down, up } = lanes;
     let socket = match target {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::{CaptureError, Side, Stop};
+use super::{CaptureError, Side, Stop, authority};
 use crate::browser::{Activity, Browser, BrowserError, Page, Step};
 use crate::link::{Link, Meter};
 use crate::run::{Frame, Run};
@@ -39,6 +39,8 @@ const CHANGED: &str = "ERR_NETWORK_CHANGED";
 /// How a page is looked at.
 pub(super) struct Camera<'a> {
     pub link: Option<&'a Link>,
+    /// The browser's rules for hosts other than the page's own.
+    pub others: String,
     pub viewport: (u32, u32),
     pub patience: Patience,
     pub trace: bool,
@@ -62,7 +64,7 @@ impl Camera<'_> {
     }
 
     fn film_once(&self, side: &Side) -> Result<Run, CaptureError> {
-        let browser = Browser::launch_with(self.link, &side.flags())?;
+        let browser = Browser::launch_with(self.link, &side.flags(&self.others))?;
         self.stop.watch(&browser)?;
         let run = self.watch(&browser, side).map_err(named);
         // A browser that was given up is killed when it is dropped.
@@ -126,6 +128,11 @@ impl Camera<'_> {
     /// Asks the page for everything that is left to ask.
     fn develop(&self, page: &Page, meter: Option<&Meter>, url: &str) -> Result<Run, CaptureError> {
         let result = page.evaluate(include_str!("result.js"))?;
+        let to = result["url"].as_str().unwrap_or(url);
+        if !authority(to).eq_ignore_ascii_case(&authority(url)) {
+            let (url, to) = (url.to_owned(), to.to_owned());
+            return Err(CaptureError::Elsewhere { url, to });
+        }
         match result["status"].as_u64() {
             Some(status) if status >= 400 => {
                 let url = url.to_owned();

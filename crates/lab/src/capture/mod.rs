@@ -5,6 +5,7 @@
 //! fresh browser with an empty profile.
 
 mod load;
+mod others;
 mod stage;
 
 use std::fs;
@@ -37,6 +38,14 @@ pub enum CaptureError {
     /// The page's `load` event did not come.
     #[error("the page was not loaded within {0:?}")]
     NotLoaded(Duration),
+    /// The page is another's: it sends its visitors to another host.
+    #[error("{url} leads to {to}")]
+    Elsewhere {
+        /// The page.
+        url: String,
+        /// Where it leads.
+        to: String,
+    },
     /// The page is an error.
     #[error("{url} answered {status}")]
     Status {
@@ -103,7 +112,7 @@ pub struct Side {
     /// The address of the page.
     pub url: String,
     /// Where connections to the page's own host and port go, which is not where its name leads.
-    /// All other hosts are not found.
+    /// Of all other hosts the stage decides.
     pub server: SocketAddr,
     /// What the browser speaks with it.
     pub http: Http,
@@ -112,10 +121,10 @@ pub struct Side {
 }
 
 impl Side {
-    /// The browser's flags: the page's own host leads to the server, nothing else leads anywhere.
-    fn flags(&self) -> Vec<String> {
+    /// The browser's flags: the page's own host leads to the server, others where the rules say.
+    fn flags(&self, others: &str) -> Vec<String> {
         let authority = authority(&self.url);
-        let rules = format!("MAP {authority} {}, MAP * ~NOTFOUND", self.server);
+        let rules = format!("MAP {authority} {}, {others}", self.server);
         let mut flags = self.http.flags(&authority);
         flags.push(format!("--host-resolver-rules={rules}"));
         flags
@@ -232,6 +241,7 @@ impl Capture {
     ) -> Result<Vec<Series>, CaptureError> {
         let camera = Camera {
             link: stage.link(),
+            others: stage.rules(),
             viewport: self.viewport,
             patience: self.patience,
             trace: self.trace,
@@ -283,8 +293,12 @@ fn conditions(stage: &Stage, browser: String, load_before: f64, discarded: u32) 
         format!(
             "Each load had a browser of its own with an empty profile and no cache.{uncounted}"
         ),
-        "Only the page's own host was reached; other hosts were not found, on both sides."
-            .to_owned(),
+        if stage.reaches_others() {
+            "Other hosts than the page's own were reached directly, through the same link, on both sides."
+        } else {
+            "Only the page's own host was reached; other hosts were not found, on both sides."
+        }
+        .to_owned(),
     ];
     let profile = match emulation {
         Emulation::None => "the machine's own network".to_owned(),

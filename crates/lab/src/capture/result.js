@@ -18,6 +18,7 @@
     .filter(([, , width, height]) => width >= 16 && height >= 16)
     .slice(0, 200);
   return {
+    url: location.href,
     fcp: seen.fcp,
     lcp: seen.lcp,
     load: navigation?.loadEventStart || null,

@@ -3,13 +3,15 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use tokio::io::copy_bidirectional_with_sizes;
+use tokio::io::{AsyncWriteExt, copy_bidirectional_with_sizes};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::CaptureError;
+use super::others::{Known, Others};
+use crate::Profile;
 use crate::link::{self, Link, LinkError};
-use crate::{Profile, Relay};
+use crate::relay::{Lanes, Relay};
 
 /// What emulates the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +39,12 @@ impl Emulation {
 pub struct Stage {
     profile: Profile,
     network: Network,
+    others: Option<Others>,
 }
 
 enum Network {
     Tun(Link),
-    Relay,
+    Relay(Lanes),
     None,
 }
 
@@ -54,22 +57,63 @@ impl Stage {
     pub fn set(profile: Profile, wish: Option<Emulation>) -> Result<Self, CaptureError> {
         let network = match wish {
             Some(Emulation::None) => Network::None,
-            Some(Emulation::Relay) => Network::Relay,
+            Some(Emulation::Relay) => Network::Relay(Lanes::new(&profile)),
             Some(Emulation::Tun) => Network::Tun(Link::new(profile)?),
             None => match Link::new(profile) {
                 Ok(link) => Network::Tun(link),
-                Err(error) if error.is_missing() => Network::Relay,
+                Err(error) if error.is_missing() => Network::Relay(Lanes::new(&profile)),
                 Err(error) => return Err(error.into()),
             },
         };
-        Ok(Self { profile, network })
+        Ok(Self {
+            profile,
+            network,
+            others: None,
+        })
+    }
+
+    /// Lets pages reach hosts other than their own, as a visitor's browser does: on the usual
+    /// ports, through the same link, wherever this machine finds them. Without this they are not
+    /// found.
+    ///
+    /// # Errors
+    /// [`CaptureError::Network`] when no port can be had.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    pub async fn reach_others(&mut self) -> Result<(), CaptureError> {
+        self.others = Some(Others::open(self, Known::new()).await?);
+        Ok(())
+    }
+
+    /// The same, with hosts that no resolver knows.
+    #[cfg(test)]
+    pub(super) async fn reach_known(&mut self, known: Known) -> Result<(), CaptureError> {
+        self.others = Some(Others::open(self, known).await?);
+        Ok(())
+    }
+
+    /// Whether pages reach hosts other than their own.
+    pub fn reaches_others(&self) -> bool {
+        self.others.is_some()
+    }
+
+    /// The browser's rules for hosts other than the page's own.
+    pub(super) fn rules(&self) -> String {
+        let others = self.others.as_ref().map(Others::rules);
+        let nowhere = "MAP * ~NOTFOUND".to_owned();
+        others
+            .into_iter()
+            .chain([nowhere])
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// What emulates the link.
     pub fn emulation(&self) -> Emulation {
         match self.network {
             Network::Tun(_) => Emulation::Tun,
-            Network::Relay => Emulation::Relay,
+            Network::Relay(_) => Emulation::Relay,
             Network::None => Emulation::None,
         }
     }
@@ -83,7 +127,7 @@ impl Stage {
     pub fn server_address(&self) -> IpAddr {
         match &self.network {
             Network::Tun(link) => link.server_address().into(),
-            Network::Relay | Network::None => Ipv4Addr::LOCALHOST.into(),
+            Network::Relay(_) | Network::None => Ipv4Addr::LOCALHOST.into(),
         }
     }
 
@@ -91,7 +135,7 @@ impl Stage {
     pub(super) fn link(&self) -> Option<&Link> {
         match &self.network {
             Network::Tun(link) => Some(link),
-            Network::Relay | Network::None => None,
+            Network::Relay(_) | Network::None => None,
         }
     }
 
@@ -107,8 +151,8 @@ impl Stage {
         let route = match &self.network {
             Network::Tun(link) if server.ip() == link.server_address() => Route::plain(server),
             Network::Tun(link) => Route::spliced(link.server_address().into(), server).await?,
-            Network::Relay => {
-                let relay = Relay::start(server, self.profile).await?;
+            Network::Relay(lanes) => {
+                let relay = Relay::over(lanes, server).await?;
                 Route {
                     address: relay.address(),
                     _relay: Some(relay),
@@ -154,15 +198,12 @@ impl Route {
 
     /// Carries each connection to this end of the link on to the server.
     async fn spliced(end: IpAddr, server: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind((end, 0)).await?;
-        // Where the kernel has no such algorithm or bound, its own are used.
-        let _ = link::set_congestion_control(&listener, &congestion_control());
-        let _ = link::set_unsent_limit(&listener, HELD);
+        let listener = listen(end).await?;
         let address = listener.local_addr()?;
         let splice = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 // A failed connection ends; the browser sees it closed.
-                tokio::spawn(async move { splice(client, server).await.ok() });
+                tokio::spawn(async move { splice(client, server, &[]).await.ok() });
             }
         });
         Ok(Self {
@@ -181,7 +222,21 @@ impl Drop for Route {
     }
 }
 
-async fn splice(mut client: TcpStream, server: SocketAddr) -> io::Result<()> {
+/// Listens on a free port of this end of a link, for connections that are carried on.
+pub(super) async fn listen(end: IpAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind((end, 0)).await?;
+    // Where the kernel has no such algorithm or bound, its own are used.
+    let _ = link::set_congestion_control(&listener, &congestion_control());
+    let _ = link::set_unsent_limit(&listener, HELD);
+    Ok(listener)
+}
+
+/// Carries a connection on to the server, beginning with what the client has already said.
+pub(super) async fn splice(
+    mut client: TcpStream,
+    server: SocketAddr,
+    said: &[u8],
+) -> io::Result<()> {
     let socket = match server {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
@@ -192,6 +247,7 @@ async fn splice(mut client: TcpStream, server: SocketAddr) -> io::Result<()> {
     let mut server = socket.connect(server).await?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
+    server.write_all(said).await?;
     let piece = HELD as usize / 2;
     copy_bidirectional_with_sizes(&mut client, &mut server, piece, piece).await?;
     Ok(())
@@ -215,7 +271,7 @@ pub fn congestion_control() -> String {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::AsyncReadExt;
 
     use super::*;
 

@@ -99,6 +99,48 @@ fn check(run: &Run) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_has_what_other_hosts_give_it_and_is_not_mistaken_for_theirs() {
+    let _network = crate::NETWORK.lock().await;
+    let picture = "<svg xmlns='http://www.w3.org/2000/svg' width='90' height='60'/>";
+    let picture = Reply::ok("image/svg+xml", picture);
+    let page = "<link rel=icon href=data:,><p>words</p><img src=http://other.test/x.svg>";
+    let [site, other] = [
+        Origin::start().await.unwrap(),
+        Origin::start().await.unwrap(),
+    ];
+    site.reply("/", Reply::html(page));
+    let moved = Reply::new(302).header("location", "http://other.test/");
+    site.reply("/moved", moved);
+    other.reply("/", Reply::html("<title>t</title><p>words</p>"));
+    other.reply("/x.svg", picture);
+    let mut stage = Stage::set(Profile::CABLE, Some(Emulation::None)).unwrap();
+    let known = [("other.test".to_owned(), other.address())].into();
+    stage.reach_known(known).await.unwrap();
+    let server = site.address();
+    let work = move || {
+        let [page, moved] =
+            ["/", "/moved"].map(|path| side("page", format!("http://site.test{path}"), server));
+        let capture = Capture {
+            runs: 1,
+            discarded: 0,
+            ..Capture::default()
+        };
+        let film = |side| capture.in_turns(&stage, &[side], &Stop::default(), &mut |_| {});
+        let series = match film(&page) {
+            Ok(series) => series,
+            Err(error) if error.is_missing() => return eprintln!("skipped: {error}"),
+            Err(error) => panic!("{error:?}"),
+        };
+        let mut seen = series[0].runs[0].resources.iter();
+        let picture = seen.find(|seen| seen.url == "http://other.test/x.svg");
+        assert_eq!(picture.map(|seen| seen.status), Some(200));
+        let error = film(&moved).err().unwrap().to_string();
+        assert_eq!(error, "http://site.test/moved leads to http://other.test/");
+    };
+    tokio::task::spawn_blocking(work).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_never_answers_can_be_stopped() {
     let _network = crate::NETWORK.lock().await;
     let origin = Origin::start().await.unwrap();

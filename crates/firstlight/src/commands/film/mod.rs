@@ -25,7 +25,7 @@ use super::running::{self, Signals};
 use crate::output::{self, CommandError, Exit, Outcome};
 
 /// What `film` takes.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct Arguments {
     /// The page; `demo` is the sample site
     ///
@@ -48,6 +48,9 @@ pub struct Arguments {
     /// Loads of each side that count; one more is made and does not
     #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     runs: u32,
+    /// Leave out what the page takes from other hosts
+    #[arg(long)]
+    own_host_only: bool,
     /// Size of the window in CSS pixels
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x800", value_parser = viewport)]
     viewport: (u32, u32),
@@ -91,7 +94,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     if !Browser::is_installed() {
         return Err(CaptureError::Browser(BrowserError::NotInstalled).into());
     }
-    let comparison = running::block_on(None, film(arguments))?;
+    let comparison = film_where_it_is(arguments)?;
     let summary = Summary::of(&comparison)
         .map_err(|error| CommandError::because("the film cannot be measured", &error))?;
     write(&arguments.output, &lab::report::page(&comparison, &summary))?;
@@ -108,6 +111,28 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let violations = budget.map(|budget| budget.check(&summary));
     Ok(judged(&violations.unwrap_or_default()))
 }
+
+/// Films the page; where it leads its visitors to another host, films what is there.
+fn film_where_it_is(arguments: &Arguments) -> Result<Comparison, CommandError> {
+    let mut arguments = arguments.clone();
+    for _ in 0..MOST_HOPS {
+        match running::block_on(None, film(&arguments))? {
+            Ok(comparison) => return Ok(comparison),
+            Err(CaptureError::Elsewhere { url, to }) if arguments.against.is_none() => {
+                output::talk(format_args!("{url} leads to {to}: that is filmed instead"));
+                arguments.url = to;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(CommandError::new(format_args!(
+        "{} leads from host to host",
+        arguments.url
+    )))
+}
+
+/// From how many hosts a page may lead on to the next.
+const MOST_HOPS: usize = 4;
 
 fn judged(violations: &[Violation]) -> Exit {
     for violation in violations {
@@ -134,15 +159,19 @@ fn write(path: &Path, text: &str) -> Result<(), CommandError> {
     fs::write(path, text).map_err(|error| CommandError::because(path.display(), &error))
 }
 
-/// Sets up the network and the servers, and films. Nothing of it is left when it returns.
-async fn film(arguments: &Arguments) -> Result<Comparison, CommandError> {
+/// Sets up the network and the servers, and films. Nothing of it is left when it returns. The
+/// inner error is the camera's.
+async fn film(arguments: &Arguments) -> Result<Result<Comparison, CaptureError>, CommandError> {
     let mut signals = Signals::listen()?;
     let (profile, emulation) = link(arguments);
     let round_trip = match emulation {
         Some(Emulation::None) => Duration::ZERO,
         _ => profile.rtt,
     };
-    let stage = tokio::task::block_in_place(|| Stage::set(profile, emulation))?;
+    let mut stage = tokio::task::block_in_place(|| Stage::set(profile, emulation))?;
+    if !arguments.own_host_only {
+        stage.reach_others().await?;
+    }
     let scene = tokio::select! {
         scene = Scene::set(arguments, &stage) => scene?,
         () = signals.told_to_stop() => return Err(CaptureError::Stopped.into()),
@@ -181,9 +210,10 @@ async fn film(arguments: &Arguments) -> Result<Comparison, CommandError> {
     };
     drop(held);
     let filmed = filmed.map_err(|error| CommandError::because("filming failed", &error))?;
-    let mut comparison = filmed?;
-    comparison.conditions.notes.splice(0..0, notes);
-    Ok(comparison)
+    Ok(filmed.map(|mut comparison| {
+        comparison.conditions.notes.splice(0..0, notes);
+        comparison
+    }))
 }
 
 /// Keeps what our servers say of each load that counts.
