@@ -46,8 +46,12 @@ pub fn update_stored(stored: &mut HeaderMap, not_modified: &HeaderMap) {
     let mut fresh = not_modified.clone();
     stored.remove(DATE);
     strip_connection_headers(&mut fresh);
-    for name in [CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, SET_COOKIE] {
+    for name in [CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE] {
         fresh.remove(name);
+    }
+    // A cookie of a 304 is for who asked, unless cookies are kept here.
+    if !stored.contains_key(SET_COOKIE) {
+        fresh.remove(SET_COOKIE);
     }
     for name in SUMS {
         fresh.remove(name);

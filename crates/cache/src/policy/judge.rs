@@ -237,13 +237,16 @@ fn told_age(headers: &HeaderMap) -> Duration {
     let Some(line) = lines.next() else {
         return Duration::ZERO;
     };
-    // DEVIATION: RFC 9111 §5.1 would have an age that cannot be read ignored, and the first of
-    // several believed. It is there because the response is not new, so the careful reading is
-    // that it is old.
-    let single = lines.next().is_none();
-    Some(line.as_bytes())
-        .filter(|_| single)
-        .and_then(delta_seconds)
+    // DEVIATION: RFC 9111 §5.1 would have an age that cannot be read ignored. It is there because
+    // the response is not new, so the careful reading is that it is old. Of a list the first
+    // counts, as there; but one that says the same twice is a line that somebody doubled, and as
+    // little to be relied on as two lines.
+    let mut members = line.as_bytes().split(|byte| *byte == b',');
+    let first = members.next().unwrap_or_default().trim_ascii();
+    let doubled = members.any(|member| member.trim_ascii() == first);
+    let several = doubled || lines.next().is_some();
+    delta_seconds(first)
+        .filter(|_| !several)
         .unwrap_or(UNREADABLE_AGE)
 }
 

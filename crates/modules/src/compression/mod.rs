@@ -90,7 +90,6 @@ impl CompressionModule {
         let (accepted, entry) = (facts.accepted, facts.kept.take());
         let kept = entry.as_deref().and_then(Entry::response);
         if response.status == StatusCode::NOT_MODIFIED {
-            let kept = kept.map(|kept| &kept.headers);
             self.not_modified(exchange, accepted, kept, &mut response.headers);
             return;
         }
@@ -102,8 +101,7 @@ impl CompressionModule {
             true => headers::length(&response.headers),
             false => response.body.exact_len(),
         };
-        let tiny = length.is_some_and(|length| length < self.settings.min_size.bytes());
-        if tiny && (accepted.takes_plain() || length == Some(0)) {
+        if length.is_some_and(|length| self.is_tiny(length, accepted)) {
             return;
         }
         let kept = kept.filter(|kept| is_body_of(kept, &response.body));
@@ -165,18 +163,24 @@ impl CompressionModule {
             && !headers::forbid_transform(headers)
     }
 
+    /// Whether so few bytes stay as they are, for whoever takes them so.
+    fn is_tiny(&self, length: u64, accepted: Accepted) -> bool {
+        length < self.settings.min_size.bytes() && (accepted.takes_plain() || length == 0)
+    }
+
     /// A 304 has the tag and the `Vary` that the compressed response would have.
     fn not_modified(
         &self,
         exchange: &mut Exchange,
         accepted: Accepted,
-        kept: Option<&HeaderMap>,
+        kept: Option<&Kept>,
         headers: &mut HeaderMap,
     ) {
         let asked_weakly = Facts::of(exchange).asked_weakly.take();
         let coded = match kept {
             Some(kept) => {
-                let may = self.may_code(&exchange.headers, StatusCode::OK, kept);
+                let may = self.may_code(&exchange.headers, StatusCode::OK, &kept.headers)
+                    && !self.is_tiny(kept.body.len() as u64, accepted);
                 if may {
                     headers::add_vary(headers);
                 }

@@ -87,7 +87,8 @@ impl Origin {
 
     /// Answers a target (path and query, matched exactly) with a reply. Several replies for one
     /// target are given in turn; the last stays. A target that ends with `?*` stands for its path
-    /// with any query or none, as a file does; exact ones go first.
+    /// with any query or none and with slashes doubled, as on a server of files; exact ones go
+    /// first.
     pub fn reply(&self, target: &str, reply: Reply) {
         lock(&self.script.replies)
             .entry(target.to_owned())
@@ -152,9 +153,12 @@ impl Script {
     fn next_reply(&self, target: &str) -> Reply {
         let mut replies = lock(&self.replies);
         let (path, _) = target.split_once('?').unwrap_or((target, ""));
-        let any_query = format!("{path}?*");
+        let mut file = format!("{path}?*");
+        while file.contains("//") {
+            file = file.replace("//", "/");
+        }
         let exact = replies.contains_key(target);
-        match replies.get_mut(if exact { target } else { &any_query }) {
+        match replies.get_mut(if exact { target } else { &file }) {
             Some(turn) if turn.len() > 1 => turn.remove(0),
             Some(turn) => turn.first().cloned().unwrap_or_else(|| Reply::new(404)),
             None => Reply::new(404),

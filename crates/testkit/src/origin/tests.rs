@@ -39,15 +39,19 @@ async fn replies_come_in_turn_and_requests_are_kept() {
 }
 
 #[tokio::test]
-async fn a_file_is_the_same_with_any_query() {
+async fn a_file_is_the_same_with_any_query_and_slashes_doubled() {
     let origin = Origin::start().await.unwrap();
-    origin.reply("/a?*", Reply::ok("text/plain", "any"));
-    origin.reply("/a?v=2", Reply::ok("text/plain", "exact"));
-    for (target, end) in [("/a", "any"), ("/a?v=1", "any"), ("/a?v=2", "exact")] {
+    origin.reply("/b/a?*", Reply::ok("text/plain", "any"));
+    origin.reply("/b/a?v=2", Reply::ok("text/plain", "exact"));
+    for (target, end) in [
+        ("/b/a", "any"),
+        ("/b///a?v=1", "any"),
+        ("/b/a?v=2", "exact"),
+    ] {
         let answer = ask(&origin, &format!("GET {target} HTTP/1.1\r\n\r\n")).await;
         assert!(answer.ends_with(end), "{target}: {answer}");
     }
-    let answer = ask(&origin, "GET /ab HTTP/1.1\r\n\r\n").await;
+    let answer = ask(&origin, "GET /b/ab HTTP/1.1\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
 }
 
