@@ -48,7 +48,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
 
 /// Libraries that only some rooms may name, with what they stand for.
 const LIBRARIES: [(&str, &str, &[&str]); 23] = [
-    ("rustls", "TLS", &["front", "origin", "testkit"]),
+    ("rustls", "TLS", &["front", "origin", "lab", "testkit"]),
     ("tokio-rustls", "TLS", &["front", "origin", "testkit"]),
     ("rcgen", "certificates", &["front", "testkit"]),
     ("webpki-roots", "certificates", &["origin"]),
