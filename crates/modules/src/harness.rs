@@ -208,6 +208,14 @@ impl Site {
         }
     }
 
+    /// Keeps things in this store from now on, as a new start would.
+    pub fn use_store(&mut self, store: Store<crate::kept::Entry>) {
+        self.services.store = Arc::new(store);
+        let (_, mut report) = read::<SiteSettings>("site.toml", "").unwrap();
+        let pipeline = crate::build(&self.settings, &self.services, "", &mut report);
+        self.pipeline = pipeline.unwrap_or_else(|| panic!("{report}"));
+    }
+
     pub fn get(&self, path: &str) -> Ask<'_> {
         self.ask(Method::GET, path)
     }
@@ -235,6 +243,7 @@ pub fn services() -> Services {
         memory: ByteSize::mib(64),
         max_entry: ByteSize::mib(8),
         max_variants: 16,
+        ..StoreSettings::default()
     };
     let workshop = WorkshopSettings {
         threads: 2,
@@ -247,6 +256,30 @@ pub fn services() -> Services {
         Client::new(&origin).unwrap(),
         Workshop::new(&workshop).unwrap(),
     )
+}
+
+/// A folder of its own, gone with the value.
+pub struct Folder(std::path::PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("firstlight-modules-{}-{count}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// A request.

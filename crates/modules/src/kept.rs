@@ -1,10 +1,10 @@
 //! What the store keeps, and how a kept response answers a request.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use ::cache::policy::{self, Freshness, Part, Vary};
-use ::cache::{Key, Lookup, Store, Weigh};
+use ::cache::{FileBody, Key, Large, Lookup, Sought, Store};
 use base::Body;
 use bytes::Bytes;
 use delivery::{Outline, Scan};
@@ -23,8 +23,10 @@ pub struct Kept {
     pub status: StatusCode,
     /// Its headers as they are sent, with `Content-Length` and `Date`, without `Age`.
     pub headers: HeaderMap,
-    /// Its body.
+    /// Its body; empty where that is in a file.
     pub body: Bytes,
+    /// Its body where that is too large for memory.
+    pub file: Option<Arc<FileBody>>,
     /// The structure of its body, where it is known.
     pub outline: Option<Arc<Outline>>,
     /// How long it may be used.
@@ -33,6 +35,8 @@ pub struct Kept {
     pub source: Option<HeaderMap>,
     /// The same body compressed as well as can be; `None` as long as nobody has tried.
     pub forms: Option<Arc<Forms>>,
+    /// The processor time it took to make, with its forms.
+    pub cost: Duration,
 }
 
 /// The compressed forms of one body. They live and are purged with it.
@@ -51,6 +55,11 @@ impl Forms {
             brotli: brotli.filter(worth_it),
             gzip: gzip.filter(worth_it),
         }
+    }
+
+    /// The same forms come back.
+    pub(crate) fn kept(brotli: Option<Bytes>, gzip: Option<Bytes>) -> Self {
+        Self { brotli, gzip }
     }
 
     /// The form in this coding.
@@ -79,20 +88,31 @@ impl Forms {
     }
 }
 
+/// What an open file counts as, in bytes: the system lets a process have only so many.
+const OPEN_FILE: usize = 64 << 10;
 /// Headers that an answer gets beside those that are kept: `Age`, and what the finish adds.
 const ADDED_LATER: usize = 8;
 
 impl Kept {
     /// A response to keep: headers are completed so that they can be sent as they are.
-    pub fn new(
+    pub fn new(status: StatusCode, headers: HeaderMap, body: Bytes, freshness: Freshness) -> Self {
+        let length = body.len() as u64;
+        Self {
+            body,
+            ..Self::of_length(status, headers, length, freshness)
+        }
+    }
+
+    /// The same for a body of this length that is elsewhere.
+    pub fn of_length(
         status: StatusCode,
         mut headers: HeaderMap,
-        body: Bytes,
+        length: u64,
         freshness: Freshness,
     ) -> Self {
         policy::strip_connection_headers(&mut headers);
         headers.remove(AGE);
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len() as u64));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         // Room for what each answer adds: a clone then grows nothing.
         headers.reserve(ADDED_LATER);
         if !headers.contains_key(DATE) {
@@ -102,11 +122,13 @@ impl Kept {
         Self {
             status,
             headers,
-            body,
+            body: Bytes::new(),
+            file: None,
             outline: None,
             freshness,
             source: None,
             forms: None,
+            cost: Duration::ZERO,
         }
     }
 
@@ -114,22 +136,60 @@ impl Kept {
     /// known.
     pub fn renewed(&self, headers: HeaderMap, freshness: Freshness) -> Self {
         Self {
+            body: self.body.clone(),
+            file: self.file.clone(),
             outline: self.outline.clone(),
             forms: self.forms.clone(),
-            ..Self::new(self.status, headers, self.body.clone(), freshness)
+            cost: self.cost,
+            ..Self::of_length(self.status, headers, self.len(), freshness)
         }
     }
 
-    /// The same with compressed forms.
-    pub fn with_forms(&self, forms: Arc<Forms>) -> Self {
+    /// The same with compressed forms, which took so long to make.
+    pub fn with_forms(&self, forms: Arc<Forms>, took: Duration) -> Self {
+        Self {
+            forms: Some(forms),
+            cost: self.cost + took,
+            ..self.twin()
+        }
+    }
+
+    /// The same again; bodies are shared.
+    pub(crate) fn twin(&self) -> Self {
         Self {
             status: self.status,
             headers: self.headers.clone(),
             body: self.body.clone(),
+            file: self.file.clone(),
             outline: self.outline.clone(),
             freshness: self.freshness,
             source: self.source.clone(),
-            forms: Some(forms),
+            forms: self.forms.clone(),
+            cost: self.cost,
+        }
+    }
+
+    /// The length of its body in bytes.
+    pub fn len(&self) -> u64 {
+        match &self.file {
+            Some(file) => file.len(),
+            None => self.body.len() as u64,
+        }
+    }
+
+    /// Whether it has no body.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// These bytes of its body.
+    pub fn bytes(&self, range: std::ops::Range<u64>) -> Body {
+        match &self.file {
+            Some(file) => file.body(range),
+            None => {
+                let end = (range.end as usize).min(self.body.len());
+                self.body.slice((range.start as usize).min(end)..end).into()
+            }
         }
     }
 
@@ -143,7 +203,7 @@ impl Kept {
             // Ranges are defined for GET alone (RFC 9110 §14.2).
             let part = match head {
                 true => Part::Whole,
-                false => policy::part(asked, &self.headers, self.body.len() as u64),
+                false => policy::part(asked, &self.headers, self.len()),
             };
             match part {
                 Part::Bytes(range) if ok => self.partial(range),
@@ -159,35 +219,41 @@ impl Kept {
     }
 
     /// Roughly what it takes beside the struct itself, in bytes.
-    fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         let scans = self
             .outline
             .as_ref()
             .map_or(0, |outline| outline.scans.len());
         let source = self.source.as_ref().map_or(0, header_bytes);
         let forms = self.forms.as_ref().map_or(0, |forms| forms.size());
-        self.body.len() + header_bytes(&self.headers) + source + forms + scans * size_of::<Scan>()
+        let file = self.file.as_ref().map_or(0, |_| OPEN_FILE);
+        self.body.len()
+            + file
+            + header_bytes(&self.headers)
+            + source
+            + forms
+            + scans * size_of::<Scan>()
     }
 
     fn whole(&self) -> Response {
         Response {
             status: self.status,
             headers: self.headers.clone(),
-            body: self.body.clone().into(),
+            body: self.bytes(0..self.len()),
             outline: self.outline.clone(),
             upgrade: None,
         }
     }
 
     fn partial(&self, range: std::ops::Range<u64>) -> Response {
-        let length = self.body.len();
-        let (start, end) = (range.start as usize, (range.end as usize).min(length));
-        let body = self.body.slice(start.min(end)..end);
+        let length = self.len();
+        let (start, end) = (range.start, range.end.min(length));
+        let body = self.bytes(range);
         let mut response = Response::new(StatusCode::PARTIAL_CONTENT, body);
         response.headers = self.headers.clone();
         let span = format!("bytes {start}-{}/{length}", end.saturating_sub(1));
         set_text(&mut response.headers, CONTENT_RANGE, &span);
-        let length = HeaderValue::from(end.saturating_sub(start) as u64);
+        let length = HeaderValue::from(end.saturating_sub(start));
         response.headers.insert(CONTENT_LENGTH, length);
         response
     }
@@ -197,7 +263,7 @@ impl Kept {
             StatusCode::RANGE_NOT_SATISFIABLE,
             "the range lies outside\n",
         );
-        let span = format!("bytes */{}", self.body.len());
+        let span = format!("bytes */{}", self.len());
         set_text(&mut response.headers, CONTENT_RANGE, &span);
         response
     }
@@ -265,21 +331,8 @@ impl Entry {
     }
 }
 
-impl Weigh for Entry {
-    fn weight(&self) -> u64 {
-        let size = match self {
-            Self::Response(kept) => kept.size(),
-            Self::Varies(fields) => fields.len() * size_of::<HeaderName>(),
-            Self::Refused(refused) => {
-                refused.reason.len() + refused.original.as_ref().map_or(0, Kept::size)
-            }
-        };
-        (size + size_of::<Self>()) as u64
-    }
-}
-
 /// Roughly what a header map takes.
-fn header_bytes(headers: &HeaderMap) -> usize {
+pub(crate) fn header_bytes(headers: &HeaderMap) -> usize {
     const SLOT: usize = 104;
     headers
         .iter()
@@ -291,6 +344,8 @@ fn header_bytes(headers: &HeaderMap) -> usize {
 pub enum Found {
     /// This.
     Entry(Arc<Entry>),
+    /// It is on disk: [`find_on_disk`] brings it.
+    OnDisk,
     /// Nothing for the URL.
     Nothing,
     /// Something for the URL, but not for these request headers.
@@ -299,7 +354,29 @@ pub enum Found {
 
 /// Finds what is kept for a request, following what it varies on.
 pub fn find(store: &Store<Entry>, key: &Lookup<'_>, request: &HeaderMap) -> Found {
-    let Some(entry) = store.find(key) else {
+    let entry = match store.seek(key) {
+        Sought::Kept(entry) => entry,
+        Sought::OnDisk => return Found::OnDisk,
+        Sought::Nothing => return Found::Nothing,
+    };
+    let Entry::Varies(fields) = &*entry else {
+        return Found::Entry(entry);
+    };
+    let variant = secondary(key.variant, fields, request);
+    let key = Lookup {
+        primary: key.primary,
+        variant: &variant,
+    };
+    match store.seek(&key) {
+        Sought::Kept(entry) => Found::Entry(entry),
+        Sought::OnDisk => Found::OnDisk,
+        Sought::Nothing => Found::NotForThese,
+    }
+}
+
+/// The same, from wherever it is.
+pub async fn find_on_disk(store: &Store<Entry>, key: &Lookup<'_>, request: &HeaderMap) -> Found {
+    let Some(entry) = store.load(key).await else {
         return Found::Nothing;
     };
     let Entry::Varies(fields) = &*entry else {
@@ -310,7 +387,8 @@ pub fn find(store: &Store<Entry>, key: &Lookup<'_>, request: &HeaderMap) -> Foun
         primary: key.primary,
         variant: &variant,
     };
-    store.find(&key).map_or(Found::NotForThese, Found::Entry)
+    let found = store.load(&key).await;
+    found.map_or(Found::NotForThese, Found::Entry)
 }
 
 /// Where an entry goes: under its key, or, if its response varies on headers of the request, under
@@ -355,14 +433,27 @@ impl Place {
     }
 
     /// Keeps an entry there. Returns whether it was kept.
-    pub fn keep(self, store: &Store<Entry>, entry: Arc<Entry>) -> bool {
-        if let Some((key, fields)) = self.signpost {
-            let signpost = Arc::new(Entry::Varies(fields));
-            if !store.insert_unless_purged(self.mark, key, signpost) {
-                return false;
-            }
+    pub fn keep(mut self, store: &Store<Entry>, entry: Arc<Entry>) -> bool {
+        self.point_there(store) && store.insert_unless_purged(self.mark, self.key, entry)
+    }
+
+    /// A place on disk for what is too large for memory.
+    pub fn begin_large(&self, store: &Store<Entry>) -> Option<Large<Entry>> {
+        store.begin_large(self.mark)
+    }
+
+    /// Keeps there what has come to the disk meanwhile; `entry` is all of it but its bytes.
+    pub fn keep_large(mut self, store: &Store<Entry>, large: Large<Entry>, entry: &Entry) {
+        if self.point_there(store) {
+            large.end(&self.key.as_lookup(), entry);
         }
-        store.insert_unless_purged(self.mark, self.key, entry)
+    }
+
+    fn point_there(&mut self, store: &Store<Entry>) -> bool {
+        let Some((key, fields)) = self.signpost.take() else {
+            return true;
+        };
+        store.insert_unless_purged(self.mark, key, Arc::new(Entry::Varies(fields)))
     }
 }
 

@@ -16,6 +16,7 @@ pub mod kept;
 pub mod list;
 pub mod network;
 pub mod origin;
+mod packed;
 mod settings;
 pub mod site;
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ::cache::Store;
+use ::cache::{Named, Store, tag};
 use ::origin::{AllowList, Client};
 use base::settings::{Report, join};
 use pipeline::{Module, Pipeline};
@@ -49,6 +49,12 @@ impl Services {
         }
     }
 
+    /// Goes on with what waited to be made better when an earlier process ended. Returns how much
+    /// that is.
+    pub fn resume(&self) -> usize {
+        crate::compression::resume(&self.store, &self.workshop)
+    }
+
     /// Drops everything that is kept for a URL, whoever brought it in: the response, and every
     /// picture made of it. Returns how many things that were.
     pub fn purge(&self, url: &http::Uri) -> usize {
@@ -64,8 +70,24 @@ impl Services {
     /// Drops many things together: every URL of which something is named, with every form
     /// and picture of it. Returns how many things that were. Cost: a look at everything kept.
     pub fn purge_many(&self, purge: Purge<'_>) -> usize {
-        self.store
-            .purge_where(|primary, entry| purge.names(primary, entry))
+        self.store.purge_where(|named| purge.names(named))
+    }
+
+    /// Makes everything that is kept for a URL stale: it may still answer while it is asked for
+    /// again. Returns how many things that were.
+    pub fn soften(&self, url: &http::Uri) -> usize {
+        [false, true]
+            .into_iter()
+            .map(|foreign| {
+                self.store
+                    .soften(&crate::facts::Source::primary(url, foreign))
+            })
+            .sum()
+    }
+
+    /// The same for many things together, as [`Services::purge_many`].
+    pub fn soften_many(&self, purge: Purge<'_>) -> usize {
+        self.store.soften_where(|named| purge.names(named))
     }
 }
 
@@ -84,7 +106,8 @@ pub enum Purge<'a> {
 }
 
 impl Purge<'_> {
-    fn names(&self, primary: &str, entry: &Entry) -> bool {
+    fn names(&self, named: &Named<'_>) -> bool {
+        let primary = named.primary;
         // What visitors brought in from other sites is purged by its own address too.
         let url = primary.strip_prefix("foreign ").unwrap_or(primary);
         match self {
@@ -94,22 +117,9 @@ impl Purge<'_> {
                 let uri = url.parse::<http::Uri>().ok();
                 uri.is_some_and(|uri| uri.host() == Some(*host))
             }
-            Self::Tag(tag) => entry
-                .response()
-                .is_some_and(|kept| is_tagged(&kept.headers, tag)),
+            Self::Tag(text) => !text.is_empty() && named.tags.contains(&tag(text.as_bytes())),
         }
     }
-}
-
-fn is_tagged(headers: &http::HeaderMap, tag: &str) -> bool {
-    let named = |name: &str, between: u8| {
-        headers.get_all(name).iter().any(|line| {
-            line.as_bytes()
-                .split(|byte| *byte == between)
-                .any(|own| own.trim_ascii() == tag.as_bytes())
-        })
-    };
-    !tag.is_empty() && (named("cache-tag", b',') || named("surrogate-key", b' '))
 }
 
 /// The names of all modules in the order they run.

@@ -62,20 +62,32 @@ impl Config {
             origin: Some(origin),
             ..SiteSettings::default()
         };
-        Ok(Self {
+        let mut config = Self {
             site: vec![site],
             ..Self::default()
-        })
+        };
+        // The next start may be in front of another site, at the same address.
+        config.cache.disk.enabled = false;
+        Ok(config)
     }
 
-    /// The same, but nothing outside this process is changed: no log file is opened. For checks
+    /// The same, but nothing outside this process is changed: no log file is opened, no disk is used. For checks
     /// and rehearsals.
     #[must_use]
     pub fn for_rehearsal(mut self) -> Self {
         for site in &mut self.site {
             site.access_log.target = "stderr".into();
         }
+        self.cache.disk.enabled = false;
         self
+    }
+
+    /// Where the cache is on disk; `None` if it is not.
+    pub fn cache_path(&self) -> Option<PathBuf> {
+        let disk = &self.cache.disk;
+        let state = self.front.state.as_ref();
+        let path = disk.path.clone().or_else(|| Some(state?.join("cache")));
+        path.filter(|_| disk.enabled)
     }
 
     /// Serves with this certificate alone.

@@ -1,11 +1,12 @@
 //! Every room, built from a configuration.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use base::settings::Report;
-use cache::Store;
+use cache::{Keep, Stats, Store};
 use front::Http2Settings;
 use modules::Services;
 use origin::{Client, Upstream};
@@ -32,10 +33,15 @@ impl Rooms {
     /// # Errors
     /// [`ServerError::Origin`], [`ServerError::Workshop`], [`ServerError::Wrong`].
     pub fn new(config: &Config) -> Result<Self, ServerError> {
-        let store = Store::new(&config.cache);
+        let (store, ledger) = open_store(config);
         let client = Client::new(&config.origin)?;
-        let workshop = Workshop::new(&config.workshop)?;
-        Self::with_services(config, Services::new(store, client, workshop))
+        let workshop = Workshop::with_ledger(&config.workshop, ledger)?;
+        let services = Services::new(store, client, workshop);
+        let resumed = services.resume();
+        if resumed > 0 {
+            tracing::info!(resumed, "going on with what waited to be made better");
+        }
+        Self::with_services(config, services)
     }
 
     /// Builds the sites of a newer configuration, and the client for their origins. What is kept
@@ -118,6 +124,53 @@ impl Rooms {
     /// Drops many things at once.
     pub(crate) fn purge_many(&self, purge: modules::Purge<'_>) -> usize {
         self.services.purge_many(purge)
+    }
+
+    /// Makes everything that is kept for a URL stale.
+    pub(crate) fn soften(&self, url: &http::Uri) -> usize {
+        self.services.soften(url)
+    }
+
+    /// Makes many things stale at once.
+    pub(crate) fn soften_many(&self, purge: modules::Purge<'_>) -> usize {
+        self.services.soften_many(purge)
+    }
+
+    /// What is kept.
+    pub(crate) fn cache(&self) -> Stats {
+        self.services.store.stats()
+    }
+
+    /// Waits until what is kept is on disk as far as it goes there.
+    pub(crate) fn settle(&self) {
+        if !self.services.store.settle() {
+            tracing::warn!("the last of what is kept did not reach the disk");
+        }
+    }
+}
+
+/// The store, with its disk where there is one that can be used.
+/// Beside it, the file in which is noted what waits to be made better: that is of use only with
+/// what is on disk.
+fn open_store<V: Keep>(config: &Config) -> (Store<V>, Option<PathBuf>) {
+    let Some(path) = config.cache_path() else {
+        return (Store::new(&config.cache), None);
+    };
+    let since = std::time::Instant::now();
+    match Store::open(&config.cache, &path) {
+        Ok(store) => {
+            let entries = store.stats().disk.entries;
+            let milliseconds = since.elapsed().as_millis() as u64;
+            let ledger = path.join("improving");
+            let path = path.display();
+            tracing::info!(%path, entries, milliseconds, "the cache's disk is open");
+            (store, Some(ledger))
+        }
+        Err(error) => {
+            let error = base::failure::chain(&error);
+            tracing::warn!("{error}; what is kept is in memory alone");
+            (Store::new(&config.cache), None)
+        }
     }
 }
 

@@ -79,12 +79,18 @@ impl Server {
     /// Waits until it has stopped.
     pub async fn wait(mut self) {
         match (&mut self.serving).await {
-            Ok(drained) => tracing::info!(
-                connections = drained.connections,
-                cut_off = drained.cut_off,
-                improved = self.handle.workshop().improving.finished,
-                "stopped"
-            ),
+            Ok(drained) => {
+                self.handle.0.current.load().settle();
+                let cache = self.handle.cache();
+                tracing::info!(
+                    connections = drained.connections,
+                    cut_off = drained.cut_off,
+                    improved = self.handle.workshop().improving.finished,
+                    kept = cache.entries,
+                    on_disk = cache.disk.entries,
+                    "stopped"
+                );
+            }
             Err(error) => tracing::error!(%error, "the front stopped by itself"),
         }
     }
@@ -135,6 +141,11 @@ impl Handle {
         self.0.front.take_byte_log()
     }
 
+    /// What is kept, in memory and on disk, and how often it answered.
+    pub fn cache(&self) -> cache::Stats {
+        self.0.current.load().cache()
+    }
+
     /// Drops everything that is kept for a URL (absolute, as visitors have it): the response, and
     /// every picture made of it. Returns how many things that were.
     pub fn purge(&self, url: &http::Uri) -> usize {
@@ -145,6 +156,17 @@ impl Handle {
     /// Returns how many things that were.
     pub fn purge_many(&self, purge: Purge<'_>) -> usize {
         self.0.current.load().purge_many(purge)
+    }
+
+    /// Makes everything that is kept for a URL stale, pictures of it included: it may still answer
+    /// once more while it is asked for again. Returns how many things that were.
+    pub fn soften(&self, url: &http::Uri) -> usize {
+        self.0.current.load().soften(url)
+    }
+
+    /// Makes many things stale at once, as [`Handle::purge_many`].
+    pub fn soften_many(&self, purge: Purge<'_>) -> usize {
+        self.0.current.load().soften_many(purge)
     }
 }
 

@@ -14,6 +14,7 @@
 //! ```
 
 pub mod bare;
+pub mod crash;
 pub mod film;
 pub mod origin;
 pub mod photo;

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -88,6 +89,18 @@ impl Workshop {
     /// # Errors
     /// [`WorkshopError::Threads`] if the system gives no thread.
     pub fn new(settings: &WorkshopSettings) -> Result<Self, WorkshopError> {
+        Self::with_ledger(settings, None)
+    }
+
+    /// The same; what waits to be improved is noted in the file `ledger`, for
+    /// [`Workshop::left_over`] after the next start.
+    ///
+    /// # Errors
+    /// [`WorkshopError::Threads`] if the system gives no thread.
+    pub fn with_ledger(
+        settings: &WorkshopSettings,
+        ledger: Option<PathBuf>,
+    ) -> Result<Self, WorkshopError> {
         let threads = settings.thread_count();
         let line = Line::new(Capacity {
             threads,
@@ -114,7 +127,7 @@ impl Workshop {
         }
         Ok(Self {
             owner: Arc::new(owner),
-            later: Arc::new(Later::new(settings)?),
+            later: Arc::new(Later::new(settings, ledger)?),
             sources: Allowance::new(settings.sources),
             encoders: Allowance::new(settings.encoders),
             queue_wait: settings.queue_wait,
@@ -142,7 +155,23 @@ impl Workshop {
     /// counts. The job should take up nothing large before it runs, and ask often whether it is
     /// cancelled.
     pub fn improve(&self, key: &Arc<str>, job: impl FnOnce(&Cancel) + Send + 'static) -> Offered {
-        self.later.offer(key, job)
+        self.later.offer(key, 1, job)
+    }
+
+    /// What waited to be improved when an earlier process ended: how often it was asked for, and
+    /// its key. Ask once, at the start, and offer it with [`Workshop::improve_again`].
+    pub fn left_over(&self) -> Vec<(u64, Arc<str>)> {
+        self.later.left_over()
+    }
+
+    /// As [`Workshop::improve`], for what was asked for so many times already.
+    pub fn improve_again(
+        &self,
+        asked: u64,
+        key: &Arc<str>,
+        job: impl FnOnce(&Cancel) + Send + 'static,
+    ) -> Offered {
+        self.later.offer(key, asked.max(1), job)
     }
 
     /// Waits until no improvement waits or is in work.

@@ -3,8 +3,10 @@
 //! A new bench is a file here plus a line in [`BENCHES`].
 
 mod browsers;
+mod cache;
 mod cache_tests;
 mod compress;
+mod crash;
 mod ground;
 mod hits;
 mod itself;
@@ -124,6 +126,11 @@ pub const BENCHES: &[Bench] = &[
         run: browsers::run,
     },
     Bench {
+        name: "cache",
+        about: "what the cache keeps beside LRU, its memory and its start, and hits beside nginx and Varnish",
+        run: cache::run,
+    },
+    Bench {
         name: "cache-tests",
         about: "the public HTTP cache test suite, beside nginx and Varnish",
         run: cache_tests::run,
@@ -132,6 +139,11 @@ pub const BENCHES: &[Bench] = &[
         name: "compress",
         about: "texts of npm packages: bytes and times for the first visitor and the next, beside nginx",
         run: compress::run,
+    },
+    Bench {
+        name: "crash",
+        about: "`kill -9` at random moments while what is kept is written: no wrong byte afterwards",
+        run: crash::run,
     },
     Bench {
         name: "hits",

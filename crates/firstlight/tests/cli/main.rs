@@ -6,6 +6,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod crash;
 mod film;
 mod pictures;
 mod running;

@@ -25,7 +25,7 @@ use workshop::{Flights, Joined, Lead};
 pub use config::CacheSettings;
 
 use crate::facts::{Facts, Source, now};
-use crate::kept::{Entry, Found, find};
+use crate::kept::{Entry, Found, find, find_on_disk};
 use crate::origin::Fetcher;
 
 /// Flights of source fetches: everyone who follows looks into the store when the lead has landed.
@@ -97,10 +97,25 @@ impl CacheModule {
             primary: &primary,
             variant: "",
         };
+        match find(&self.store, &lookup, &exchange.headers) {
+            Found::OnDisk => Looked::OnDisk(lookup.to_key(), collapse),
+            found => self.looked(exchange, &lookup, found, collapse),
+        }
+    }
+
+    /// What was found, and what it is good for.
+    fn looked(
+        &self,
+        exchange: &mut Exchange,
+        lookup: &Lookup<'_>,
+        found: Found,
+        collapse: bool,
+    ) -> Looked {
+        let primary = lookup.primary;
         let control = Control::of(&exchange.headers);
         let reload = self.settings.obey_reload
             && (control.no_cache || control.max_age.is_some_and(|age| age.is_zero()));
-        let forward = match find(&self.store, &lookup, &exchange.headers) {
+        let forward = match found {
             Found::Entry(entry) => match self.use_entry(exchange, &entry, reload) {
                 Use::Answer(response) => return Looked::Answer(response),
                 Use::Ask if !control.only_if_cached => {
@@ -108,7 +123,7 @@ impl CacheModule {
                 }
                 Use::Ask | Use::Skip => Forward::Stale,
             },
-            Found::Nothing => Forward::UriMiss,
+            Found::Nothing | Found::OnDisk => Forward::UriMiss,
             Found::NotForThese => Forward::VaryMiss,
         };
         exchange
@@ -200,6 +215,22 @@ impl CacheModule {
             .insert(Slot(Arc::new(Mutex::new(Some(plan)))));
     }
 
+    /// Brings what is on disk, and goes by that.
+    async fn bring(&self, exchange: &mut Exchange, key: Key, collapse: bool) -> Verdict {
+        let lookup = key.as_lookup();
+        let found = find_on_disk(&self.store, &lookup, &exchange.headers).await;
+        if matches!(found, Found::Entry(_)) {
+            exchange.trace.note("from disk");
+        }
+        match self.looked(exchange, &lookup, found, collapse) {
+            Looked::Answer(response) => return Verdict::respond(response),
+            Looked::Pass | Looked::OnDisk(..) => {}
+            Looked::Ask(key, stale, forward) => self.ask(exchange, key, stale, forward, None),
+            Looked::Join(key, forward) => return self.join(exchange, key, forward).await,
+        }
+        Verdict::Continue
+    }
+
     /// Waits for an equal request, then looks again; whoever waited in vain goes on alone.
     async fn join(&self, exchange: &mut Exchange, key: Key, forward: Forward) -> Verdict {
         match self.flights.join(key.clone()) {
@@ -207,9 +238,10 @@ impl CacheModule {
             Joined::Follow(follow) => {
                 exchange.trace.note("waited for an equal request");
                 let waited = tokio::time::timeout(self.settings.collapse_wait, follow.wait()).await;
-                let found = waited
-                    .ok()
-                    .map(|_| find(&self.store, &key.as_lookup(), &exchange.headers));
+                let found = match waited {
+                    Ok(_) => Some(self.find_again(&exchange.headers, &key).await),
+                    Err(_) => None,
+                };
                 if let Some(Found::Entry(entry)) = found
                     && let Use::Answer(response) = self.use_entry(exchange, &entry, false)
                 {
@@ -220,6 +252,16 @@ impl CacheModule {
             }
         }
         Verdict::Continue
+    }
+}
+
+impl CacheModule {
+    async fn find_again(&self, headers: &HeaderMap, key: &Key) -> Found {
+        let lookup = key.as_lookup();
+        match find(&self.store, &lookup, headers) {
+            Found::OnDisk => find_on_disk(&self.store, &lookup, headers).await,
+            found => found,
+        }
     }
 }
 
@@ -251,6 +293,7 @@ impl Module for CacheModule {
                 Step::next()
             }
             Looked::Join(key, forward) => Step::later(self.join(exchange, key, forward)),
+            Looked::OnDisk(key, collapse) => Step::later(self.bring(exchange, key, collapse)),
         }
     }
 
@@ -279,6 +322,8 @@ enum Looked {
     Ask(Key, Option<Arc<Entry>>, Forward),
     /// The same, unless an equal request is already on its way.
     Join(Key, Forward),
+    /// It is on disk; and whether equal requests may wait for one.
+    OnDisk(Key, bool),
 }
 
 /// What something kept is good for.

@@ -7,7 +7,7 @@ use http::header::{CONTENT_LOCATION, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use pipeline::{Exchange, Response};
 
-use super::tee::Tee;
+use super::tee::{Tee, Whole};
 use super::{CacheModule, Plan};
 use crate::facts::{Facts, Source, now};
 use crate::kept::{Entry, Kept, Place, varying_fields};
@@ -114,9 +114,9 @@ impl CacheModule {
         exchange
             .trace
             .explain(|| format!("kept, fresh for {} s", freshness.lifetime.as_secs()));
-        let limit = self.store.max_entry();
         let body = std::mem::take(&mut response.body);
-        let fits = body.exact_len().is_none_or(|length| length <= limit);
+        let largest = self.store.max_large();
+        let fits = body.exact_len().is_none_or(|length| length <= largest);
         let status = &mut Facts::of(exchange).cache;
         status.stored = fits;
         status.ttl = Some(freshness.ttl(freshness.received));
@@ -128,18 +128,23 @@ impl CacheModule {
             response.headers.clone(),
         );
         let lead = plan.lead;
-        Tee::wrap(
-            body,
-            limit,
-            self.store.incoming(),
-            Box::new(move |body| {
-                let kept = Kept::new(status, headers, body, freshness);
-                place.keep(&store, Arc::new(Entry::Response(kept)));
-                if let Some(lead) = lead {
-                    lead.land(());
+        let mark = plan.mark;
+        let finish = move |body| {
+            match body {
+                Whole::Memory(body) => {
+                    let kept = Kept::new(status, headers, body, freshness);
+                    place.keep(&store, Arc::new(Entry::Response(kept)));
                 }
-            }),
-        )
+                Whole::Disk(large, length) => {
+                    let kept = Kept::of_length(status, headers, length, freshness);
+                    place.keep_large(&store, large, &Entry::Response(kept));
+                }
+            }
+            if let Some(lead) = lead {
+                lead.land(());
+            }
+        };
+        Tee::wrap(body, self.store.clone(), mark, Box::new(finish))
     }
 
     /// An unsafe request changed what the URL stands for, and what the response names beside it

@@ -74,10 +74,11 @@ impl Refresh {
         let Entry::Response(kept) = &*self.entry else {
             return;
         };
+        let fetched_status = fetched.status;
         let (status, headers, body) = if fetched.status == http::StatusCode::NOT_MODIFIED {
             let mut headers = kept.headers.clone();
             policy::update_stored(&mut headers, &fetched.headers);
-            (kept.status, headers, Body::from(kept.body.clone()))
+            (kept.status, headers, kept.bytes(0..kept.len()))
         } else {
             (fetched.status, fetched.headers, fetched.body)
         };
@@ -90,7 +91,15 @@ impl Refresh {
             received: now(),
         };
         let judged = policy::judge(&received, &self.rules);
+        let same_file = kept.file.is_some() && fetched_status == http::StatusCode::NOT_MODIFIED;
         if let Ok(freshness) = judged
+            && same_file
+        {
+            let fields = varying_fields(&headers, &[]);
+            let place = Place::new(self.mark, self.key, fields, &self.asked_for);
+            let fresh = kept.renewed(headers, freshness);
+            place.keep(&self.store, Arc::new(Entry::Response(fresh)));
+        } else if let Ok(freshness) = judged
             && let Ok(body) = body.collect(self.store.max_entry()).await
         {
             let fields = varying_fields(&headers, &[]);
@@ -99,6 +108,7 @@ impl Refresh {
             if fresh.body == kept.body {
                 fresh.outline.clone_from(&kept.outline);
                 fresh.forms.clone_from(&kept.forms);
+                fresh.cost = kept.cost;
             }
             place.keep(&self.store, Arc::new(Entry::Response(fresh)));
         }

@@ -1,89 +1,144 @@
-//! A body that is handed on as it comes and kept at its end.
+//! A body that is handed on as it comes and kept at its end: in memory, or on disk if it is too
+//! large for that.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use ::cache::{Large, Mark, Store};
 use base::{Body, BodyError, Share};
 use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
+use crate::kept::Entry;
+
+/// A body that has come to its end.
+pub enum Whole {
+    /// It is in memory.
+    Memory(Bytes),
+    /// It is on disk, and so long.
+    Disk(Large<Entry>, u64),
+}
+
 /// What to do with the whole body.
-pub type Finish = Box<dyn FnOnce(Bytes) + Send>;
+pub type Finish = Box<dyn FnOnce(Whole) + Send>;
 
 /// Passes a body on and hands the whole of it to `finish` at its end, if it is complete, has no
-/// trailers, and is not over the limit.
+/// trailers, and there was room for it.
 pub struct Tee {
     inner: Body,
-    pieces: Vec<Bytes>,
+    taken: Taken,
     length: u64,
-    limit: u64,
-    share: Share,
+    store: Arc<Store<Entry>>,
+    mark: Mark,
     finish: Option<Finish>,
 }
 
+/// Where what came so far is.
+enum Taken {
+    Memory(Vec<Bytes>, Share),
+    Disk(Large<Entry>),
+    Nowhere,
+}
+
 impl Tee {
-    /// Passes `inner` on; a body of more than `limit` bytes is not collected, nor one for which
-    /// the share cannot grow.
-    pub fn wrap(inner: Body, limit: u64, share: Share, finish: Finish) -> Body {
+    /// Passes `inner` on. What is too large for the store's memory, or finds no room among what is
+    /// on its way, goes to its disk, and is not kept if there is none or it does not keep up.
+    /// `mark` is from before it was asked for.
+    pub fn wrap(inner: Body, store: Arc<Store<Entry>>, mark: Mark, finish: Finish) -> Body {
+        let limit = store.max_entry();
         match inner {
             Body::Empty => {
-                finish(Bytes::new());
+                finish(Whole::Memory(Bytes::new()));
                 Body::Empty
             }
-            Body::Full(bytes) => {
-                if bytes.len() as u64 <= limit {
-                    finish(bytes.clone());
-                }
+            Body::Full(bytes) if bytes.len() as u64 <= limit => {
+                finish(Whole::Memory(bytes.clone()));
                 Body::Full(bytes)
             }
-            inner if inner.exact_len().is_some_and(|length| length > limit) => inner,
-            inner => Body::stream(Self {
-                inner,
-                pieces: Vec::new(),
-                length: 0,
-                limit,
-                share,
-                finish: Some(finish),
-            }),
+            inner => {
+                let length = inner.exact_len();
+                if length.is_some_and(|length| length > store.max_large()) {
+                    return inner;
+                }
+                let taken = match length.is_some_and(|length| length > limit) {
+                    true => store.begin_large(mark).map_or(Taken::Nowhere, Taken::Disk),
+                    false => Taken::Memory(Vec::new(), store.incoming()),
+                };
+                Body::stream(Self {
+                    inner,
+                    taken,
+                    length: 0,
+                    store,
+                    mark,
+                    finish: Some(finish),
+                })
+            }
         }
     }
 
     fn take(&mut self, piece: &Bytes) {
-        if self.finish.is_none() {
+        let length = piece.len() as u64;
+        self.length += length;
+        let limit = self.store.max_entry();
+        if let Taken::Memory(pieces, share) = &mut self.taken {
+            if self.length <= limit && share.grow(length) {
+                pieces.push(piece.clone());
+                return;
+            }
+            self.move_to_disk();
+        }
+        if let Taken::Disk(large) = &mut self.taken
+            && !large.push(piece.clone())
+        {
+            self.taken = Taken::Nowhere;
+        }
+    }
+
+    fn move_to_disk(&mut self) {
+        let Taken::Memory(pieces, share) = std::mem::replace(&mut self.taken, Taken::Nowhere)
+        else {
             return;
+        };
+        if let Some(mut large) = self.store.begin_large(self.mark)
+            && pieces.into_iter().all(|piece| large.push(piece))
+        {
+            self.taken = Taken::Disk(large);
         }
-        self.length += piece.len() as u64;
-        if self.length > self.limit || !self.share.grow(piece.len() as u64) {
-            self.give_up();
-        } else {
-            self.pieces.push(piece.clone());
-        }
+        drop(share);
     }
 
     fn give_up(&mut self) {
         self.finish = None;
-        self.pieces = Vec::new();
-        self.share.release();
+        self.taken = Taken::Nowhere;
     }
 
     fn end(&mut self) {
         let Some(finish) = self.finish.take() else {
             return;
         };
-        let mut pieces = std::mem::take(&mut self.pieces);
-        let whole = match pieces.len() {
-            0 => Bytes::new(),
-            1 => pieces.remove(0),
-            _ => {
-                let mut whole = BytesMut::with_capacity(self.length as usize);
-                for piece in pieces {
-                    whole.extend_from_slice(&piece);
-                }
-                whole.freeze()
+        match std::mem::replace(&mut self.taken, Taken::Nowhere) {
+            Taken::Memory(pieces, share) => {
+                finish(Whole::Memory(join(pieces, self.length)));
+                share.release();
             }
-        };
-        finish(whole);
-        self.share.release();
+            Taken::Disk(large) => finish(Whole::Disk(large, self.length)),
+            Taken::Nowhere => {}
+        }
+    }
+}
+
+fn join(mut pieces: Vec<Bytes>, length: u64) -> Bytes {
+    match pieces.len() {
+        0 => Bytes::new(),
+        1 => pieces.remove(0),
+        _ => {
+            let mut whole = BytesMut::with_capacity(length as usize);
+            for piece in pieces {
+                whole.extend_from_slice(&piece);
+            }
+            whole.freeze()
+        }
     }
 }
 
@@ -124,44 +179,65 @@ impl HttpBody for Tee {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use base::{Allowance, ByteSize};
+    use ::cache::StoreSettings;
+    use base::ByteSize;
     use parking_lot::Mutex;
 
     use super::*;
-    use crate::harness::Feed;
+    use crate::harness::{Feed, Folder};
 
-    /// Passes ten pieces of ten bytes on. Returns what came out, what was collected, and what is
-    /// taken of the allowance half way.
-    async fn pass(allowance: &Arc<Allowance>, limit: u64) -> (usize, Option<usize>, u64) {
+    /// Passes 40 pieces of 1000 bytes on. Returns what was collected, and how.
+    async fn pass(store: &Arc<Store<Entry>>) -> Option<(&'static str, u64)> {
         let collected = Arc::new(Mutex::new(None));
-        let (finished, share) = (collected.clone(), allowance.share());
+        let finished = collected.clone();
         let (feed, body) = Feed::new();
-        for piece in 0..10 {
-            feed.send(vec![piece; 10]);
+        for piece in 0..40u8 {
+            feed.send(vec![piece; 1000]);
         }
         drop(feed);
-        let finish = move |body: Bytes| *finished.lock() = Some(body.len());
-        let mut body = Tee::wrap(body(), limit, share, Box::new(finish));
-        for _ in 0..5 {
-            http_body_util::BodyExt::frame(&mut body).await;
+        let finish = move |whole| {
+            *finished.lock() = Some(match whole {
+                Whole::Memory(bytes) => ("memory", bytes.len() as u64),
+                Whole::Disk(_, length) => ("disk", length),
+            });
+        };
+        let mark = store.mark("https://a/");
+        let body = Tee::wrap(body(), store.clone(), mark, Box::new(finish));
+        let passed = body.collect(1 << 20).await.unwrap();
+        assert_eq!(passed.len(), 40_000, "everything passes");
+        *collected.lock()
+    }
+
+    fn settings(max_entry: u64) -> StoreSettings {
+        StoreSettings {
+            memory: ByteSize(1 << 20),
+            max_entry: ByteSize(max_entry),
+            ..StoreSettings::default()
         }
-        let half_way = allowance.taken();
-        let rest = body.collect(1000).await.unwrap();
-        let collected = *collected.lock();
-        (50 + rest.len(), collected, half_way)
     }
 
     #[tokio::test]
-    async fn everything_passes_and_what_has_room_is_collected() {
-        let allowance = Allowance::new(ByteSize(150));
-        assert_eq!(pass(&allowance, 100).await, (100, Some(100), 50));
-        assert_eq!(pass(&allowance, 99).await, (100, None, 50));
-        assert_eq!(pass(&allowance, 45).await, (100, None, 0));
-        let other = allowance.share();
-        assert!(other.grow(100));
-        assert_eq!(pass(&allowance, 100).await, (100, None, 150));
-        assert_eq!(allowance.taken(), 100, "nothing is taken in the end");
+    async fn what_has_room_is_collected() {
+        let store = Arc::new(Store::new(&settings(40_000)));
+        assert_eq!(pass(&store).await, Some(("memory", 40_000)));
+        let crowd = store.incoming();
+        assert!(crowd.grow((1 << 18) - 100));
+        assert_eq!(pass(&store).await, None, "others have the memory");
+        drop(crowd);
+        assert_eq!(pass(&store).await, Some(("memory", 40_000)));
+        let store = Arc::new(Store::new(&settings(39_999)));
+        assert_eq!(pass(&store).await, None);
+    }
+
+    #[tokio::test]
+    async fn what_has_no_room_in_memory_goes_to_the_disk() {
+        let folder = Folder::new();
+        let store = Arc::new(Store::open(&settings(20_000), folder.path()).unwrap());
+        assert_eq!(pass(&store).await, Some(("disk", 40_000)));
+        let folder = Folder::new();
+        let mut small = settings(20_000);
+        small.disk.max_entry = ByteSize(30_000);
+        let store = Arc::new(Store::open(&small, folder.path()).unwrap());
+        assert_eq!(pass(&store).await, None);
     }
 }

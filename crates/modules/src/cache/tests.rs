@@ -2,7 +2,7 @@ use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 
 use crate::Purge;
-use crate::harness::{Feed, Page, Site, begin_all, photo};
+use crate::harness::{Feed, Folder, Page, Site, begin_all, photo};
 
 fn text(body: &'static str) -> Page {
     Page::new("text/plain", body)
@@ -383,5 +383,165 @@ async fn many_things_are_dropped_by_tag_prefix_and_host() {
             let hit = site.get(path).send().await.cache().contains("; hit");
             assert_eq!(hit, left.contains(&path), "{purge:?}: {path}");
         }
+    }
+}
+
+/// A site whose store has a disk in this folder, in front of the same origin as `other`.
+fn with_disk(site: &mut Site, folder: &Folder, memory: u64) {
+    let settings = ::cache::StoreSettings {
+        memory: base::ByteSize(memory),
+        max_entry: base::ByteSize(1 << 16),
+        ..::cache::StoreSettings::default()
+    };
+    // The old one first: one process has a directory.
+    site.use_store(::cache::Store::new(&settings));
+    site.use_store(::cache::Store::open(&settings, folder.path()).unwrap());
+}
+
+#[tokio::test]
+async fn a_restart_answers_from_disk_and_keeps_what_was_purged() {
+    let folder = Folder::new();
+    let mut site = Site::new().await;
+    with_disk(&mut site, &folder, 1 << 22);
+    let jpeg = || Page::new("image/jpeg", photo(320, 240)).with("cache-tag", "photos");
+    for path in ["/1.jpg", "/2.jpg", "/3.jpg"] {
+        site.origin.page(path, jpeg());
+    }
+    site.origin.page(
+        "/a",
+        text("x")
+            .with("vary", "Accept-Language")
+            .with("cache-tag", "words"),
+    );
+    let ask = async |site: &Site| {
+        let mut hits = Vec::new();
+        for path in [
+            "/1.jpg",
+            "/cdn-cgi/image/w=99/1.jpg",
+            "/2.jpg",
+            "/3.jpg",
+            "/a",
+        ] {
+            let answer = site.get(path).with("accept-language", "de").send().await;
+            assert_eq!(answer.status, StatusCode::OK);
+            hits.push(answer.cache().contains("; hit"));
+        }
+        hits
+    };
+    ask(&site).await;
+    site.origin.forget();
+    with_disk(&mut site, &folder, 1 << 22);
+    assert_eq!(ask(&site).await, [true; 5], "all of it from disk");
+    assert!(site.origin.seen().is_empty());
+    let stats = site.services.store.stats();
+    assert!(
+        stats.disk.hits >= 6,
+        "with what is said of `Vary`: {stats:?}"
+    );
+    with_disk(&mut site, &folder, 1 << 22);
+    // On disk alone: the source goes with its pictures, and by tag.
+    assert!(
+        site.services
+            .purge(&"https://example.com/1.jpg".parse().unwrap())
+            >= 2
+    );
+    assert!(site.services.purge_many(Purge::Tag("words")) >= 2);
+    with_disk(&mut site, &folder, 1 << 22);
+    assert_eq!(ask(&site).await, [false, false, true, true, false]);
+    assert!(site.services.purge_many(Purge::Tag("photos")) >= 4);
+    with_disk(&mut site, &folder, 1 << 22);
+    assert_eq!(
+        site.services.store.stats().entries,
+        2,
+        "the words and what they vary on"
+    );
+}
+
+#[tokio::test]
+async fn what_is_made_stale_answers_once_more_while_it_is_asked_for() {
+    let site = Site::new().await;
+    site.origin.page("/a", text("old").with("etag", "\"1\""));
+    site.get("/a").send().await;
+    site.origin.page("/a", text("new").with("etag", "\"2\""));
+    assert_eq!(site.get("/a").send().await.body, "old");
+    let url = "https://example.com/a".parse().unwrap();
+    assert_eq!(site.services.soften(&url), 1);
+    let stale = site.get("/a").send().await;
+    assert!(
+        stale.body == "old" && stale.cache().contains("; hit; ttl="),
+        "{stale:?}"
+    );
+    while site.get("/a").send().await.body != "new" {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(site.origin.seen().len(), 2);
+    assert_eq!(site.services.soften_many(Purge::Everything), 1);
+    assert_eq!(site.services.soften_many(Purge::Host("other.example")), 0);
+    site.get("/a").send().await;
+    while site.origin.seen().len() < 3 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_picture_made_stale_follows_its_source() {
+    let site = Site::new().await;
+    let page = |width, tag: &str| Page::new("image/jpeg", photo(width, 240)).with("etag", tag);
+    site.origin.page("/1.jpg", page(320, "\"1\""));
+    let path = "/cdn-cgi/image/w=4000,fit=scale-down/1.jpg";
+    assert_eq!(site.get(path).send().await.size().0, 320);
+    site.origin.page("/1.jpg", page(300, "\"2\""));
+    assert_eq!(site.get(path).send().await.size().0, 320, "it is fresh");
+    site.services
+        .soften(&"https://example.com/1.jpg".parse().unwrap());
+    while site.get(path).send().await.size().0 != 300 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(site.origin.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_too_large_for_memory_is_kept_on_disk() {
+    let folder = Folder::new();
+    let mut site = Site::new().await;
+    with_disk(&mut site, &folder, 1 << 22);
+    let film: Vec<u8> = (0..500_000u32).map(|place| (place % 251) as u8).collect();
+    site.origin
+        .page("/film", Page::new("video/mp4", film.clone()));
+    for restart in [false, true] {
+        site.get("/film").send().await;
+        assert!(site.services.store.settle());
+        if restart {
+            with_disk(&mut site, &folder, 1 << 22);
+        }
+        let whole = site.get("/film").send().await;
+        assert!(whole.cache().contains("; hit"), "{whole:?}");
+        assert_eq!(
+            (whole.body.len(), whole.header("content-length")),
+            (500_000, "500000")
+        );
+        assert_eq!(whole.body, film);
+        let part = site
+            .get("/film")
+            .with("range", "bytes=400000-400009")
+            .send()
+            .await;
+        assert_eq!(part.status, StatusCode::PARTIAL_CONTENT);
+        assert_eq!(part.body, film[400_000..400_010]);
+    }
+    assert_eq!(site.origin.seen().len(), 1);
+    assert!(
+        site.services.store.stats().bytes < 100_000,
+        "its bytes are not in memory"
+    );
+    site.services
+        .soften(&"https://example.com/film".parse().unwrap());
+    assert_eq!(
+        site.get("/film").send().await.body,
+        film,
+        "stale, while it is asked for"
+    );
+    while site.origin.seen().len() < 2 {
+        tokio::task::yield_now().await;
     }
 }

@@ -4,11 +4,11 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use ::cache::{Key, Store};
+use ::cache::{Key, Lookup, Store};
 use brotli::CompressorWriter;
 use bytes::Bytes;
 use libdeflater::{CompressionLvl, Compressor};
-use workshop::Cancel;
+use workshop::{Cancel, Offered, Workshop};
 
 use super::Coding;
 use super::coding::{brotli_parameters, window};
@@ -21,16 +21,45 @@ const GOOD: u32 = 9;
 /// Brotli's best quality.
 pub const BEST: u32 = 11;
 
+/// What an improvement is called; all that is needed to begin it again.
+pub(super) fn name(key: &Key, best: u64) -> String {
+    format!("compress {best} {}\u{1f}{}", key.primary, key.variant)
+}
+
+/// Goes on with what waited to be improved when an earlier process ended. Returns how much that is.
+pub fn resume(store: &Arc<Store<Entry>>, workshop: &Workshop) -> usize {
+    let left = workshop.left_over();
+    let resumed = left.iter().filter(|(asked, name)| {
+        let Some((best, key)) = read_name(name) else {
+            return false;
+        };
+        let store = store.clone();
+        let job = move |cancel: &Cancel| improve(&store, &key, best, cancel);
+        workshop.improve_again(*asked, name, job) == Offered::Waits
+    });
+    resumed.count()
+}
+
+fn read_name(name: &str) -> Option<(u64, Key)> {
+    let (best, key) = name.strip_prefix("compress ")?.split_once(' ')?;
+    let (primary, variant) = key.split_once('\u{1f}')?;
+    Some((best.parse().ok()?, Lookup { primary, variant }.to_key()))
+}
+
 /// Makes the best forms of what is kept under `key` and keeps them with it, unless it is gone or
 /// another by then. `best` is the largest body that gets Brotli at quality 11.
 pub fn improve(store: &Store<Entry>, key: &Key, best: u64, cancel: &Cancel) {
-    let Some(entry) = store.peek(&key.as_lookup()) else {
+    let key_of_it = key.as_lookup();
+    let Some(entry) = store
+        .peek(&key_of_it)
+        .or_else(|| store.load_now(&key_of_it))
+    else {
         return;
     };
     let Entry::Response(kept) = &*entry else {
         return;
     };
-    if kept.forms.is_some() {
+    if kept.forms.is_some() || kept.file.is_some() {
         return;
     }
     let since = std::time::Instant::now();
@@ -49,7 +78,9 @@ pub fn improve(store: &Store<Entry>, key: &Key, best: u64, cancel: &Cancel) {
         milliseconds = since.elapsed().as_millis() as u64,
         "compressed at best"
     );
-    let better = Arc::new(Entry::Response(kept.with_forms(Arc::new(forms))));
+    let better = Arc::new(Entry::Response(
+        kept.with_forms(Arc::new(forms), since.elapsed()),
+    ));
     if !store.replace(key, &entry, better) {
         tracing::debug!(key = %key.primary, "it changed meanwhile, or is too large with its forms");
     }

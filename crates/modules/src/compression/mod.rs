@@ -26,7 +26,7 @@ use pipeline::{Exchange, Module, Phase, Reply, Response, Step};
 use workshop::Workshop;
 
 pub use accept::Accepted;
-pub use best::{BEST, forms};
+pub use best::{BEST, forms, resume};
 pub use coding::{Coding, Encoder};
 pub use config::CompressionSettings;
 
@@ -180,7 +180,7 @@ impl CompressionModule {
         let coded = match kept {
             Some(kept) => {
                 let may = self.may_code(&exchange.headers, StatusCode::OK, &kept.headers)
-                    && !self.is_tiny(kept.body.len() as u64, accepted);
+                    && !self.is_tiny(kept.len(), accepted);
                 if may {
                     headers::add_vary(headers);
                 }
@@ -283,9 +283,9 @@ impl CompressionModule {
         let primary = Source::primary(Source::uri(exchange), foreign);
         let headers = kept.map_or(headers, |kept| &kept.headers);
         let key = key_of(primary, headers, &exchange.headers);
-        let name = format!("compress {}\u{1f}{}", key.primary, key.variant);
+        let best = self.settings.best.bytes();
+        let name = Arc::from(best::name(&key, best));
         let (store, workshop) = (self.store.clone(), self.workshop.clone());
-        let (name, best) = (Arc::from(name), self.settings.best.bytes());
         Some(Box::new(move || {
             workshop.improve(&name, move |cancel| {
                 best::improve(&store, &key, best, cancel);

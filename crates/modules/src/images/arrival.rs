@@ -104,6 +104,7 @@ impl ImagesModule {
         let mut fresh = Kept::new(kept.status, headers, kept.body.clone(), freshness);
         fresh.outline.clone_from(&kept.outline);
         fresh.source.clone_from(&kept.source);
+        fresh.cost = kept.cost;
         let answer = fresh.answer(&plan.conditions, plan.head, now);
         let status = CacheStatus {
             ttl: Some(freshness.ttl(now)),
@@ -298,12 +299,19 @@ impl ImagesModule {
         let control = Control::of(&response.headers);
         let strict = control.no_cache || control.must_revalidate || control.proxy_revalidate;
         let minimum = self.settings.minimum_fresh;
-        judged
-            .ok()
-            .map(|freshness| match strict || minimum.is_zero() {
+        // A source that was made stale by hand is not what its headers say.
+        let cache = exchange.slots.get::<Facts>().map(|facts| &facts.cache);
+        let stale = cache.is_some_and(|cache| cache.hit && cache.ttl.is_some_and(|ttl| ttl <= 0));
+        judged.ok().map(|mut freshness| {
+            if stale {
+                freshness.lifetime = freshness.lifetime.min(freshness.initial_age);
+                return freshness;
+            }
+            match strict || minimum.is_zero() {
                 true => freshness,
                 false => freshness.at_least(minimum),
-            })
+            }
+        })
     }
 
     fn place(&self, exchange: &Exchange, plan: &Plan, response: &Response) -> Place {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::cache::policy::Freshness;
-use ::cache::{Store, Weigh};
+use ::cache::{Keep, Store};
 use ::image::{ImageError, Limits, Outcome, Variant, outline_of, probe, render};
 use base::Body;
 use bytes::Bytes;
@@ -160,7 +160,7 @@ impl Job {
         };
         let since = Instant::now();
         match self.make(source.bytes.clone()).await {
-            Ok(outcome) => self.finish(outcome, source, since.elapsed()),
+            Ok((outcome, worked)) => self.finish(outcome, source, worked, since.elapsed()),
             Err(trouble) => self.refuse(source, trouble, since.elapsed()),
         }
     }
@@ -175,19 +175,25 @@ impl Job {
     }
 
     /// Does the task. The future borrows nothing: what waits in a job is not for sharing.
-    fn make(&self, source: Bytes) -> impl Future<Output = Result<Outcome, Trouble>> + 'static {
+    /// Says how long the work itself took.
+    fn make(
+        &self,
+        source: Bytes,
+    ) -> impl Future<Output = Result<(Outcome, Duration), Trouble>> + 'static {
         let (task, limits) = (self.task.clone(), self.limits);
         let workshop = self.workshop.clone();
         async move {
             let cost = task.cost(&source, &limits);
             let made = workshop.run(cost, workshop.deadline(), move |cancel| {
+                let since = Instant::now();
                 task.run(&source, &limits, cancel)
+                    .map(|outcome| (outcome, since.elapsed()))
             });
             made.await?
         }
     }
 
-    fn finish(self, outcome: Outcome, source: Source, took: Duration) -> Made {
+    fn finish(self, outcome: Outcome, source: Source, worked: Duration, took: Duration) -> Made {
         let Source {
             bytes: source,
             share,
@@ -209,6 +215,7 @@ impl Job {
         };
         let mut made = Kept::new(http::StatusCode::OK, headers, body, freshness);
         made.outline = outline.map(Arc::new);
+        made.cost = worked;
         made.source = Some(reply::identity(&self.source));
         let entry = Arc::new(Entry::Response(made));
         let kept = self.keep(&entry, &entry);

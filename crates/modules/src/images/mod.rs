@@ -33,7 +33,7 @@ pub use reply::{CF_RESIZED, FIRSTLIGHT_IMAGE};
 
 use crate::cache::take_conditions;
 use crate::facts::{Facts, Source, now};
-use crate::kept::{Entry, Found, Refused, find};
+use crate::kept::{Entry, Found, Refused, find, find_on_disk};
 use crate::network;
 use crate::origin::Fetcher;
 use chosen::{Chosen, Memory};
@@ -125,21 +125,46 @@ impl ImagesModule {
             primary: &primary,
             variant: &chosen.key,
         };
-        let url = UrlPlan::of(&wanted);
         let found = find(&self.store, &lookup, &exchange.headers);
+        let key = Key {
+            primary: primary.into(),
+            variant: chosen.key.clone(),
+        };
+        if matches!(found, Found::OnDisk) {
+            return Step::later(async move {
+                let found = find_on_disk(&self.store, &key.as_lookup(), &exchange.headers).await;
+                match self.look(exchange, found, chosen, key, &wanted) {
+                    Looked::Answer(response) => Verdict::respond(*response),
+                    Looked::Go(plan) => self.board(exchange, *plan, wanted).await,
+                }
+            });
+        }
+        match self.look(exchange, found, chosen, key, &wanted) {
+            Looked::Answer(response) => Step::respond(*response),
+            Looked::Go(plan) => Step::later(self.board(exchange, *plan, wanted)),
+        }
+    }
+
+    /// What was found, and what it is good for.
+    fn look(
+        &self,
+        exchange: &mut Exchange,
+        found: Found,
+        chosen: Arc<Chosen>,
+        key: Key,
+        wanted: &Wanted,
+    ) -> Looked {
+        let url = UrlPlan::of(wanted);
         let (stale, refused) = match found {
-            Found::Nothing | Found::NotForThese => (None, None),
+            Found::Nothing | Found::NotForThese | Found::OnDisk => (None, None),
             Found::Entry(entry) => match self.use_entry(exchange, &entry, url.as_ref()) {
-                Some(Use::Answer(response)) => return Step::respond(response),
+                Some(Use::Answer(response)) => return Looked::Answer(Box::new(response)),
                 Some(Use::Original(reason, code)) => (None, Some((reason, code))),
                 None => (Some(entry), None),
             },
         };
-        let plan = Plan {
-            key: Key {
-                primary: primary.into(),
-                variant: chosen.key.clone(),
-            },
+        Looked::Go(Box::new(Plan {
+            key,
             chosen,
             mark: Mark::default(),
             asked: now(),
@@ -149,8 +174,7 @@ impl ImagesModule {
             conditions: HeaderMap::new(),
             head: exchange.method == Method::HEAD,
             url,
-        };
-        Step::later(self.board(exchange, plan, wanted))
+        }))
     }
 
     fn use_entry(
@@ -374,6 +398,14 @@ pub fn variant_key(headers: &HeaderMap, policy: &::image::Policy) -> Arc<str> {
 /// Marks a request whose way made its picture less than others get.
 #[derive(Clone, Copy)]
 struct Lowered;
+
+/// What a look-up leads to.
+enum Looked {
+    /// An answer.
+    Answer(Box<Response>),
+    /// The picture is to be made, by oneself or another.
+    Go(Box<Plan>),
+}
 
 /// What something kept is good for.
 enum Use {

@@ -3,13 +3,15 @@
 //! One thread of the least weight works on it, and rests between two jobs so that it takes at most
 //! a share of one core. What was asked for most often comes first.
 
+mod ledger;
 mod queue;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::watch;
 
 pub use queue::Offered;
@@ -17,6 +19,7 @@ pub use queue::Offered;
 use crate::idle::stand_back;
 use crate::workshop::Cancel;
 use crate::{WorkshopError, WorkshopSettings};
+use ledger::Ledger;
 use queue::Queue;
 
 /// An improvement: looks at the flag often, and stops when it is raised.
@@ -60,11 +63,16 @@ struct State {
     current: Option<(Arc<str>, Cancel)>,
     closed: bool,
     counts: Improving,
+    ledger: Option<Ledger>,
 }
 
 impl Later {
     /// Opens the queue, and starts its thread unless the share is nothing.
-    pub(crate) fn new(settings: &WorkshopSettings) -> Result<Self, WorkshopError> {
+    /// What waits is noted in `ledger`, if there is one.
+    pub(crate) fn new(
+        settings: &WorkshopSettings,
+        ledger: Option<PathBuf>,
+    ) -> Result<Self, WorkshopError> {
         let share = settings.improve_share.min(100);
         let room = if share == 0 {
             0
@@ -77,6 +85,7 @@ impl Later {
                 current: None,
                 closed: false,
                 counts: Improving::default(),
+                ledger: ledger.map(Ledger::new),
             }),
             changed: Condvar::new(),
             ended: watch::Sender::new(()),
@@ -92,10 +101,19 @@ impl Later {
         Ok(Self(shared))
     }
 
-    /// Offers an improvement of what `key` names.
+    /// What the ledger says waited when an earlier process ended.
+    pub(crate) fn left_over(&self) -> Vec<(u64, Arc<str>)> {
+        let state = self.0.state.lock();
+        let most = state.queue.room();
+        let ledger = state.ledger.as_ref();
+        ledger.map(|ledger| ledger.read(most)).unwrap_or_default()
+    }
+
+    /// Offers an improvement of what `key` names, which was asked for so many times.
     pub(crate) fn offer(
         &self,
         key: &Arc<str>,
+        asked: u64,
         job: impl FnOnce(&Cancel) + Send + 'static,
     ) -> Offered {
         let mut state = self.0.state.lock();
@@ -105,9 +123,12 @@ impl Later {
         if state.current.as_ref().is_some_and(|(now, _)| now == key) {
             return Offered::Counted;
         }
-        let (offered, displaced) = state.queue.offer(key, || Box::new(job));
+        let (offered, displaced) = state.queue.offer(key, asked, || Box::new(job));
         let lost = displaced.is_some() || offered == Offered::Refused;
         state.counts.refused += u64::from(lost);
+        if let Some(ledger) = &mut state.ledger {
+            ledger.dirty = true;
+        }
         drop(state);
         drop(displaced);
         if offered == Offered::Waits {
@@ -139,6 +160,12 @@ impl Later {
     /// Takes nothing on any more, drops what waits and tells what is in work to stop.
     pub(crate) fn close(&self) {
         let mut state = self.0.state.lock();
+        if !state.closed
+            && let Some(page) = state.page()
+        {
+            // What waits now is for the next start.
+            ledger::write(page);
+        }
         state.closed = true;
         if let Some((_, cancel)) = &state.current {
             cancel.raise();
@@ -179,8 +206,10 @@ impl Shared {
             if let Some((key, job)) = state.queue.take() {
                 let cancel = Cancel::default();
                 state.current = Some((key, cancel.clone()));
+                note(&mut state);
                 return Some((job, cancel));
             }
+            note(&mut state);
             self.changed.wait(&mut state);
         }
     }
@@ -199,9 +228,32 @@ impl Shared {
         }
         self.ended.send_replace(());
         let until = Instant::now() + rest_after(took, self.share);
+        if let Some(ledger) = &mut state.ledger {
+            ledger.dirty = true;
+        }
         while !state.closed && Instant::now() < until {
+            note(&mut state);
             self.changed.wait_until(&mut state, until);
         }
+    }
+}
+
+impl State {
+    /// What the ledger should say: what waits, and what is in work. `None` without one.
+    fn page(&mut self) -> Option<(PathBuf, String)> {
+        let current = self.current.iter().map(|(key, _)| (1, key));
+        let waiting = current.chain(self.queue.keys());
+        self.ledger.as_mut().map(|ledger| ledger.page(waiting))
+    }
+}
+
+/// Notes what waits, where that is due; nobody has to wait for it.
+fn note(state: &mut MutexGuard<'_, State>) {
+    if !state.closed
+        && state.ledger.as_ref().is_some_and(Ledger::is_due)
+        && let Some(page) = state.page()
+    {
+        MutexGuard::unlocked(state, || ledger::write(page));
     }
 }
 

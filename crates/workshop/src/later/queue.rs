@@ -37,20 +37,25 @@ impl<J> Queue<J> {
         }
     }
 
+    pub(crate) fn room(&self) -> usize {
+        self.room
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Offers a job, which is made only if it is to wait. In a full queue it takes the place of the
+    /// Offers a job that was asked for so many times, which is made only if it is to wait. In a full queue it takes the place of the
     /// oldest of those that were asked for once, which is given back: whatever is really wanted is
     /// offered again with the next request.
     pub(crate) fn offer(
         &mut self,
         key: &Arc<str>,
+        asked: u64,
         job: impl FnOnce() -> J,
     ) -> (Offered, Option<J>) {
         if let Some(waiting) = self.waiting.get_mut(key) {
-            waiting.asked += 1;
+            waiting.asked += asked;
             return (Offered::Counted, None);
         }
         let mut displaced = None;
@@ -62,7 +67,7 @@ impl<J> Queue<J> {
         }
         self.arrivals += 1;
         let waiting = Waiting {
-            asked: 1,
+            asked,
             arrival: self.arrivals,
             job: job(),
         };
@@ -79,6 +84,12 @@ impl<J> Queue<J> {
             .max_by_key(|(_, waiting)| rank(waiting))?;
         let key = next.0.clone();
         self.waiting.remove(&key).map(|waiting| (key, waiting.job))
+    }
+
+    /// Those that wait, each with how often it was asked for, in no order.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (u64, &Arc<str>)> {
+        let waiting = self.waiting.iter();
+        waiting.map(|(key, waiting)| (waiting.asked, key))
     }
 
     /// Drops all that wait.
@@ -103,7 +114,7 @@ mod tests {
     use super::*;
 
     fn offer(queue: &mut Queue<u32>, key: &str, job: u32) -> (Offered, Option<u32>) {
-        queue.offer(&key.into(), || job)
+        queue.offer(&key.into(), 1, || job)
     }
 
     fn order(queue: &mut Queue<u32>) -> Vec<u32> {
@@ -135,5 +146,19 @@ mod tests {
     #[test]
     fn no_room_at_all_refuses() {
         assert_eq!(offer(&mut Queue::new(0), "a", 1), (Offered::Refused, None));
+    }
+
+    #[test]
+    fn what_was_asked_for_often_before_a_restart_still_was() {
+        let mut queue = Queue::new(9);
+        offer(&mut queue, "a", 1);
+        queue.offer(&"b".into(), 7, || 2);
+        let mut keys: Vec<_> = queue
+            .keys()
+            .map(|(asked, key)| (asked, key.to_string()))
+            .collect();
+        keys.sort();
+        assert_eq!(keys, [(1, "a".into()), (7, "b".into())]);
+        assert_eq!(order(&mut queue), [2, 1]);
     }
 }

@@ -2,30 +2,16 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 
-use super::*;
-
-struct Blob(u64);
-
-impl Weigh for Blob {
-    fn weight(&self) -> u64 {
-        self.0
-    }
-}
+use super::super::*;
+use super::{Blob, holds, key};
 
 fn store(memory: u64, max_entry: u64) -> Store<Blob> {
     Store::new(&StoreSettings {
         memory: ByteSize(memory),
         max_entry: ByteSize(max_entry),
         max_variants: 4,
+        ..StoreSettings::default()
     })
-}
-
-fn key(primary: &str, variant: &str) -> Key {
-    Lookup { primary, variant }.to_key()
-}
-
-fn holds(store: &Store<Blob>, key: &Key) -> bool {
-    store.peek(&key.as_lookup()).is_some()
 }
 
 #[test]
@@ -33,12 +19,12 @@ fn what_is_kept_is_found_and_counted() {
     let store = store(1 << 20, 1 << 18);
     let picture = key("https://a/x", "w=640");
     assert!(store.find(&picture.as_lookup()).is_none());
-    assert!(store.insert(picture.clone(), Arc::new(Blob(1000))));
-    assert_eq!(store.find(&picture.as_lookup()).unwrap().0, 1000);
+    assert!(store.insert(picture.clone(), Arc::new(Blob::new(1000))));
+    assert_eq!(store.find(&picture.as_lookup()).unwrap().weight(), 1000);
     let stats = store.stats();
     assert_eq!((stats.entries, stats.hits, stats.misses), (1, 1, 1));
     assert!(stats.bytes >= 1000);
-    assert!(store.remove(&picture.as_lookup()).is_some());
+    assert!(store.remove(&picture.as_lookup()));
     assert_eq!(store.stats().entries, 0);
     assert_eq!(store.purge("https://a/x"), 0);
 }
@@ -46,8 +32,8 @@ fn what_is_kept_is_found_and_counted() {
 #[test]
 fn what_is_too_large_is_not_kept() {
     let store = store(1 << 20, 1 << 10);
-    assert!(!store.insert(key("https://a/x", ""), Arc::new(Blob(1025))));
-    assert!(store.insert(key("https://a/x", ""), Arc::new(Blob(1024))));
+    assert!(!store.insert(key("https://a/x", ""), Arc::new(Blob::new(1025))));
+    assert!(store.insert(key("https://a/x", ""), Arc::new(Blob::new(1024))));
 }
 
 #[test]
@@ -56,7 +42,7 @@ fn the_largest_entry_fits_beside_others() {
     let largest = store.max_entry();
     for place in 0..3 {
         let key = key(&format!("https://a/{place}"), "");
-        store.insert(key.clone(), Arc::new(Blob(largest)));
+        store.insert(key.clone(), Arc::new(Blob::new(largest)));
         assert!(holds(&store, &key), "{place}");
     }
 }
@@ -65,9 +51,9 @@ fn the_largest_entry_fits_beside_others() {
 fn a_purge_removes_every_variant_and_nothing_else() {
     let store = store(1 << 20, 1 << 10);
     for variant in ["", "w=320", "w=640"] {
-        store.insert(key("https://a/x", variant), Arc::new(Blob(10)));
+        store.insert(key("https://a/x", variant), Arc::new(Blob::new(10)));
     }
-    store.insert(key("https://a/y", ""), Arc::new(Blob(10)));
+    store.insert(key("https://a/y", ""), Arc::new(Blob::new(10)));
     assert_eq!(store.purge("https://a/x"), 3);
     assert!(!holds(&store, &key("https://a/x", "w=640")));
     assert!(holds(&store, &key("https://a/y", "")));
@@ -82,16 +68,23 @@ fn what_was_fetched_before_a_purge_does_not_come_back() {
     let picture = key("https://a/x", "");
     let mark = store.mark("https://a/x");
     store.purge("https://a/x");
-    assert!(!store.insert_unless_purged(mark, picture.clone(), Arc::new(Blob(1))));
+    assert!(!store.insert_unless_purged(mark, picture.clone(), Arc::new(Blob::new(1))));
     assert!(!holds(&store, &picture));
     let mark = store.mark("https://a/x");
+<<<<<<< HEAD:crates/cache/src/store/tests.rs
     assert!(store.insert_unless_purged(mark, picture, Arc::new(Blob(1))));
     let mark = store.mark("https://a/x");
     for number in 0..SHELVES * REMEMBERED / 2 {
+=======
+    assert!(store.insert_unless_purged(mark, picture, Arc::new(Blob::new(1))));
+    let mark = store.mark("https://a/x");
+    for number in 0..SHELVES * purges::REMEMBERED / 2 {
+>>>>>>> 7b3809b (cache: a disk behind the memory, which outlives kill -9; what is dear for its bytes stays; large bodies stream; soft purges; workshop: what waits to be improved outlives a restart; xtask: bench crash and bench cache):crates/cache/src/store/tests/memory.rs
         store.purge(&format!("https://a/{number}"));
     }
     let picture = key("https://a/x", "");
     assert!(
+<<<<<<< HEAD:crates/cache/src/store/tests.rs
         store.insert_unless_purged(mark, picture.clone(), Arc::new(Blob(1))),
         "purges of other URLs are other URLs'"
     );
@@ -100,6 +93,16 @@ fn what_was_fetched_before_a_purge_does_not_come_back() {
     }
     assert!(
         !store.insert_unless_purged(mark, picture, Arc::new(Blob(1))),
+=======
+        store.insert_unless_purged(mark, picture.clone(), Arc::new(Blob::new(1))),
+        "purges of other URLs are other URLs'"
+    );
+    for number in 0..SHELVES * purges::REMEMBERED * 2 {
+        store.purge(&format!("https://a/{number}"));
+    }
+    assert!(
+        !store.insert_unless_purged(mark, picture, Arc::new(Blob::new(1))),
+>>>>>>> 7b3809b (cache: a disk behind the memory, which outlives kill -9; what is dear for its bytes stays; large bodies stream; soft purges; workshop: what waits to be improved outlives a restart; xtask: bench crash and bench cache):crates/cache/src/store/tests/memory.rs
         "forgotten which"
     );
 }
@@ -109,7 +112,7 @@ fn the_oldest_variant_of_a_url_makes_room() {
     let store = store(1 << 20, 1 << 10);
     let variants: Vec<_> = (0..6).map(|n| key("https://a/x", &n.to_string())).collect();
     for variant in &variants {
-        store.insert(variant.clone(), Arc::new(Blob(1)));
+        store.insert(variant.clone(), Arc::new(Blob::new(1)));
     }
     let kept: Vec<_> = variants
         .iter()
@@ -126,17 +129,24 @@ fn it_stays_within_its_memory_and_its_index_within_its_entries() {
             &format!("https://a/{}", place / 2),
             &format!("{}", place % 2),
         );
-        store.insert(key, Arc::new(Blob(2000)));
+        store.insert(key, Arc::new(Blob::new(2000)));
     }
     let stats = store.stats();
     assert!(stats.bytes <= 1 << 18, "{stats:?}");
-    assert!(stats.entries > 50 && stats.evictions > 1000, "{stats:?}");
-    let indexed: usize = store
-        .index
-        .iter()
-        .map(|shelf| shelf.lock().variants.values().map(Vec::len).sum::<usize>())
-        .sum();
-    assert_eq!(indexed as u64, stats.entries);
+    assert!(stats.entries > 40 && stats.evictions > 1000, "{stats:?}");
+    assert_eq!(stats.entries, {
+        let memory = store.inner.shelves.iter();
+        memory
+            .map(|shelf| shelf.read().residents(Tier::Memory).len() as u64)
+            .sum::<u64>()
+    });
+    store.clear();
+    let stats = store.stats();
+    assert_eq!(
+        (stats.entries, stats.bytes),
+        (0, 0),
+        "nothing is counted twice"
+    );
 }
 
 proptest! {
@@ -152,11 +162,11 @@ proptest! {
             match step {
                 0 | 1 => {
                     oracle.insert((primary, variant));
-                    prop_assert!(store.insert(key, Arc::new(Blob(1))));
+                    prop_assert!(store.insert(key, Arc::new(Blob::new(1))));
                 }
                 2 => {
                     let had = oracle.remove(&(primary, variant));
-                    prop_assert_eq!(store.remove(&key.as_lookup()).is_some(), had);
+                    prop_assert_eq!(store.remove(&key.as_lookup()), had);
                 }
                 _ => {
                     let before = oracle.len();
