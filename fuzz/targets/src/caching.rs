@@ -1,11 +1,18 @@
-//! What clients say of codings, and what origins say of caching.
+//! What clients say of codings, what origins say of caching, and what is read back from disk.
 
+use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
-use cache::policy::{Part, Received, Rules, Vary, judge, not_modified, part, update_stored};
+use bytes::Bytes;
+use cache::journal::{Put, Record, replay};
+use cache::policy::{
+    Freshness, Part, Received, Rules, Vary, judge, not_modified, part, update_stored,
+};
+use cache::{Held, Keep};
 use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use modules::compression::{Accepted, Coding};
+use modules::kept::{Entry, Kept};
 
 use crate::Seeds;
 
@@ -101,4 +108,98 @@ pub fn policy_seeds() -> Seeds {
         ),
     ];
     texts.map(|(name, text)| (name, text.into())).into()
+}
+
+/// The cache's files. After a first byte of 0 a journal: what it says is there is what is there when
+/// that is written again. After another an entry's head, its length in two bytes before it, and its
+/// body: what is read is read again when it is written.
+pub fn files(input: &[u8]) {
+    let Some((kind, rest)) = input.split_first() else {
+        return;
+    };
+    match kind {
+        0 => journal(rest),
+        _ => entry(rest),
+    }
+}
+
+fn journal(input: &[u8]) {
+    let mut there = HashMap::new();
+    if replay(input, &mut there).is_none() {
+        assert!(there.is_empty());
+        return;
+    }
+    let mut again = input[..8].to_vec();
+    for put in there.values() {
+        Record::Put(put.clone()).write(&mut again);
+    }
+    let mut same = HashMap::new();
+    assert_eq!(replay(&again, &mut same), Some(false));
+    assert_eq!(there, same);
+}
+
+fn entry(input: &[u8]) {
+    let Some((length, rest)) = input.split_first_chunk::<2>() else {
+        return;
+    };
+    let (head, body) = rest.split_at(rest.len().min(u16::from_le_bytes(*length).into()));
+    let unpack = |head: &[u8], body: Bytes| Entry::unpack(head, Held::Memory(body));
+    let Some(entry) = unpack(head, body.to_vec().into()) else {
+        return;
+    };
+    let packed = entry.pack().unwrap_or_default();
+    let again = unpack(&packed.head, packed.parts.concat().into());
+    assert_eq!(
+        format!("{entry:?}"),
+        format!("{:?}", again.as_ref().unwrap_or(&entry))
+    );
+    assert!(again.is_some() && entry.weight() < u64::MAX / 2);
+}
+
+/// Seeds of [`files`].
+pub fn file_seeds() -> Seeds {
+    let mut journal = b"\0FLINDEX1".to_vec();
+    for number in 0..3 {
+        let put = Put {
+            number,
+            size: 4711,
+            cost: 5,
+            stale_since: number,
+            primary: "https://example.com/a".into(),
+            variant: "image:w=640".into(),
+            tags: vec![number; number as usize],
+        };
+        Record::Put(put).write(&mut journal);
+    }
+    for record in [Record::Complete, Record::Gone(1), Record::Stale(2, 9)] {
+        record.write(&mut journal);
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert("cache-tag", HeaderValue::from_static("a, b"));
+    let freshness = Freshness {
+        received: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+        initial_age: Duration::ZERO,
+        lifetime: Duration::from_secs(60),
+        stale_while_revalidate: Duration::ZERO,
+        stale_if_error: Duration::ZERO,
+    };
+    let kept = Kept::new(StatusCode::OK, headers, "hello".into(), freshness);
+    let varies = Entry::Varies(vec![http::header::ACCEPT]);
+    vec![
+        ("journal", journal),
+        ("response", seed(&Entry::Response(kept))),
+        ("varies", seed(&varies)),
+    ]
+}
+
+fn seed(entry: &Entry) -> Vec<u8> {
+    let packed = entry.pack().unwrap_or_default();
+    let length = packed.head.len() as u16;
+    [
+        &[1],
+        &length.to_le_bytes()[..],
+        &packed.head,
+        &packed.parts.concat(),
+    ]
+    .concat()
 }

@@ -34,6 +34,7 @@ pub const TARGETS: &[Target] = &[
         caching::accept_encoding,
         caching::encoding_seeds,
     ),
+    target("cache_files", caching::files, caching::file_seeds),
     target("cache_policy", caching::policy, caching::policy_seeds),
     target("config", settings::config, settings::seeds),
     target("front_fields", http3::fields, http3::field_seeds),

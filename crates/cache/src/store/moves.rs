@@ -540,6 +540,9 @@ impl<V: Keep> Inner<V> {
                     tier.disk.journal.add(&Record::Put(slot.put(place)));
                 }
             }
+            drop(shelf);
+            // A part at a time, so that not all of it is in memory at once.
+            let _ = tier.disk.journal.flush();
         }
         if let Err(error) = tier.disk.journal.complete() {
             tier.disk.failed(&error);

@@ -50,6 +50,11 @@ impl Ledger {
         self.dirty && long_ago
     }
 
+    /// Whether this process has anything to say: what is in the file is else another's.
+    pub(super) fn is_ours(&self) -> bool {
+        self.dirty || self.written.is_some()
+    }
+
     /// What is to be written for these, to be handed to the returned path by [`write`].
     pub(super) fn page<'a>(
         &mut self,

@@ -161,6 +161,7 @@ impl Later {
     pub(crate) fn close(&self) {
         let mut state = self.0.state.lock();
         if !state.closed
+            && state.ledger.as_ref().is_some_and(Ledger::is_ours)
             && let Some(page) = state.page()
         {
             // What waits now is for the next start.

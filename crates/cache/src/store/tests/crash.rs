@@ -51,6 +51,8 @@ fn a_process_that_ends_while_it_writes_leaves_nothing_wrong() {
     let mut found = 0;
     for round in 0..6u32 {
         let copied = Folder::new();
+        // What is there by now may be found; what comes meanwhile is a matter of luck.
+        assert!(store.settle());
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for place in 0..400u32 {
@@ -76,7 +78,7 @@ fn a_process_that_ends_while_it_writes_leaves_nothing_wrong() {
             }
         }
     }
-    assert!(found > 50, "{found}");
+    assert!(found > 20, "{found}");
 }
 
 proptest! {
