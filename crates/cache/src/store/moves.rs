@@ -148,7 +148,8 @@ impl<V: Keep> Inner<V> {
                 return true;
             }
             // What is only known of, on disk, takes memory too; but what waits to be written stays.
-            if !self.evict(Tier::Memory) && !(self.is_all_on_disk() && self.evict(Tier::Disk)) {
+            let made = self.evict(Tier::Memory) || self.is_all_on_disk() && self.evict(Tier::Disk);
+            if !made {
                 return false;
             }
         }

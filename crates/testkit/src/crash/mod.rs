@@ -183,11 +183,13 @@ impl Rig {
         report.kills += 1;
         report.answers += answered.count.load(Ordering::Relaxed);
         report.bytes += answered.bytes.load(Ordering::Relaxed);
-        let flushed: Vec<String> = seen
+        let mut flushed: Vec<String> = seen
             .into_iter()
             .filter(|(_, when)| ended.duration_since(*when) > FLUSHED)
             .map(|(path, _)| path)
             .collect();
+        flushed.sort_unstable();
+        flushed.dedup();
         let mut server = self.start(report)?;
         self.look(&server, report, &flushed)?;
         server.end();
