@@ -1,6 +1,10 @@
 //! The one task of a connection: requests in, bytes out in their order.
 
+mod requests;
 mod turns;
+
+pub(super) use requests::go_on;
+use requests::said;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -8,13 +12,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use base::Body;
-use bytes::Bytes;
 use delivery::{Priority, Scheduler};
 use futures_util::stream::unfold;
-use http::header::EXPECT;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use pipeline::{Exchange, Response};
 use quinn::{Connection, ConnectionError, RecvStream, SendStream};
 use tokio::task::coop;
 use tokio::time::Sleep;
@@ -23,16 +22,14 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use super::control::{ControlStream, Listening};
 use super::early::Early;
 use super::pulse::Pulse;
-use super::stream::{Sending, State, Stream};
-use super::upload::{Arrived, Asking, RequestError};
+use super::rank::{Parked, Ranks};
+use super::stream::{State, Stream};
+use super::upload::Asking;
 use super::wire::{Broken, Code, Event};
-use super::{H3Error, head, pulse_of};
-use crate::byte_log::{self, Event as Noted};
+use super::{H3Error, pulse_of};
+use crate::byte_log;
 use crate::context::ConnectionContext;
-use crate::convert::{self, path};
-use crate::ending::{Answer, Ending};
-use crate::guard::Violation;
-use crate::multiplex::{Asked, Clock, Gate, Patience, Source, Tick, Wakes, Wish, is_shared};
+use crate::multiplex::{Clock, Gate, Patience, Tick, Wakes};
 
 /// How often the task goes round before other connections have their turn.
 const ROUNDS: usize = 64;
@@ -41,9 +38,6 @@ const ROUNDS: usize = 64;
 /// they are refused, at least and at most; between them, some round trips.
 const PARTING: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(500)];
 const PARTING_ROUNDS: u32 = 3;
-
-/// Says that a request came before its handshake was over (RFC 8470 §5.1).
-const EARLY_DATA: HeaderName = HeaderName::from_static("early-data");
 
 type Arriving<T> = Pin<Box<dyn futures_util::Stream<Item = Result<T, ConnectionError>> + Send>>;
 
@@ -62,10 +56,16 @@ pub struct Driver {
     /// How many of them are being answered.
     active: usize,
     scheduler: Scheduler,
+    ranks: Ranks,
     gate: Gate,
     pulse: Arc<Pulse>,
     /// What QUIC was last told it may hold, in bytes.
     window: u64,
+    /// How much may wait in QUIC to be sent, in bytes.
+    slack: u64,
+    parked: Parked,
+    /// Until the path is looked at although nothing was heard of it.
+    watching: Option<Pin<Box<Sleep>>>,
     /// Body bytes until the path is looked at again.
     credit: u64,
     early: Early,
@@ -102,9 +102,13 @@ impl Driver {
             streams: BTreeMap::new(),
             active: 0,
             scheduler: Scheduler::default(),
+            ranks: Ranks::default(),
             gate: Gate::new(order, Arc::clone(&context.connection), None),
             pulse,
             window: 0,
+            slack: 0,
+            parked: Parked::default(),
+            watching: None,
             credit: 0,
             early: Early::default(),
             clock: Clock::new(
@@ -128,6 +132,7 @@ impl Driver {
         let waker = self.waker.clone();
         let context = &mut Context::from_waker(&waker);
         self.poll_clock(context)?;
+        self.poll_watch(context);
         for _ in 0..ROUNDS {
             let mut woken = std::mem::take(&mut self.woken);
             if self.wakes.take(&mut woken) {
@@ -314,125 +319,6 @@ impl Driver {
         }
         Ok(())
     }
-
-    /// Puts the pipeline to work on a request.
-    fn begin(&mut self, id: u32, arrived: Arrived, context: &mut Context<'_>) {
-        let Arrived { mut head, body } = arrived;
-        let Some(stream) = self.streams.get_mut(&id) else {
-            return;
-        };
-        self.clock.busy();
-        let learns = self.context.settings.http2.learn;
-        let learned = Some(&*self.context.learned).filter(|_| learns);
-        let place = learned.and_then(|it| it.place(&head.uri, &head.headers));
-        let asked = Asked {
-            said: self.early.resolve(id, &head.headers),
-            shared: is_shared(&head.headers),
-            method: head.method.clone(),
-            place,
-            // Browsers do not say over HTTP/3 what is on screen; those that did over HTTP/2 know.
-            recalled: place.and_then(|place| self.context.learned.recall(place)),
-            log: self.context.log.stream(u64::from(id) * 4, path(&head.uri)),
-        };
-        if let Some(priority) = asked.said {
-            asked.log.note(|| said(byte_log::Source::Request, priority));
-        }
-        stream.asked = Some(asked);
-        if stream.early {
-            if !matches!(head.method, Method::GET | Method::HEAD) {
-                return self.respond(id, None, too_early());
-            }
-            head.headers
-                .insert(EARLY_DATA, HeaderValue::from_static("1"));
-        }
-        let goes_on = head.headers.contains_key(EXPECT) && !matches!(body, Body::Empty);
-        let exchange = convert::exchange(head, body, &self.context.connection, false);
-        let exchange = match exchange.and_then(|exchange| self.bound_headers(exchange)) {
-            Ok(exchange) => exchange,
-            Err(refusal) => return self.respond(id, None, refusal),
-        };
-        let mut ending = Box::new(Ending::new(&*self.context.directory, exchange));
-        let mut answer: Answer = Box::pin(async move {
-            let response = ending.answer().await;
-            (ending, response)
-        });
-        let Some(stream) = self.streams.get_mut(&id) else {
-            return;
-        };
-        if goes_on {
-            stream.go_on(context);
-        }
-        match answer.as_mut().poll(context) {
-            Poll::Ready((ending, response)) => self.respond(id, Some(ending), response),
-            Poll::Pending => {
-                stream.state = State::Answer(answer);
-                self.active += 1;
-            }
-        }
-    }
-
-    /// Refuses a request with too many headers. Counted when a cookie that came in pieces is whole.
-    fn bound_headers(&self, exchange: Exchange) -> Result<Exchange, Box<Response>> {
-        let limit = self.context.settings.limits.headers as usize;
-        match exchange.headers.len() > limit {
-            true => Err(Box::new(Violation::TooMany.answer())),
-            false => Ok(exchange),
-        }
-    }
-
-    /// A request that cannot be read.
-    fn refuse(&mut self, id: u32, error: &RequestError) -> Result<(), H3Error> {
-        match error {
-            RequestError::Broken(broken) => return Err((*broken).into()),
-            RequestError::TooLarge => {
-                let refusal = Box::new(Violation::TooLarge.answer());
-                self.respond(id, None, refusal);
-            }
-            RequestError::Gone(_) => return self.give_up(id),
-            RequestError::Refused(code) => {
-                if let Some(stream) = self.streams.get_mut(&id) {
-                    stream.refuse(*code);
-                }
-                return self.give_up(id);
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends the head of a response, and its body as soon as its turn comes.
-    fn respond(&mut self, id: u32, mut ending: Option<Box<Ending>>, mut response: Box<Response>) {
-        let Some(stream) = self.streams.get_mut(&id) else {
-            return;
-        };
-        let wish = Wish::of(&response, self.gate.keeps_order());
-        let method = stream.asked.as_ref().map(|asked| asked.method.clone());
-        convert::settle(&method.unwrap_or_default(), false, &mut response);
-        if let Some(ending) = &mut ending {
-            ending.set_status(response.status);
-        }
-        let head = head::response(response.status, &response.headers);
-        stream.note(|| Noted::Head {
-            status: response.status.as_u16(),
-            length: response.body.exact_len(),
-        });
-        let source = Source::new(std::mem::take(&mut response.body));
-        let plan = stream.plan(&wish);
-        stream.state = State::Turn(Box::new(Sending::new(head, source, wish, ending)));
-        self.active += 1;
-        self.queue(id, plan);
-    }
-
-    /// The client has no more use for a stream; one that does that too often has its last.
-    fn give_up(&mut self, id: u32) -> Result<(), H3Error> {
-        if let Some(stream) = self.streams.get(&id) {
-            stream.note(|| Noted::Reset { by_client: true });
-        }
-        self.end(id, false);
-        match self.patience.wear() {
-            true => Err(H3Error::GivenUp),
-            false => Ok(()),
-        }
-    }
 }
 
 impl Drop for Driver {
@@ -442,24 +328,6 @@ impl Drop for Driver {
     }
 }
 
-/// A signal for the byte log.
-fn said(source: byte_log::Source, priority: Priority) -> Noted {
-    Noted::Said(byte_log::Said::new(source, priority))
-}
-
 fn beyond_the_limit() -> Broken {
     Broken::new(Code::ID_ERROR, "a stream beyond the limit")
-}
-
-/// RFC 8470 §5.2.
-fn too_early() -> Box<Response> {
-    Box::new(Response::text(
-        StatusCode::TOO_EARLY,
-        "425 Too Early: come again when the handshake is over\n",
-    ))
-}
-
-/// A HEADERS frame that says 100 (RFC 9110 §10.1.1).
-pub(super) fn go_on() -> Bytes {
-    head::response(StatusCode::CONTINUE, &HeaderMap::new()).into()
 }

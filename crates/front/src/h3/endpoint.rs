@@ -189,8 +189,9 @@ fn transport(settings: &FrontSettings) -> TransportConfig {
         .receive_window(window(http3.connection_window))
         .max_idle_timeout(IdleTimeout::try_from(idle).ok())
         .datagram_receive_buffer_size(None)
-        // Streams of one level leave in the order in which they were granted.
-        .send_fairness(false)
+        // The most urgent stream is looked for with every packet. Without it a stream is sent as
+        // long as it has data, and what was lost of more urgent ones waits for its end.
+        .send_fairness(true)
         .congestion_controller_factory(Arc::new(Pulsing::new(http3.congestion_control)));
     transport
 }

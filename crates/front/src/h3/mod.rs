@@ -6,12 +6,14 @@
 //! bounded by its congestion window and a little more (`Pulse`). Each stream has
 //! the priority of the level it last sent at, so that what must be sent again is in order too.
 
+mod congestion;
 mod control;
 mod driver;
 mod early;
 mod endpoint;
 mod head;
 mod pulse;
+mod rank;
 mod settings;
 mod stream;
 mod upload;

@@ -7,27 +7,42 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use quinn::congestion::{
-    BbrConfig, Controller, ControllerFactory, ControllerMetrics, CubicConfig, NewRenoConfig,
+    Controller, ControllerFactory, ControllerMetrics, CubicConfig, NewRenoConfig,
 };
 use quinn_proto::RttEstimator;
 
+use super::congestion::ModelConfig;
 use super::settings::QuicCongestion;
 
 /// For how many round trips the best rate seen is believed.
 const RATE_ROUNDS: u32 = 10;
 
+/// What of a packet is of streams, in percent: a little less than it ever is, so that what is
+/// thought to wait is never less than what waits, and the error shows when nothing does.
+const PAYLOAD_PERCENT: u64 = 96;
+
+/// Less than this under way is at best acknowledgements, which are not acknowledged, in bytes.
+const LEAST_IN_FLIGHT: u64 = 1200;
+
 /// Shared between a connection's congestion controller and whoever chooses its bytes. All counts
-/// are bytes of packets.
+/// are bytes of packets, except where they say that they are of streams.
 #[derive(Debug, Default)]
 pub struct Pulse {
     window: AtomicU64,
+    in_flight: AtomicU64,
     /// Bytes a second; 0 while nothing is known.
     rate: AtomicU64,
     /// Whether there was too little to send when the rate was measured.
     limited: AtomicBool,
-    /// Whether a loss is being made good, so that what came after it is still held.
-    recovering: AtomicBool,
-    /// Whether somebody waits for room.
+    /// Bytes of streams that QUIC was handed.
+    handed: AtomicU64,
+    /// Of these, those it had been handed when a packet left last.
+    handed_then: AtomicU64,
+    /// Bytes of streams that have left, without those that were lost.
+    left: AtomicU64,
+    /// With how many bytes of streams waiting somebody wants to be woken; none: nobody does.
+    mark: AtomicU64,
+    /// Whether somebody does.
     wanted: AtomicBool,
     waker: Mutex<Option<Waker>>,
 }
@@ -36,6 +51,11 @@ impl Pulse {
     /// How much the path takes at once.
     pub fn window(&self) -> u64 {
         self.window.load(Ordering::Relaxed)
+    }
+
+    /// How much is under way.
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight.load(Ordering::Relaxed)
     }
 
     /// The delivery rate in bytes a second; `None` before a round trip was measured.
@@ -48,23 +68,69 @@ impl Pulse {
         self.limited.load(Ordering::Relaxed)
     }
 
-    /// Whether a loss is being made good.
-    pub fn is_recovering(&self) -> bool {
-        self.recovering.load(Ordering::Relaxed)
+    /// QUIC is about to be handed bytes of streams.
+    pub fn hand(&self, bytes: u64) {
+        self.handed.fetch_add(bytes, Ordering::AcqRel);
     }
 
-    /// Who is woken, if asked for, when something has arrived or was lost.
+    /// It did not take so many of them.
+    pub fn take_back(&self, bytes: u64) {
+        self.handed.fetch_sub(bytes, Ordering::AcqRel);
+    }
+
+    /// Bytes of streams that QUIC holds and has not sent, or must send again; about.
+    pub fn waiting(&self) -> u64 {
+        let handed = self.handed.load(Ordering::Acquire);
+        let left = self.left.load(Ordering::Acquire);
+        // What was handed over last may have left before it was counted.
+        u64::try_from(handed.wrapping_sub(left).cast_signed()).unwrap_or(0)
+    }
+
+    /// Who is woken, if asked for, when something has left, has arrived or was lost.
     pub fn watch(&self, waker: &Waker) {
         *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
     }
 
-    /// Asks to be woken by the next thing that happens.
-    pub fn want(&self) {
-        self.wanted.store(true, Ordering::Relaxed);
+    /// Asks to be woken when no more than `mark` bytes of streams wait.
+    pub fn want(&self, mark: u64) {
+        self.mark.store(mark, Ordering::Relaxed);
+        self.wanted.store(true, Ordering::Release);
+        // They may have left meanwhile.
+        self.beat();
+    }
+
+    /// Believes that nothing waits, where nothing is under way that could ever say so.
+    pub fn forget(&self) {
+        if self.in_flight() < LEAST_IN_FLIGHT {
+            let handed = self.handed.load(Ordering::Acquire);
+            self.left.store(handed, Ordering::Release);
+        }
+    }
+
+    fn sent(&self, bytes: u64) {
+        let of_streams = bytes * PAYLOAD_PERCENT / 100;
+        self.left.fetch_add(of_streams, Ordering::AcqRel);
+        let handed = self.handed.load(Ordering::Acquire);
+        self.handed_then.store(handed, Ordering::Release);
+        self.in_flight.fetch_add(bytes, Ordering::Relaxed);
+        self.beat();
+    }
+
+    fn lost(&self, bytes: u64) {
+        let of_streams = bytes * PAYLOAD_PERCENT / 100;
+        self.left.fetch_sub(of_streams, Ordering::AcqRel);
+    }
+
+    /// QUIC had nothing more to send: whatever it had been handed by then has left.
+    fn rest(&self) {
+        let handed = self.handed_then.load(Ordering::Acquire);
+        self.left.store(handed, Ordering::Release);
     }
 
     fn beat(&self) {
-        if !self.wanted.swap(false, Ordering::Relaxed) {
+        if self.waiting() > self.mark.load(Ordering::Relaxed)
+            || !self.wanted.swap(false, Ordering::AcqRel)
+        {
             return;
         }
         let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,7 +149,7 @@ impl Pulsing {
         Self(match kind {
             QuicCongestion::Cubic => Arc::new(CubicConfig::default()),
             QuicCongestion::NewReno => Arc::new(NewRenoConfig::default()),
-            QuicCongestion::Bbr => Arc::new(BbrConfig::default()),
+            QuicCongestion::Bbr => Arc::new(ModelConfig),
         })
     }
 }
@@ -97,7 +163,6 @@ impl ControllerFactory for Pulsing {
             inner,
             pulse,
             rate: Rate::new(now),
-            recovers_at: None,
         })
     }
 }
@@ -107,8 +172,6 @@ pub struct Told {
     inner: Box<dyn Controller>,
     pulse: Arc<Pulse>,
     rate: Rate,
-    /// When the loss last seen is surely made good.
-    recovers_at: Option<Instant>,
 }
 
 impl Told {
@@ -128,6 +191,7 @@ impl Told {
 impl Controller for Told {
     fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
         self.inner.on_sent(now, bytes, last_packet_number);
+        self.pulse.sent(bytes);
     }
 
     fn on_ack(
@@ -143,10 +207,6 @@ impl Controller for Told {
             self.pulse.rate.store(rate, Ordering::Relaxed);
             self.pulse.limited.store(app_limited, Ordering::Relaxed);
         }
-        if self.recovers_at.is_some_and(|at| at <= now) {
-            self.recovers_at = None;
-            self.pulse.recovering.store(false, Ordering::Relaxed);
-        }
     }
 
     fn on_end_acks(
@@ -158,6 +218,10 @@ impl Controller for Told {
     ) {
         self.inner
             .on_end_acks(now, in_flight, app_limited, largest_packet_num_acked);
+        self.pulse.in_flight.store(in_flight, Ordering::Relaxed);
+        if app_limited {
+            self.pulse.rest();
+        }
         self.tell();
         self.pulse.beat();
     }
@@ -171,11 +235,7 @@ impl Controller for Told {
     ) {
         self.inner
             .on_congestion_event(now, sent, is_persistent_congestion, lost_bytes);
-        if lost_bytes > 0 {
-            // Sent again now, acknowledged a round trip later; twice that leaves room for a queue.
-            self.recovers_at = Some(now + now.saturating_duration_since(sent) * 2);
-            self.pulse.recovering.store(true, Ordering::Relaxed);
-        }
+        self.pulse.lost(lost_bytes);
         self.tell();
         self.pulse.beat();
     }
@@ -198,7 +258,6 @@ impl Controller for Told {
             inner: self.inner.clone_box(),
             pulse: Arc::clone(&self.pulse),
             rate: self.rate,
-            recovers_at: self.recovers_at,
         })
     }
 

@@ -10,14 +10,13 @@ use quinn::{SendStream, StoppedError, VarInt, WriteError};
 
 use super::driver::go_on;
 use super::head;
+use super::pulse::Pulse;
+use super::rank::{self, Rank, Ranks};
 use super::upload::Asking;
 use super::wire::{Code, kind, write_number};
 use crate::byte_log::Event;
 use crate::ending::{Answer, Ending};
 use crate::multiplex::{Asked, Source, StreamWake, Wakes, Wish};
-
-/// The priority of heads of responses, above every level of bodies.
-const ABOVE_ALL: i32 = 64;
 
 type Stopped = Pin<Box<dyn Future<Output = Result<Option<VarInt>, StoppedError>> + Send>>;
 
@@ -58,7 +57,7 @@ pub struct Sending {
     frame_left: u64,
     /// Whether there is no room: the path's, the connection's or the stream's.
     pub blocked: bool,
-    level: Option<Level>,
+    rank: Rank,
     trailers_queued: bool,
 }
 
@@ -68,7 +67,7 @@ impl Stream {
         let stopped = Box::pin(send.stopped());
         let wake = StreamWake::new(wakes, id);
         // A stream that is lost needs no priority.
-        let _ = send.set_priority(ABOVE_ALL);
+        let _ = send.set_priority(rank::ABOVE_ALL);
         Self {
             send,
             early,
@@ -145,16 +144,15 @@ impl Sending {
             pending: head.into(),
             frame_left: 0,
             blocked: false,
-            level: None,
+            rank: Rank::default(),
             trailers_queued: false,
         }
     }
 
-    /// From now on the stream's bytes are of this level, also those that must be sent again.
-    pub fn set_level(&mut self, send: &SendStream, level: Level) {
-        if self.level != Some(level) {
-            self.level = Some(level);
-            let _ = send.set_priority(level.value().into());
+    /// The stream's bytes are of this level now.
+    pub fn set_level(&mut self, send: &SendStream, level: Level, ranks: &mut Ranks) {
+        if let Some(priority) = self.rank.of(level, ranks) {
+            let _ = send.set_priority(priority);
         }
     }
 
@@ -162,11 +160,12 @@ impl Sending {
     pub fn poll_flush(
         &mut self,
         send: &mut SendStream,
+        pulse: &Pulse,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), WriteError>> {
         while !self.pending.is_empty() {
             let mut chunks = [std::mem::take(&mut self.pending)];
-            let written = pin!(send.write_chunks(&mut chunks)).poll(context);
+            let written = hand_over(send, &mut chunks, pulse, context);
             let [rest] = chunks;
             self.pending = rest;
             ready!(written)?;
@@ -179,8 +178,8 @@ impl Sending {
     pub fn poll_send(
         &mut self,
         send: &mut SendStream,
-        room: usize,
-        whole: bool,
+        pulse: &Pulse,
+        (room, whole): (usize, bool),
         context: &mut Context<'_>,
     ) -> Poll<Result<usize, WriteError>> {
         let left = usize::try_from(self.frame_left).unwrap_or(usize::MAX);
@@ -197,7 +196,7 @@ impl Sending {
         }
         let length = chunk.len();
         let mut chunks = [std::mem::take(&mut self.pending), chunk];
-        let written = pin!(send.write_chunks(&mut chunks)).poll(context);
+        let written = hand_over(send, &mut chunks, pulse, context);
         let [pending, rest] = chunks;
         let taken = length - rest.len();
         self.pending = pending;
@@ -216,6 +215,7 @@ impl Sending {
     pub fn poll_finish(
         &mut self,
         send: &mut SendStream,
+        pulse: &Pulse,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), WriteError>> {
         if !self.trailers_queued {
@@ -226,7 +226,22 @@ impl Sending {
                 self.pending = frames.into();
             }
         }
-        ready!(self.poll_flush(send, context))?;
+        ready!(self.poll_flush(send, pulse, context))?;
         Poll::Ready(send.finish().map_err(|_| WriteError::ClosedStream))
     }
+}
+
+/// Hands over what there is room for, and counts it.
+fn hand_over(
+    send: &mut SendStream,
+    chunks: &mut [Bytes],
+    pulse: &Pulse,
+    context: &mut Context<'_>,
+) -> Poll<Result<(), WriteError>> {
+    let length = |chunks: &[Bytes]| chunks.iter().map(|chunk| chunk.len() as u64).sum();
+    // Counted before, as it may leave before this returns.
+    pulse.hand(length(chunks));
+    let written = pin!(send.write_chunks(chunks)).poll(context);
+    pulse.take_back(length(chunks));
+    written.map_ok(drop)
 }

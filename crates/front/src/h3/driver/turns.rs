@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use delivery::{Grant, Plan};
 use quinn::SendStream;
@@ -13,14 +14,17 @@ use super::Driver;
 use crate::byte_log::Event as Noted;
 use crate::multiplex::{Asked, Read};
 
-/// What QUIC may hold where nothing needs to be held back, in bytes.
+/// What QUIC may hold, sent or not, in bytes.
 const OPEN_WINDOW: u64 = 2 * 1024 * 1024;
 
 /// After how many body bytes the path is looked at again: it may have become another one.
-const LOOK_AGAIN: u64 = 128 * 1024;
+const LOOK_AGAIN: u64 = 32 * 1024;
 
-/// By how much the window must change to be worth telling, in bytes.
-const STEP: u64 = 1200;
+/// After which time it is looked at again where nothing is heard of it.
+const WATCH: Duration = Duration::from_millis(200);
+
+/// On fast paths as much may wait in QUIC as leaves in this time, in milliseconds.
+const SLACK_MILLIS: u64 = 10;
 
 impl Driver {
     /// Sends the head of a response, and gives its body to the scheduler.
@@ -31,7 +35,7 @@ impl Driver {
         };
         let waker = stream.waker.clone();
         let context = &mut Context::from_waker(&waker);
-        match sending.poll_flush(stream.send, context) {
+        match sending.poll_flush(stream.send, &self.pulse, context) {
             Poll::Ready(Err(_)) => return self.end(id, false),
             Poll::Pending => sending.blocked = true,
             Poll::Ready(Ok(())) => {}
@@ -86,43 +90,66 @@ impl Driver {
         }
     }
 
-    /// Grants what may leave now.
+    /// Grants what may leave now: so much that QUIC always has something to send.
     pub(super) fn send(&mut self) {
         if self.scheduler.is_empty() {
             return;
         }
         self.aim();
         while let Some(grant) = self.scheduler.next(self.gate.grain()) {
+            let waiting = self.pulse.waiting();
+            let parked = self.parked.below(grant.level, waiting);
+            if waiting - parked >= self.slack {
+                self.pulse.want(parked + self.slack / 2);
+                return self.watch();
+            }
             self.send_grant(grant);
-        }
-        if !self.scheduler.is_empty() {
-            self.pulse.want();
         }
     }
 
-    /// Tells QUIC how much it may hold: what the path takes at once, and a little to choose from
-    /// when there is room. After a loss it also holds what has arrived behind the gap.
+    /// Looks at the path when it is time.
     fn aim(&mut self) {
-        if self.credit == 0 {
-            self.credit = LOOK_AGAIN;
-            self.pulse = pulse_of(&self.connection);
-            self.pulse.watch(&self.waker);
-        }
         self.gate.look_if_due();
-        let path = self.pulse.window();
-        let window = if self.gate.is_open() {
-            OPEN_WINDOW.max(path * 2)
-        } else {
-            let held = match self.pulse.is_recovering() {
-                true => path,
-                false => 0,
-            };
-            let slack = self.context.settings.http3.unsent.bytes();
-            path.saturating_add(held).saturating_add(slack)
-        };
-        if self.window.abs_diff(window) >= STEP {
+        if self.credit > 0 {
+            return;
+        }
+        self.credit = LOOK_AGAIN;
+        self.pulse = pulse_of(&self.connection);
+        self.pulse.watch(&self.waker);
+        let window = OPEN_WINDOW.max(self.pulse.window() * 2);
+        if self.window != window {
             self.window = window;
             self.connection.set_send_window(window);
+        }
+        let least = self.context.settings.http3.unsent.bytes();
+        let soon = self.pulse.rate().unwrap_or(0) * SLACK_MILLIS / 1000;
+        self.slack = match self.gate.is_open() {
+            true => u64::MAX,
+            false => least.max(soon),
+        };
+        self.ranks.set_held(self.pulse.window() + least.max(soon));
+    }
+
+    /// Comes back in a while even if nothing is heard of the path: it may have become another one.
+    fn watch(&mut self) {
+        if self.watching.is_none() {
+            let mut watching = Box::pin(tokio::time::sleep(WATCH));
+            let context = &mut Context::from_waker(&self.waker);
+            if watching.as_mut().poll(context).is_pending() {
+                self.watching = Some(watching);
+            }
+        }
+    }
+
+    /// Whether it is time to look whether the path is still the same.
+    pub(super) fn poll_watch(&mut self, context: &mut Context<'_>) {
+        let Some(watching) = &mut self.watching else {
+            return;
+        };
+        if watching.as_mut().poll(context).is_ready() {
+            self.watching = None;
+            self.credit = 0;
+            self.pulse.forget();
         }
     }
 
@@ -132,11 +159,12 @@ impl Driver {
         let Some((stream, sending)) = turn(&mut self.streams, id) else {
             return self.scheduler.remove(grant.stream);
         };
-        sending.set_level(stream.send, grant.level);
+        sending.set_level(stream.send, grant.level, &mut self.ranks);
         let waker = stream.waker.clone();
         let context = &mut Context::from_waker(&waker);
         let before = sending.source.at_hand();
-        match sending.poll_send(stream.send, grant.bytes, grant.whole, context) {
+        let wanted = (grant.bytes, grant.whole);
+        match sending.poll_send(stream.send, &self.pulse, wanted, context) {
             Poll::Ready(Ok(0)) if before == 0 => {
                 // Nothing is at hand although the scheduler thinks so: never ask it twice.
                 self.end(id, false);
@@ -152,6 +180,7 @@ impl Driver {
                 }
                 self.clock.progress(bytes as u64);
                 self.gate.spend(bytes as u64);
+                self.ranks.handed_over(bytes as u64);
                 self.credit = self.credit.saturating_sub(bytes as u64);
                 self.scheduler.sent(grant.stream, bytes);
                 self.read_ahead(id);
@@ -171,7 +200,7 @@ impl Driver {
         };
         let waker = stream.waker.clone();
         let context = &mut Context::from_waker(&waker);
-        match sending.poll_finish(stream.send, context) {
+        match sending.poll_finish(stream.send, &self.pulse, context) {
             Poll::Pending => {
                 sending.blocked = true;
                 self.scheduler.block(id.into());
