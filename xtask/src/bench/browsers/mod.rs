@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 
 use super::Options;
 use super::ground::{self, Ground, Peer, median};
-use super::peers::Files;
+use super::peers::{Files, HTTP3};
 use crate::packages;
 use crate::shell::{self, Outcome};
 use driver::Kind;
@@ -48,7 +48,12 @@ pub fn run(options: &Options) -> Outcome {
     let ground = Ground::new("browsers")?;
     let (pages, files) = pages::make(&wanted)?;
     let files = Files::new(&ground, files)?;
-    let peers = files.servers(&ground, &binary, &SERVERS, options)?;
+    // Who speaks HTTP/3 takes part where it is asked for by name, and Chromium is asked.
+    let among = match (browser, options.server.is_empty()) {
+        (None, false) => [&SERVERS[..], &HTTP3].concat(),
+        _ => SERVERS.to_vec(),
+    };
+    let peers = files.servers(&ground, &binary, &among, options)?;
     for (_, profile) in &links {
         for page in &pages {
             let (version, series) = film(browser, *profile, page, &peers, &ground, options)?;
@@ -175,7 +180,10 @@ fn film_chromium(
             name: peer.name.to_owned(),
             url: format!("https://localhost:{}/{}", peer.port, page.file),
             server: route.address(),
-            http: Http::Two,
+            http: match peer.http3 {
+                true => Http::Three,
+                false => Http::Two,
+            },
             features: Vec::new(),
         })
         .collect();

@@ -11,8 +11,8 @@ const FIRST_BYTES: u64 = 14_720;
 /// Fewer packets than this under way say too little of the path.
 const LEAST_PACKETS: u64 = 4;
 
-/// While starting: at most so many times what the path holds, as a share of four.
-const START_QUARTERS: u64 = 8;
+/// While starting: at most so many quarters of what the path holds.
+const START_QUARTERS: u64 = 5;
 /// The start is over after so many rounds in which the rate grew by less than a quarter.
 const FLAT_ROUNDS: u32 = 3;
 /// After so many packets of a round its shortest round-trip time is believed (RFC 9406 §4.3).
@@ -247,7 +247,7 @@ impl Model {
             }
         }
         if self.round.lost == 0 {
-            let step = self.mtu.max(self.ceiling / 32);
+            let step = self.mtu.max(self.ceiling / 16);
             self.ceiling = self.ceiling.saturating_add(step);
         }
         if let Some((_, at)) = self.shortest
