@@ -17,7 +17,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("workshop", &["base"]),
     ("origin", &["base"]),
     ("gallery", &["base", "image", "jpeg"]),
-    ("lab", &["base"]),
+    ("lab", &["base", "jpeg"]),
     ("pipeline", &["base", "delivery"]),
     (
         "modules",

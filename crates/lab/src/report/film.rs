@@ -1,12 +1,20 @@
 //! The frames of both median runs, once, for the strips and the player.
 
+use std::borrow::Cow;
+
+use jpeg::{DecodeOptions, EncodeOptions};
 use serde_json::{Value, json};
 
 use crate::metrics::{Measured, Metric, Side, Summary};
-use crate::run::Run;
+use crate::run::{Frame, Run};
 
 /// Time that is shown after the last change, milliseconds.
 const AFTER: f64 = 300.0;
+
+/// Frames of more bytes than this together are shown smaller, so that the report can be sent.
+const MOST: usize = 3 << 20;
+/// Their quality then.
+const QUALITY: u8 = 60;
 
 /// Frames, percents and marks as JSON that may stand in a script element. Times are in
 /// milliseconds; a frame is `[at, percent, JPEG in base64]`, a mark `[at, label, meaning]`; both
@@ -14,11 +22,18 @@ const AFTER: f64 = 300.0;
 pub fn film(summary: &Summary, runs: [&Run; 2]) -> String {
     let sides = [&summary.without, &summary.with];
     let ends = sides.map(|side| end(side.median()));
+    let bytes = |run: &Run| {
+        run.frames
+            .iter()
+            .map(|frame| frame.jpeg.len())
+            .sum::<usize>()
+    };
+    let smaller = runs.into_iter().map(bytes).sum::<usize>() > MOST;
     let poster = Metric::Complete85.of(summary.with.median()).unwrap_or(0.0);
     let film = json!({
         "end": ends[0].max(ends[1]) + AFTER,
         "poster": poster,
-        "sides": [side(sides[0], runs[0]), side(sides[1], runs[1])],
+        "sides": [side(sides[0], runs[0], smaller), side(sides[1], runs[1], smaller)],
     });
     // Nothing in it can end the script element.
     film.to_string().replace('<', "\\u003c")
@@ -32,7 +47,7 @@ pub fn end(run: &Measured) -> f64 {
         .fold(0.0, f64::max)
 }
 
-fn side(side: &Side, run: &Run) -> Value {
+fn side(side: &Side, run: &Run, smaller: bool) -> Value {
     let measured = side.median();
     // The first point is the white page, which has no frame.
     let percents = measured.points.iter().skip(1).map(|point| point.histogram);
@@ -41,7 +56,8 @@ fn side(side: &Side, run: &Run) -> Value {
     for (frame, percent) in run.frames.iter().zip(percents) {
         if frame.jpeg != last {
             let at = frame.at.as_secs_f64() * 1000.0;
-            frames.push(json!([at.round(), percent, base64(&frame.jpeg)]));
+            let jpeg = picture(frame, run.viewport, smaller);
+            frames.push(json!([at.round(), percent, base64(&jpeg)]));
             last = &frame.jpeg;
         }
     }
@@ -62,6 +78,26 @@ fn side(side: &Side, run: &Run) -> Value {
         "frames": frames,
         "marks": marks.into_iter().map(|(_, mark)| mark).collect::<Vec<Value>>(),
     })
+}
+
+/// A frame as it is shown: where it is to be smaller, at half its size.
+fn picture(frame: &Frame, (width, height): (u32, u32), smaller: bool) -> Cow<'_, [u8]> {
+    let options = DecodeOptions {
+        min_size: (width / 2, height / 2),
+        ..DecodeOptions::default()
+    };
+    let finish = EncodeOptions {
+        quality: QUALITY,
+        progressive: false,
+        ..EncodeOptions::default()
+    };
+    let half = || {
+        let planes = jpeg::decode_planes(&frame.jpeg, &options).ok()?;
+        Some(jpeg::encode(&planes, &finish).ok()?.bytes)
+    };
+    let half = if smaller { half() } else { None };
+    half.filter(|half| half.len() < frame.jpeg.len())
+        .map_or(Cow::Borrowed(&frame.jpeg[..]), Cow::Owned)
 }
 
 /// Base64 with padding (RFC 4648 §4).
@@ -85,7 +121,32 @@ fn base64(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::base64;
+    use std::time::Duration;
+
+    use jpeg::{Subsampling, rgb_to_planes};
+
+    use super::*;
+
+    #[test]
+    fn frames_that_are_too_many_are_shown_at_half_their_size() {
+        let pixels: Vec<u8> = (0..64 * 48 * 3).map(|at| (at * at % 251) as u8).collect();
+        let planes = rgb_to_planes(&pixels, 64, 48, Subsampling::Full).unwrap();
+        let frame = Frame {
+            at: Duration::ZERO,
+            jpeg: jpeg::encode(&planes, &EncodeOptions::default())
+                .unwrap()
+                .bytes,
+        };
+        assert_eq!(picture(&frame, (64, 48), false), frame.jpeg);
+        let half = picture(&frame, (64, 48), true);
+        let decoded = jpeg::decode(&half, &DecodeOptions::default()).unwrap();
+        assert_eq!((decoded.width, decoded.height), (32, 24));
+        let broken = Frame {
+            jpeg: frame.jpeg[..50].to_vec(),
+            ..frame
+        };
+        assert_eq!(picture(&broken, (64, 48), true), broken.jpeg);
+    }
 
     #[test]
     fn base64_is_that_of_the_rfc() {

@@ -23,7 +23,8 @@ const PLAYER: &str = include_str!("player.js");
 pub const BUSY: f64 = 2.0;
 
 /// The report on a comparison as one HTML file that asks for nothing else; `summary` must be its
-/// own. About 1.4 times as large as the frames of the two median runs.
+/// own. About 1.4 times as large as the frames of the two median runs; where those are many, they
+/// are shown at half their size.
 pub fn page(comparison: &Comparison, summary: &Summary) -> String {
     let runs = [
         &comparison.without.runs[summary.without.median_run],
