@@ -54,6 +54,9 @@ pub enum Encoder {
 /// Windows of streams whose length is not known, as powers of two: what is further back than this
 /// is rarely of use on a page, and the memory is taken for each visitor.
 const STREAM_WINDOW: u32 = 18;
+/// The smallest window: below it the encoder, at the qualities of streams, fills a table of 32 MiB
+/// for each answer, which takes ten milliseconds.
+const SMALLEST_WINDOW: u32 = 17;
 /// The largest window.
 const LARGEST_WINDOW: u32 = 22;
 /// What Brotli hands over at once.
@@ -165,7 +168,7 @@ pub(super) fn brotli_parameters(
 /// Brotli window are not used (RFC 7932 §9.1).
 pub(super) fn window(length: Option<u64>) -> u32 {
     length.map_or(STREAM_WINDOW, |length| {
-        (u64::BITS - (length + 16).leading_zeros()).clamp(16, LARGEST_WINDOW)
+        (u64::BITS - (length + 16).leading_zeros()).clamp(SMALLEST_WINDOW, LARGEST_WINDOW)
     })
 }
 
