@@ -243,7 +243,7 @@ mod tests {
         let complaints = libraries(&tree).unwrap();
         assert_eq!(
             complaints,
-            ["`cache` names `rustls`: TLS is for `front`, `origin`, `testkit`"]
+            ["`cache` names `rustls`: TLS is for `front`, `origin`, `lab`, `testkit`"]
         );
     }
 
