@@ -4,24 +4,32 @@ use crate::segments::find_ff;
 
 /// Tokens turned into bits at a time.
 const BATCH: usize = 1024;
-/// Room for the bits of so many tokens, each of at most 32, for what was left before, and for a
-/// write of eight bytes behind them.
-const ROOM: usize = BATCH * 4 + 16;
+/// Room for the bits of so many tokens, each of at most 57, and for what was left before.
+const ROOM: usize = BATCH * 8 + 16;
 
-/// Appends the bits of `tokens` under `codes` to `out`, stuffed and padded with ones to a whole
-/// byte (T.81 §F.1.2.3).
+/// What becomes of a token under `code` (5 bits of length below its bits) with so many further
+/// bits; nothing for a symbol without a code.
+pub(crate) fn coded(code: u32, further: u32) -> u64 {
+    match code {
+        0 => 0,
+        _ => u64::from(code >> 5) << (further + 6) | u64::from((code & 31) + further),
+    }
+}
+
+/// Appends the bits of tokens to `out`, stuffed and padded with ones to a whole byte (T.81
+/// §F.1.2.3).
 ///
-/// A code is 5 bits of length below the code's own bits, at the token's index; length 0 for
-/// tokens that are bits alone.
+/// A token is an index over 16 further bits. `codes` has, for each index, 6 bits of how many bits
+/// the token takes in all, 57 at most, below these bits; the further ones are added to them.
 #[inline(always)]
-pub(crate) fn emit(tokens: &[u32], codes: &[u32; 2048], out: &mut Vec<u8>) {
+pub(crate) fn emit(parts: &[&[u32]], codes: &[u64], out: &mut Vec<u8>) {
     let mut plain = [0u8; ROOM];
     let mut bits = Bits {
         buffer: 0,
         taken: 0,
         at: 0,
     };
-    for batch in tokens.chunks(BATCH) {
+    for batch in parts.iter().flat_map(|tokens| tokens.chunks(BATCH)) {
         let (pairs, last) = batch.as_chunks::<2>();
         for [first, second] in pairs {
             let (first, second) = (Coded::new(*first, codes), Coded::new(*second, codes));
@@ -49,18 +57,17 @@ pub(crate) fn emit(tokens: &[u32], codes: &[u32; 2048], out: &mut Vec<u8>) {
 #[derive(Clone, Copy)]
 struct Coded {
     bits: u64,
-    /// 1–57.
+    /// 0–57.
     length: u32,
 }
 
 impl Coded {
     #[inline(always)]
-    fn new(token: u32, codes: &[u32; 2048]) -> Self {
-        let code = codes[(token >> 21) as usize];
-        let further = (token >> 16) & 31;
+    fn new(token: u32, codes: &[u64]) -> Self {
+        let code = codes.get((token >> 16) as usize).copied().unwrap_or(0);
         Self {
-            bits: u64::from(code >> 5) << further | u64::from(token & 0xFFFF),
-            length: (code & 31) + further,
+            bits: code >> 6 | u64::from(token & 0xFFFF),
+            length: code as u32 & 63,
         }
     }
 
@@ -86,7 +93,7 @@ struct Bits {
 impl Bits {
     #[inline(always)]
     fn put(&mut self, plain: &mut [u8; ROOM], coded: Coded) {
-        // A token without any bit, which nobody writes, would shift by 64.
+        // A token without any bit would shift by 64 at most, and nothing.
         self.buffer |= coded.bits << ((64 - self.taken - coded.length) & 63);
         self.taken += coded.length;
         if let Some(place) = plain.get_mut(self.at..self.at + 8) {

@@ -1,11 +1,13 @@
 //! Symbols before they have codes: each scan is first turned into tokens, counted on the way, so
 //! that the best Huffman codes are known when the bits are written.
 
+use crate::bits::coded;
 use crate::coefficients::Block;
+use crate::decoder::further;
 use crate::{ComponentCoefficients, vectors};
 
 /// The Huffman tables a scan may use, as token tables. [`RAW`] has no codes: its tokens are bits
-/// alone.
+/// alone, as many as the symbol says.
 pub(crate) const DC: [usize; 2] = [0, 1];
 /// See [`DC`].
 pub(crate) const AC: [usize; 2] = [2, 3];
@@ -27,8 +29,9 @@ struct Corrections {
 
 /// The symbols of one scan, and how often each occurs.
 ///
-/// A token is, from the low bits up: 16 of further bits' value, 5 of their count, 8 of symbol, 3
-/// of table. Symbol and table together index [`counts`](Self::counts) and the codes.
+/// A token is, from the low bits up: 16 of further bits' value, 8 of symbol, 3 of table. Symbol
+/// and table together index [`counts`](Self::counts) and the codes; how many further bits there
+/// are follows from them.
 pub(crate) struct Tokens {
     pub list: Vec<u32>,
     pub counts: Box<[u32; 2048]>,
@@ -48,23 +51,29 @@ impl Tokens {
     }
 
     #[inline(always)]
-    fn push(&mut self, table: usize, symbol: u32, count: u32, bits: u32) {
+    fn push(&mut self, table: usize, symbol: u32, bits: u32) {
         let index = (table as u32) << 8 | symbol;
         self.counts[index as usize & 2047] += 1;
-        self.list.push(index << 21 | count << 16 | bits);
+        self.list.push(index << 16 | bits);
     }
 
     /// The difference to the DC coefficient before, as category and bits (T.81 §F.1.2.1).
     #[inline(always)]
     pub(crate) fn dc_difference(&mut self, table: usize, difference: i32) {
         let (size, bits) = category(difference);
-        self.push(table, size, size, bits);
+        self.push(table, size, bits);
     }
 
     /// One bit without a code.
     #[inline(always)]
     pub(crate) fn bit(&mut self, bit: u32) {
-        self.push(RAW, 0, 1, bit & 1);
+        self.push(RAW, 1, bit & 1);
+    }
+
+    /// Up to 16 bits without a code.
+    #[inline(always)]
+    pub(crate) fn raw(&mut self, count: u32, bits: u32) {
+        self.push(RAW, count, bits);
     }
 
     /// The AC coefficients of a block in sequential coding (T.81 §F.1.2.2).
@@ -79,7 +88,7 @@ impl Tokens {
             next = k + 1;
         }
         if next < 64 {
-            self.push(table, 0x00, 0, 0);
+            self.push(table, 0x00, 0);
         }
     }
 
@@ -87,18 +96,18 @@ impl Tokens {
     #[inline(always)]
     fn coefficient(&mut self, table: usize, mut run: u32, value: i32) {
         while run > 15 {
-            self.push(table, 0xF0, 0, 0);
+            self.push(table, 0xF0, 0);
             run -= 16;
         }
         let (size, bits) = category(value);
-        self.push(table, run << 4 | size, size, bits);
+        self.push(table, run << 4 | size, bits);
     }
 
     /// Writes down a run of blocks that have ended (T.81 §G.1.2.2).
     fn end_of_bands(&mut self, table: usize, run: &mut u32) {
         if *run > 0 {
             let size = run.ilog2();
-            self.push(table, size << 4, size, *run & !(1 << size));
+            self.push(table, size << 4, *run & !(1 << size));
             *run = 0;
         }
     }
@@ -110,7 +119,7 @@ impl Tokens {
             let count = corrections.count.min(16);
             corrections.count -= count;
             let bits = (corrections.bits >> corrections.count) as u32 & ((1 << count) - 1);
-            self.push(RAW, 0, count, bits);
+            self.push(RAW, count, bits);
         }
     }
 
@@ -123,10 +132,18 @@ impl Tokens {
     }
 }
 
-/// A token of up to 16 bits without a code.
-#[inline(always)]
-pub(crate) fn raw(count: u32, bits: u32) -> u32 {
-    (RAW as u32) << 29 | count << 16 | bits
+/// The bits of every index under these codes, as [`emit`](crate::bits::emit) takes them.
+pub(crate) fn bits_of(codes: &[u32; 2048]) -> Vec<u64> {
+    let mut bits = vec![0; 2048];
+    for (index, (place, code)) in bits.iter_mut().zip(codes).enumerate() {
+        let (table, symbol) = (index >> 8, index & 255);
+        *place = match table {
+            RAW => symbol as u64 & 31,
+            _ if DC.contains(&table) => coded(*code, symbol as u32),
+            _ => coded(*code, further(symbol)),
+        };
+    }
+    bits
 }
 
 /// A run of blocks without newcomers, and the corrections of their known coefficients.
@@ -277,7 +294,7 @@ impl Band<'_> {
             // Runs of zeros past the last newcomer belong to the end of the block.
             while run > 15 && newcomers > 0 {
                 tokens.end_of_refined(self.table, ended);
-                tokens.push(self.table, 0xF0, 0, 0);
+                tokens.push(self.table, 0xF0, 0);
                 tokens.corrections(std::mem::take(&mut waiting));
                 run -= 16;
             }
@@ -289,7 +306,7 @@ impl Band<'_> {
             newcomers -= 1;
             tokens.end_of_refined(self.table, ended);
             let positive = u32::from(block[k as usize & 63] > 0);
-            tokens.push(self.table, run << 4 | 1, 1, positive);
+            tokens.push(self.table, run << 4 | 1, positive);
             tokens.corrections(std::mem::take(&mut waiting));
             run = 0;
         }

@@ -6,9 +6,8 @@
 
 use crate::coefficients::Grid;
 use crate::decoder::{
-    self, Chroma, Luma, Pair, Reader, Relay, Tables, TokenCodes, Unit, unstuffed,
+    self, Chroma, Combined, Differences, Luma, Reader, Relay, Tables, Unit, unstuffed,
 };
-use crate::tokens::AC;
 use crate::writer::Writer;
 use crate::{
     Coefficients, ComponentCoefficients, DecodeOptions, Encoded, JpegError, Limits, Marks, Process,
@@ -80,8 +79,10 @@ fn relayed(
     if frame.check_frame().is_err() {
         return Ok(None);
     }
-    let mut relay = relay(&frame, map.scans[0].end - map.scans[0].data);
-    if !read(bytes, map, &tables, &mut relay, cancel)? {
+    let Some(mut relay) = relay(bytes, map, &tables, &frame) else {
+        return Ok(None);
+    };
+    if !read(bytes, map, tables.restart_interval, &mut relay, cancel)? {
         return Ok(None);
     }
     let mut writer = Writer::new(&frame, Some(&relay), options)?;
@@ -134,8 +135,28 @@ fn frame(map: &ScanMap, tables: &Tables) -> Option<Coefficients> {
     })
 }
 
-/// An empty relay for a picture whose scan has so many bytes.
-fn relay(frame: &Coefficients, bytes: usize) -> Relay {
+/// An empty relay for the picture; none if a Huffman table is missing.
+fn relay<'a>(
+    bytes: &[u8],
+    map: &ScanMap,
+    tables: &'a Tables,
+    frame: &Coefficients,
+) -> Option<Relay<'a>> {
+    let scan = map.scans.first()?;
+    let selectors = bytes.get(scan.start + 5..scan.data)?;
+    let selectors = selectors.chunks_exact(2).take(frame.components.len());
+    let (mut dc_codes, mut codes) = (Vec::new(), Vec::new());
+    for (place, selector) in selectors.enumerate() {
+        let selector = usize::from(selector[1]);
+        let dc = tables.dc.get(selector >> 4)?.as_ref()?;
+        dc_codes.push(Differences::new(dc));
+        let ac = tables.ac.get(selector & 15)?.as_ref()?;
+        codes.push(match place {
+            0 => Combined::of_luma(ac),
+            _ => Combined::of_chroma(ac),
+        });
+    }
+    let size = scan.end - scan.data;
     let factors = frame.factors();
     let (across, down) = frame.mcus();
     let mut units: Vec<_> = (0..factors.0 * factors.1)
@@ -151,47 +172,35 @@ fn relay(frame: &Coefficients, bytes: usize) -> Relay {
         line: 0,
         column: 0,
     }));
-    let blocks = frame.components.first();
-    Relay {
+    let first = frame.components.first()?;
+    Some(Relay {
+        dc_codes,
+        codes,
         dc: vec![0; units.len() * across * down],
         units,
         factors,
-        blocks: blocks.map_or((0, 0), |first| (first.columns, first.rows)),
-        luma: Luma::new(factors.1, AC[0], bytes / 2),
-        chroma: others.map(|_| Chroma::new(AC[1], bytes / 6)).collect(),
+        blocks: (first.columns, first.rows),
+        luma: Luma::new(factors.1, size / 2),
+        chroma: others.map(|_| Chroma::new(size / 6)).collect(),
         read: 0,
         previous: [0; 4],
-    }
+    })
 }
 
 /// Reads the scan; false if it cannot be read.
 fn read(
     bytes: &[u8],
     map: &ScanMap,
-    tables: &Tables,
-    relay: &mut Relay,
+    interval: usize,
+    relay: &mut Relay<'_>,
     cancel: &dyn Fn() -> bool,
 ) -> Result<bool, JpegError> {
     let scan = &map.scans[0];
-    let selectors = bytes.get(scan.start + 5..scan.data).unwrap_or_default();
-    let pair = |place: usize| {
-        let selector = usize::from(*selectors.get(2 * place + 1)?);
-        Some(Pair {
-            dc: tables.dc.get(selector >> 4)?.as_ref()?,
-            ac: TokenCodes::new(tables.ac.get(selector & 15)?.as_ref()?, AC[place.min(1)]),
-        })
-    };
-    let Some(pairs) = (0..scan.components.len())
-        .map(pair)
-        .collect::<Option<Vec<_>>>()
-    else {
-        return Ok(false);
-    };
     let mut data = bytes.get(scan.data..scan.end).unwrap_or_default();
     let mut plain = Vec::new();
     let total = relay.dc.len() / relay.units.len();
     let across = (map.width as usize).div_ceil(8 * relay.factors.0);
-    let interval = match tables.restart_interval {
+    let interval = match interval {
         0 => total,
         interval => interval,
     };
@@ -204,7 +213,7 @@ fn read(
         while mcu < end {
             let (x, row) = (mcu % across, mcu / across);
             let count = (across - x).min(end - mcu);
-            if vectors::relay_row(relay, &mut reader, &pairs, (x, row, count)).is_err() {
+            if vectors::relay_row(relay, &mut reader, (x, row, count)).is_err() {
                 return Ok(false);
             }
             mcu += count;

@@ -7,7 +7,7 @@
 
 use crate::coefficients::Block;
 use crate::dct::Quantiser;
-use crate::decoder::{self, Bad, Carried, Pair, Part, Reader, Relay, Run};
+use crate::decoder::{self, Bad, Carried, Part, Reader, Relay, Run};
 use crate::{Plane, bits, forward, planes, tokens};
 
 /// Declares a function that runs another one in its AVX2 form where the processor allows it.
@@ -61,7 +61,7 @@ dispatched!(
 dispatched!(
     /// See [`bits::emit`].
     emit => bits::emit,
-    (tokens: &[u32], codes: &[u32; 2048], out: &mut Vec<u8>)
+    (parts: &[&[u32]], codes: &[u64], out: &mut Vec<u8>)
 );
 dispatched!(
     /// See [`decoder::decode_row`].
@@ -72,7 +72,7 @@ dispatched!(
 dispatched!(
     /// See [`decoder::relay_row`].
     relay_row => decoder::relay_row,
-    (relay: &mut Relay, reader: &mut Reader<'_>, codes: &[Pair<'_>], place: (usize, usize, usize))
+    (relay: &mut Relay<'_>, reader: &mut Reader<'_>, place: (usize, usize, usize))
         -> Result<(), Bad>
 );
 dispatched!(

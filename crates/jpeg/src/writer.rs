@@ -1,12 +1,12 @@
 //! From coefficients to a file: baseline or progressive, with the best Huffman codes for each
 //! scan, and every offset recorded while writing.
 
-use crate::decoder::Relay;
+use crate::decoder::{Relay, TokenPart};
 use crate::huffman::Codes;
 use crate::markers::{self, DHT, DQT, EOI, SOF0, SOF1, SOF2, SOS};
 use crate::quantisation::{NATURAL, QuantisationTable};
 use crate::script::{LOW_END, Members, Script, Step, progressive};
-use crate::tokens::{AC, Band, DC, RAW, Tokens, masks_of, raw};
+use crate::tokens::{AC, Band, DC, Tokens, bits_of, masks_of};
 use crate::{Coefficients, ComponentCoefficients, Encoded, JpegError, RECORD, Scan, vectors};
 
 /// How to write coefficients down.
@@ -77,7 +77,7 @@ pub fn write(
 pub(crate) struct Writer<'a> {
     picture: &'a Coefficients,
     /// The picture's tokens, where it has no blocks.
-    relay: Option<&'a Relay>,
+    relay: Option<&'a Relay<'a>>,
     /// Which coefficients are not zero, for each component's blocks.
     masks: Vec<Vec<u64>>,
     tokens: Tokens,
@@ -97,7 +97,7 @@ impl<'a> Writer<'a> {
     /// Writes everything before the first scan's tables.
     pub(crate) fn new(
         picture: &'a Coefficients,
-        relay: Option<&'a Relay>,
+        relay: Option<&'a Relay<'a>>,
         options: &WriteOptions<'_>,
     ) -> Result<Self, JpegError> {
         let mut out = Vec::new();
@@ -203,16 +203,18 @@ impl<'a> Writer<'a> {
             (Members::One(index), 1.., None) => self.band(index, step),
             (_, _, None) => self.interleaved(step),
         }
-        self.coded(step, &self.tokens.list, &self.tokens.counts)
+        let (header, codes) = self.header(step, &self.tokens.counts)?;
+        let bits = bits_of(&codes);
+        let data = entropy_coded(&[&self.tokens.list], &bits, &self.tokens.counts[..]);
+        Ok(Draft { step, header, data })
     }
 
-    /// Gives the tokens of a scan the best codes.
-    pub(crate) fn coded(
+    /// The header of a scan and the best codes for its symbols.
+    fn header(
         &self,
         step: Step,
-        tokens: &[u32],
         counts: &[u32; 2048],
-    ) -> Result<Draft, JpegError> {
+    ) -> Result<(Vec<u8>, [u32; 2048]), JpegError> {
         let mut header = Vec::new();
         let mut codes = [0; 2048];
         for (kind, tables) in [(0u8, DC), (1, AC)] {
@@ -227,41 +229,41 @@ impl<'a> Writer<'a> {
             }
         }
         self.scan_header(&mut header, step)?;
-        let mut data = Vec::with_capacity(length(tokens, counts, &codes));
-        vectors::emit(tokens, &codes, &mut data);
-        Ok(Draft { step, header, data })
+        Ok((header, codes))
     }
 
     /// Writes a scan whose tokens are there.
-    fn relayed(&self, index: usize, step: Step, relay: &Relay) -> Result<Draft, JpegError> {
-        let mut counts = [0; 2048];
-        let table = AC[index.min(1)];
-        let of_table = &mut counts[table << 8..(table + 1) << 8];
-        let stream = match index.checked_sub(1) {
+    fn relayed(&self, index: usize, step: Step, relay: &Relay<'_>) -> Result<Draft, JpegError> {
+        let above = usize::from(usize::from(step.start) > LOW_END);
+        let (part, streams, indices) = match index.checked_sub(1) {
             None => {
-                let above = usize::from(usize::from(step.start) > LOW_END);
-                let (bands, _) = relay.luma.counts.as_chunks::<256>();
-                of_table.copy_from_slice(&bands[above]);
-                &relay.luma.bands[above]
+                let luma = &relay.luma;
+                let part = [TokenPart::Low, TokenPart::High][above];
+                (part, &luma.bands[above], &luma.counts[..])
             }
             Some(index) => {
                 let chroma = &relay.chroma[index];
-                of_table.copy_from_slice(&*chroma.counts);
-                &chroma.stream
+                (TokenPart::Colour, &chroma.band, &chroma.counts[..])
             }
         };
-        stream.add_ends(of_table);
-        self.coded(step, stream.tokens(), &counts)
+        let table = AC[index.min(1)] << 8;
+        let mut counts = [0; 2048];
+        let look_ups = &relay.codes[index];
+        look_ups.count(part, indices, &mut counts[table..table + 256]);
+        let (header, codes) = self.header(step, &counts)?;
+        let bits = look_ups.bits(part, indices, &codes[table..table + 256]);
+        let data = entropy_coded(&streams.parts(), &bits, indices);
+        Ok(Draft { step, header, data })
     }
 
     /// Collects the tokens of a scan of DC coefficients that are there in its order.
-    fn relayed_dc(&mut self, step: Step, relay: &Relay) {
+    fn relayed_dc(&mut self, step: Step, relay: &Relay<'_>) {
         if step.high > 0 {
             for some in relay.dc.chunks(16) {
                 let bits = some.iter().fold(0, |bits, dc| {
                     bits << 1 | u32::from((*dc >> step.low) as u16 & 1)
                 });
-                self.tokens.list.push(raw(some.len() as u32, bits));
+                self.tokens.raw(some.len() as u32, bits);
             }
             return;
         }
@@ -392,19 +394,17 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// About how many bytes tokens take: a little more, for what is stuffed.
-fn length(tokens: &[u32], counts: &[u32; 2048], codes: &[u32; 2048]) -> usize {
-    let counted = counts.iter().zip(codes).enumerate();
-    let bits = counted.map(|(index, (count, code))| {
-        // AC symbols end in the number of further bits, DC symbols are that number.
-        u64::from(*count) * u64::from((code & 31) + (index as u32 & 15))
-    });
-    let raw = match tokens {
-        [first, ..] if (first >> 29) as usize == RAW => 2 * tokens.len(),
-        _ => 0,
-    };
-    let bytes = bits.sum::<u64>() as usize / 8 + raw;
-    bytes + bytes / 64 + 64
+/// The entropy-coded data of tokens, given the bits of each index and how often it occurs.
+fn entropy_coded(parts: &[&[u32]], bits: &[u64], counts: &[u32]) -> Vec<u8> {
+    let taken = counts.iter().zip(bits);
+    let taken: u64 = taken
+        .map(|(count, bits)| u64::from(*count) * (bits & 63))
+        .sum();
+    let bytes = taken as usize / 8;
+    // A little more, for what is stuffed.
+    let mut data = Vec::with_capacity(bytes + bytes / 64 + 64);
+    vectors::emit(parts, bits, &mut data);
+    data
 }
 
 /// The tables that differ, and which of them each component uses.

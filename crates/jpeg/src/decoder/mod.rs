@@ -5,8 +5,11 @@
 //! over, several symbols at a time, and scans of a progressive file that hold nothing else are
 //! not read at all.
 
+mod blocks;
 mod codes;
 mod colour;
+mod combined;
+mod differences;
 mod frame;
 mod inverse;
 mod reader;
@@ -16,9 +19,11 @@ mod scans;
 mod tables;
 
 pub(crate) use colour::{halves_row, rgb_row};
+pub(crate) use combined::{Combined, Part as TokenPart, further};
+pub(crate) use differences::Differences;
 pub(crate) use frame::Part;
 pub(crate) use reader::{Bad, Reader, unstuffed};
-pub(crate) use relay::{Chroma, Luma, Pair, Relay, TokenCodes, Unit, relay_row};
+pub(crate) use relay::{Chroma, Luma, Relay, Unit, relay_row};
 pub(crate) use run::{Run, decode_row, render_row};
 pub(crate) use scans::Carried;
 pub(crate) use tables::Tables;
