@@ -10,9 +10,11 @@ mod crash;
 mod ground;
 mod hits;
 mod itself;
+mod jpeg;
 mod link;
 mod order;
 mod peers;
+mod pictures;
 mod priority;
 mod rescue;
 mod scheduler;
@@ -60,7 +62,7 @@ pub struct Options {
     /// A folder for what was seen in detail: pictures of pages, frames of HTTP/2 and their times
     #[arg(long)]
     pub frames: Option<std::path::PathBuf>,
-    /// A folder of JPEG files, where a bench takes any; by default it makes some
+    /// A folder of JPEG and PNG files, where a bench takes any; by default it makes some
     #[arg(long)]
     pub pictures: Option<std::path::PathBuf>,
     /// The Firstlight binary to measure; by default the release build, made first
@@ -149,6 +151,11 @@ pub const BENCHES: &[Bench] = &[
         name: "hits",
         about: "cached pictures of about 20 KB over TLS and HTTP/2: requests per processor second",
         run: hits::run,
+    },
+    Bench {
+        name: "jpeg",
+        about: "progressive JPEG of photographs: bytes at equal SSIMULACRA2 and time, beside cjpeg",
+        run: jpeg::run,
     },
     Bench {
         name: "link",

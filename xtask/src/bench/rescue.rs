@@ -1,5 +1,6 @@
-//! Baseline JPEG files brought into progressive order without loss: megabytes of input for each
-//! second of processor time, beside libjpeg-turbo's `jpegtran -progressive -optimize`.
+//! Baseline JPEG files brought into progressive order without loss: every kind of file keeps its
+//! pixels, as `djpeg` sees them, and megabytes of input for each second of processor time, beside
+//! libjpeg-turbo's `jpegtran -progressive -optimize`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::process::Command;
 
 use super::Options;
 use super::ground::{self, Ground, median};
+use super::pictures::{self, piped};
 use crate::shell::{self, Outcome};
 
 /// Sides of the photographs that are made where no files are given.
@@ -14,15 +16,53 @@ const SIDES: (u32, u32) = (2400, 1600);
 /// Times that each file is brought into order in one run.
 const TIMES: usize = 8;
 
+/// What `jpegtran` makes of a file: odd sides, restart markers, grey, and what cameras write.
+const TURNED: &[&[&str]] = &[
+    &[],
+    &["-optimize"],
+    &["-progressive"],
+    &["-grayscale"],
+    &["-restart", "1"],
+    &["-restart", "3B", "-optimize"],
+    &["-crop", "333x211+0+0"],
+    &["-crop", "17x9+16+16", "-grayscale"],
+];
+/// What `cjpeg` makes of pixels: samplings, and qualities from one end to the other.
+const ENCODED: &[&[&str]] = &[
+    &["-sample", "1x1", "-quality", "95"],
+    &["-sample", "2x1", "-quality", "80"],
+    &["-sample", "1x2", "-quality", "80", "-restart", "5B"],
+    &["-sample", "2x2", "-quality", "30"],
+    &["-sample", "4x1", "-quality", "85"],
+    &["-sample", "2x2,1x2,2x1", "-quality", "70"],
+    &["-rgb", "-quality", "85"],
+    &["-sample", "1x1", "-quality", "100"],
+    &["-quality", "2"],
+];
+/// What is to be refused.
+const REFUSED: &[&str] = &["-arithmetic"];
+
 /// Runs it.
 pub fn run(options: &Options) -> Outcome {
     let ground = Ground::new("rescue")?;
-    let files = match &options.pictures {
-        Some(folder) => jpegs(folder)?,
+    let paths = match &options.pictures {
+        Some(folder) => pictures::find(folder)?,
         None => photographs(&ground)?,
     };
-    let ours = example()?;
-    let sizes = check(&ours, &files)?;
+    let ours = example("rescue")?;
+    let checked = match shell::exists("djpeg") && shell::exists("cjpeg") {
+        true => Some(check(&ours, &paths, &ground)?),
+        false => {
+            let why = "`djpeg` (package libjpeg-turbo-progs) is missing";
+            shell::skip("the pixels of the bench `rescue`", why);
+            None
+        }
+    };
+    let files = baseline(&paths, &ground)?;
+    if files.is_empty() {
+        return Err("no JPEG to time".to_owned());
+    }
+    let sizes = sizes(&ours, &files)?;
     let input: usize = sizes.iter().map(|(before, _)| before).sum();
     let megabytes = (input * TIMES) as f64 / 1e6;
     let peer = shell::exists("jpegtran");
@@ -67,6 +107,10 @@ pub fn run(options: &Options) -> Outcome {
         );
     }
     println!("\nbytes: {all:.4} of the input; of the file that gains least {worst:.4}");
+    if let Some(checked) = checked {
+        println!("{checked}");
+        return checked.verdict();
+    }
     Ok(())
 }
 
@@ -74,24 +118,108 @@ fn share((before, after): &(usize, usize)) -> f64 {
     *after as f64 / *before as f64
 }
 
-/// The JPEG files of a folder.
-fn jpegs(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
-    let entries = fs::read_dir(folder).map_err(failed)?;
-    let mut files: Vec<_> = entries
-        .filter_map(Result::ok)
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "jpg"))
-        .collect();
-    files.sort();
-    match files.is_empty() {
-        true => Err(format!("no `.jpg` in {}", folder.display())),
-        false => Ok(files),
+/// How the files of the check fared.
+struct Checked {
+    equal: usize,
+    all: usize,
+    /// The largest share of the bytes before.
+    largest: f64,
+    refused: usize,
+    to_refuse: usize,
+}
+
+impl std::fmt::Display for Checked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "pixels equal by djpeg: {} of {}; largest file: {:.4} of the one before\n\
+             refused, arithmetic coding: {} of {}",
+            self.equal, self.all, self.largest, self.refused, self.to_refuse
+        )
     }
 }
 
+impl Checked {
+    fn verdict(&self) -> Outcome {
+        match (self.equal, self.refused) == (self.all, self.to_refuse) {
+            true => Ok(()),
+            false => Err("pixels changed, or a file was taken for what it is not".to_owned()),
+        }
+    }
+}
+
+/// Brings files of many kinds into order, made from each picture, and compares what `djpeg` sees.
+fn check(ours: &Path, paths: &[PathBuf], ground: &Ground) -> Result<Checked, String> {
+    let mut checked = Checked {
+        equal: 0,
+        all: 0,
+        largest: 0.0,
+        refused: 0,
+        to_refuse: 0,
+    };
+    for path in paths {
+        let ppm = pictures::ppm(path)?;
+        let mut files = Vec::new();
+        if pictures::is(path, "jpg") {
+            let file = fs::read(path).map_err(|error| error.to_string())?;
+            for arguments in TURNED {
+                // A crop beyond a small picture is no file.
+                files.extend(piped("jpegtran", arguments, &file));
+            }
+            files.push(file);
+        }
+        for arguments in ENCODED {
+            files.push(piped("cjpeg", arguments, &ppm)?);
+        }
+        for (place, file) in files.iter().enumerate() {
+            let at = ground.write(&format!("check-{place}.jpg"), file)?;
+            let rescued = rescued(ours, &at)?;
+            checked.all += 1;
+            let Ok(after) = rescued else {
+                continue;
+            };
+            let [before, later] = [file, &after].map(|file| piped("djpeg", &["-pnm"], file));
+            checked.equal += usize::from(before? == later?);
+            checked.largest = checked.largest.max(share(&(file.len(), after.len())));
+        }
+        // Not every build of cjpeg writes it.
+        if let Ok(file) = piped("cjpeg", REFUSED, &ppm) {
+            let at = ground.write("refused.jpg", file)?;
+            checked.to_refuse += 1;
+            checked.refused += usize::from(rescued(ours, &at)?.is_err());
+        }
+    }
+    Ok(checked)
+}
+
+/// A file in progressive order, or why it is refused.
+fn rescued(ours: &Path, file: &Path) -> Result<Result<Vec<u8>, String>, String> {
+    let mut command = Command::new(ours);
+    command.arg("0").arg(file);
+    let text = shell::output(command)?;
+    if let Some(reason) = text.strip_prefix("refused ") {
+        return Ok(Err(reason.to_owned()));
+    }
+    let written = PathBuf::from(format!("{}.rescued", file.display()));
+    fs::read(written).map(Ok).map_err(|error| error.to_string())
+}
+
+/// The JPEG files among the pictures as cameras write them: sequential, with the usual codes.
+fn baseline(paths: &[PathBuf], ground: &Ground) -> Result<Vec<PathBuf>, String> {
+    let jpegs = paths.iter().filter(|path| pictures::is(path, "jpg"));
+    let files = jpegs.enumerate().map(|(place, path)| {
+        let file = fs::read(path).map_err(|error| error.to_string())?;
+        let sequential = match shell::exists("jpegtran") {
+            true => piped("jpegtran", &[], &file)?,
+            false => file,
+        };
+        ground.write(&format!("baseline-{place}.jpg"), sequential)
+    });
+    files.collect()
+}
+
 /// Photographs as a content management system saves them.
-fn photographs(ground: &Ground) -> Result<Vec<PathBuf>, String> {
+pub(super) fn photographs(ground: &Ground) -> Result<Vec<PathBuf>, String> {
     let site = gallery::Site::new(SIDES.0, SIDES.1, 1);
     let paths = gallery::Site::photograph_paths();
     let made = paths.iter().take(6).enumerate().map(|(place, path)| {
@@ -101,23 +229,23 @@ fn photographs(ground: &Ground) -> Result<Vec<PathBuf>, String> {
     made.collect()
 }
 
-/// The release build of the example that brings files into order.
-fn example() -> Result<PathBuf, String> {
+/// The release build of an example of the crate `jpeg`.
+pub(super) fn example(name: &str) -> Result<PathBuf, String> {
     shell::run(shell::cargo(&[
         "build",
         "--release",
         "--package",
         "firstlight-jpeg",
         "--example",
-        "rescue",
+        name,
     ]))?;
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| shell::root().join("target"), PathBuf::from);
-    Ok(target.join("release/examples/rescue"))
+    Ok(target.join("release/examples").join(name))
 }
 
-/// Brings each file into order once and looks at the pixels; gives the bytes before and after.
-fn check(ours: &Path, files: &[PathBuf]) -> Result<Vec<(usize, usize)>, String> {
+/// Brings each file into order once; gives the bytes before and after.
+fn sizes(ours: &Path, files: &[PathBuf]) -> Result<Vec<(usize, usize)>, String> {
     let mut command = Command::new(ours);
     command.arg("1").args(files);
     let text = shell::output(command)?;
@@ -150,7 +278,7 @@ fn quoted(files: &[PathBuf]) -> String {
 }
 
 /// The processor time of what a shell runs, its children's included.
-fn seconds(script: &str) -> Result<f64, String> {
+pub(super) fn seconds(script: &str) -> Result<f64, String> {
     let script = format!("({script}) > /dev/null; times");
     let text = shell::output(shell::command("sh", &["-c", &script]))?;
     let children = text.lines().last().unwrap_or_default();
