@@ -7,6 +7,7 @@ pub mod digits;
 pub mod failure;
 pub mod id;
 pub mod lines;
+pub mod network;
 pub mod settings;
 pub mod units;
 
@@ -14,4 +15,5 @@ pub use allowance::{Allowance, Share};
 pub use body::{Body, BodyError, Duplex};
 pub use failure::{Failure, Fault};
 pub use id::RequestId;
+pub use network::Network;
 pub use units::{ByteSize, Quality};

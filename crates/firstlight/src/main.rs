@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{check, demo, explain, film, image, inspect, serve};
+use crate::commands::{check, demo, explain, film, image, inspect, migrate, serve};
 use crate::output::{CommandError, Exit};
 
 #[global_allocator]
@@ -48,6 +48,8 @@ enum Command {
     Image(image::Arguments),
     /// Shows what a picture file shows at which byte, or draws a byte log
     Inspect(inspect::Arguments),
+    /// Compares the pictures of an access log from two image servers: the one that is, and the next
+    Migrate(migrate::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -57,7 +59,7 @@ fn main() -> ExitCode {
     };
     start_logging(match arguments.command {
         // It prints what would be logged.
-        Command::Explain(_) => Level::ERROR,
+        Command::Explain(_) | Command::Migrate(_) => Level::ERROR,
         _ => Level::INFO,
     });
     let outcome = match arguments.command {
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         Command::Film(arguments) => film::run(&arguments),
         Command::Image(arguments) => image::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Migrate(arguments) => migrate::run(&arguments),
     };
     outcome.unwrap_or_else(CommandError::report).into()
 }

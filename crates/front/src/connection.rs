@@ -21,6 +21,7 @@ use crate::alternative::Alternative;
 use crate::byte_log::ByteLog;
 use crate::context::ConnectionContext;
 use crate::multiplex::Learned;
+use crate::proxied::{self, Behind};
 use crate::socket::{Socket, SocketHandle};
 use crate::{FrontSettings, h2, h3, http1, tls};
 use prefixed::Prefixed;
@@ -114,9 +115,13 @@ impl Door {
     ) {
         let door = Arc::clone(self);
         self.track(remote, permit, async move {
+            let mut stream = stream;
+            let Some(visitor) = door.visitor(&mut stream, remote).await? else {
+                return Ok(());
+            };
             match &door.acceptor {
-                Some(acceptor) if tls => door.serve_tls(stream, remote, acceptor).await,
-                _ => door.serve_plain(stream, remote).await,
+                Some(acceptor) if tls => door.serve_tls(stream, visitor, acceptor).await,
+                _ => door.serve_plain(stream, visitor).await,
             }
         });
     }
@@ -156,18 +161,39 @@ impl Door {
             local: canonical(local),
             protocol: Protocol::Http3,
             tls: true,
+            proxied: false,
             estimate: Arc::new(move || h3::estimate(&asked)),
         };
         h3::serve(quic, self.context(connection, None)).await?;
         Ok(())
     }
 
-    async fn serve_tls(
+    /// Whose connection it is: that of who connected, or what a balancer says. `None` if the
+    /// server shuts down meanwhile.
+    async fn visitor(
         &self,
-        stream: TcpStream,
+        stream: &mut TcpStream,
         remote: SocketAddr,
-        acceptor: &TlsAcceptor,
-    ) -> Ended {
+    ) -> io::Result<Option<Visitor>> {
+        let own = |address| Visitor {
+            address,
+            proxied: false,
+        };
+        let balancers = &self.settings.proxy_protocol;
+        if !balancers.iter().any(|range| range.contains(remote.ip())) {
+            return Ok(Some(own(remote)));
+        }
+        let behind = self.before_first_request(proxied::take(stream)).await?;
+        Ok(behind.map(|behind| match behind {
+            Behind::Itself => own(remote),
+            Behind::Visitor(address) => Visitor {
+                address,
+                proxied: true,
+            },
+        }))
+    }
+
+    async fn serve_tls(&self, stream: TcpStream, remote: Visitor, acceptor: &TlsAcceptor) -> Ended {
         let local = canonical(stream.local_addr()?);
         let handshake = async {
             let mut first = [0];
@@ -195,7 +221,7 @@ impl Door {
         self.serve_http(stream, context).await
     }
 
-    async fn serve_plain(&self, stream: TcpStream, remote: SocketAddr) -> Ended {
+    async fn serve_plain(&self, stream: TcpStream, remote: Visitor) -> Ended {
         let local = canonical(stream.local_addr()?);
         let socket = Socket::new(stream, self.settings.http2.unsent);
         let handle = socket.handle();
@@ -223,7 +249,7 @@ impl Door {
 
     fn tcp_context(
         &self,
-        remote: SocketAddr,
+        visitor: Visitor,
         local: SocketAddr,
         protocol: Protocol,
         tls: bool,
@@ -233,10 +259,11 @@ impl Door {
         let estimate: Arc<dyn Fn() -> NetworkEstimate + Send + Sync> =
             Arc::new(move || asked.estimate());
         let connection = Connection {
-            remote: canonical(remote),
+            remote: canonical(visitor.address),
             local,
             protocol,
             tls,
+            proxied: visitor.proxied,
             estimate,
         };
         self.context(connection, Some(handle))
@@ -267,6 +294,14 @@ impl Door {
         }
         Ok(())
     }
+}
+
+/// Who is at the other end, as far as is known.
+#[derive(Clone, Copy, Debug)]
+struct Visitor {
+    address: SocketAddr,
+    /// Whether a balancer said so.
+    proxied: bool,
 }
 
 /// How serving a connection ended.

@@ -7,6 +7,7 @@
 //! Only this room names libraries for TLS, HTTP/2 and QUIC.
 
 mod alternative;
+mod burst;
 pub mod byte_log;
 mod connection;
 mod context;
@@ -22,6 +23,7 @@ mod listen;
 mod multiplex;
 mod pace;
 mod peek;
+pub mod proxied;
 mod settings;
 mod socket;
 pub mod tap;

@@ -4,7 +4,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use base::ByteSize;
+use base::{ByteSize, Network};
 
 use crate::byte_log::ByteLogSettings;
 use crate::h2::Http2Settings;
@@ -36,6 +36,10 @@ base::settings! {
         http3: Http3Settings = Http3Settings::default(),
         /// Says of a share of the connections which bytes left when, and why.
         byte_log: ByteLogSettings = ByteLogSettings::default(),
+        /// Balancers whose connections begin with a header of the PROXY protocol, version 2, that says
+        /// who the visitor is. Their connections must; those of all others are visitors' own. Not for
+        /// HTTP/3.
+        proxy_protocol: Vec<Network> = Vec::new(),
         /// How long open requests may go on after a shutdown was asked for.
         shutdown_grace: Duration = Duration::from_secs(30),
         /// The kernel's congestion control, such as `"bbr"` or `"cubic"`. Absent: `bbr` where the

@@ -4,6 +4,7 @@ mod harness;
 pub use harness::Scratch;
 mod http1;
 mod lifecycle;
+mod proxied;
 mod records;
 mod smuggling;
 mod tls;

@@ -8,6 +8,7 @@
 //! No I/O, no clock, no async; a long job asks a callback whether it is still wanted.
 
 mod accept;
+mod alike;
 mod border;
 mod choose;
 mod error;
@@ -43,6 +44,7 @@ mod webp_encode;
 mod samples;
 
 pub use accept::Accept;
+pub use alike::similarity;
 pub use choose::{Choice, Policy, choose};
 pub use error::ImageError;
 pub use exif::Orientation;

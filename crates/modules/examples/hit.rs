@@ -127,6 +127,7 @@ fn exchange() -> Exchange {
         local: address,
         protocol: Protocol::Http2,
         tls: true,
+        proxied: false,
         estimate: Arc::new(NetworkEstimate::default),
     };
     let (mut head, ()) = http::Request::new(()).into_parts();

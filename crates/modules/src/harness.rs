@@ -321,6 +321,7 @@ impl Ask<'_> {
             local: address,
             protocol: Protocol::Http2,
             tls: true,
+            proxied: false,
             estimate: Arc::new(NetworkEstimate::default),
         };
         let mut exchange = Exchange::new(self.head, self.body, Arc::new(connection));

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::Duplex;
+use base::{Duplex, Network};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use rustls_pki_types::ServerName;
@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::OriginError;
 use crate::address::AddressKind;
-use crate::settings::{Http2, Network, OriginSettings};
+use crate::settings::{Http2, OriginSettings};
 use crate::target::{Scheme, Target};
 use crate::tls::Tls;
 

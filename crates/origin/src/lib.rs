@@ -26,7 +26,8 @@ mod tests;
 
 pub use address::AddressKind;
 pub use allow::{AllowList, Pattern, PatternError, UriProblem};
+pub use base::Network;
 pub use client::{Client, Fetched};
 pub use error::OriginError;
-pub use settings::{HostHeader, Http2, Network, OriginSettings};
+pub use settings::{HostHeader, Http2, OriginSettings};
 pub use target::{Scheme, Target, Upstream, UpstreamError};

@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use base::settings::{DeValue, Report, Spanned, Value, decode_text};
-use base::{ByteSize, choices, settings};
-use ipnet::IpNet;
+use base::{ByteSize, Network, choices, settings};
 
 choices! {
     /// Whether HTTP/2 is spoken to origins.
@@ -26,35 +24,6 @@ choices! {
         Upstream = "upstream",
         /// The one the visitor asked for.
         Client = "client",
-    }
-}
-
-/// A range of addresses, `10.20.0.0/16` or `fd00::/8`; a single address is a range of one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network(pub IpNet);
-
-impl Network {
-    /// Reads a range; `None` if it is none, or if bits are set behind the prefix.
-    pub fn parse(text: &str) -> Option<Self> {
-        let network = text
-            .parse()
-            .or_else(|_| text.parse().map(|address: std::net::IpAddr| address.into()));
-        let network: IpNet = network.ok()?;
-        (network == network.trunc()).then_some(Self(network))
-    }
-}
-
-impl Value for Network {
-    fn form() -> String {
-        "a range of addresses such as `\"10.20.0.0/16\"`".into()
-    }
-
-    fn decode(node: &Spanned<DeValue<'_>>, key: &str, report: &mut Report) -> Option<Self> {
-        decode_text(node, key, report, Self::form(), Self::parse)
-    }
-
-    fn show(&self) -> String {
-        format!("\"{}\"", self.0)
     }
 }
 
@@ -95,6 +64,8 @@ settings! {
 
 #[cfg(test)]
 mod tests {
+    use base::settings::Value;
+
     use super::*;
 
     #[test]

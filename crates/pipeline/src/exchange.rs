@@ -31,11 +31,24 @@ pub struct NetworkEstimate {
     pub min_rtt: Option<Duration>,
     /// Delivery rate in bytes a second; `None` before anything was delivered.
     pub delivery_rate: Option<u64>,
-    /// Whether the sender had too little to send while the rate was measured: the connection may be
-    /// faster than that, and is not slower.
-    pub app_limited: bool,
+    /// Whether the rate is that of the sender, who had too little to send or was only beginning: the
+    /// connection may be faster than that, and is not slower.
+    pub limited: bool,
+    /// What bytes that left together told of the path.
+    pub burst: Option<Burst>,
+    /// Whether such bytes are on their way: more is known in a moment.
+    pub watching: bool,
     /// Segments sent again so far.
     pub retransmits: u32,
+}
+
+/// What bytes that left together tell of a path, by how far apart they arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Burst {
+    /// Bytes a second.
+    pub rate: u64,
+    /// Whether the path may be faster: it did not spread them.
+    pub at_least: bool,
 }
 
 /// What is known of the connection a request came on.
@@ -49,6 +62,9 @@ pub struct Connection {
     pub protocol: Protocol,
     /// Whether the bytes were encrypted.
     pub tls: bool,
+    /// Whether the connection is that of a proxy, which said whose request it brings (PROXY
+    /// protocol). The estimate is that of the proxy's connection then.
+    pub proxied: bool,
     /// Reads the network estimate; costs one system call.
     pub estimate: Arc<dyn Fn() -> NetworkEstimate + Send + Sync>,
 }

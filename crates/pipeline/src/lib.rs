@@ -16,7 +16,7 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
-pub use exchange::{Connection, Exchange, NetworkEstimate, Protocol, Response};
+pub use exchange::{Burst, Connection, Exchange, NetworkEstimate, Protocol, Response};
 pub use module::{Module, Outcome, Phase, PhaseSet, Reply, Step, Verdict};
 pub use run::{Directory, Pipeline};
 pub use trace::{Event, Side, Trace};

@@ -51,6 +51,7 @@ fn exchange() -> Exchange {
         local: address,
         protocol: Protocol::Http1,
         tls: false,
+        proxied: false,
         estimate: Arc::new(NetworkEstimate::default),
     };
     let (head, ()) = http::Request::get("https://example.com/a?b")

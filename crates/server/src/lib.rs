@@ -4,6 +4,7 @@
 //! (origin, workshop, cache) and a pipeline for each site, found by host. A [`Server`] puts a
 //! front before them; [`Handle::reload`] lets newer rooms take over as a transaction.
 
+mod asker;
 mod checks;
 mod config;
 mod error;
@@ -14,12 +15,14 @@ mod rooms;
 mod server;
 mod sites;
 
+pub use asker::{AskError, Asked, Asker};
 pub use config::Config;
 pub use error::{ConfigError, ServerError};
 pub use feature::Feature;
 pub use front::byte_log;
 pub use modules::Purge;
 pub use modules::images::ImagesSettings;
+pub use origin::{OriginSettings, Upstream};
 pub use reference::reference;
 pub use rehearsal::{Rehearsal, RehearsalError};
 pub use rooms::Rooms;

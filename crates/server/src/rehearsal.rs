@@ -99,6 +99,7 @@ fn connection(tls: bool) -> Connection {
         local: here,
         protocol: Protocol::Http2,
         tls,
+        proxied: false,
         estimate: Arc::new(|| NetworkEstimate {
             rtt: Some(Duration::from_millis(1)),
             ..NetworkEstimate::default()

@@ -125,3 +125,32 @@ fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
     frame.extend_from_slice(payload);
     frame
 }
+
+/// The PROXY protocol: a header is read the same whatever follows it, and never more than itself.
+pub fn proxied(input: &[u8]) {
+    let read = front::proxied::parse(input);
+    if let Ok((behind, length)) = read {
+        let header = input.get(..length).expect("a header is part of the input");
+        assert_eq!(front::proxied::parse(header), Ok((behind, length)));
+        assert!(front::proxied::parse(&header[..length - 1]).is_err());
+    }
+}
+
+/// Seeds of [`proxied`]: visitors by IPv4 and IPv6, and a balancer for itself.
+pub fn proxied_seeds() -> Seeds {
+    let header = |command, family, rest: &[u8]| {
+        let fixed = [
+            &b"\r\n\r\n\0\r\nQUIT\n"[..],
+            &[command, family, 0, rest.len() as u8],
+        ];
+        [&fixed.concat()[..], rest].concat()
+    };
+    vec![
+        (
+            "ipv4",
+            header(0x21, 0x11, &[192, 0, 2, 7, 10, 0, 0, 1, 195, 80, 1, 187]),
+        ),
+        ("ipv6", header(0x21, 0x21, &[1; 40])),
+        ("local", header(0x20, 0, &[])),
+    ]
+}

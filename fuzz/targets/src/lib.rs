@@ -39,6 +39,11 @@ pub const TARGETS: &[Target] = &[
     target("config", settings::config, settings::seeds),
     target("front_fields", http3::fields, http3::field_seeds),
     target("front_guard", connections::guard, connections::guard_seeds),
+    target(
+        "front_proxied",
+        connections::proxied,
+        connections::proxied_seeds,
+    ),
     target("front_streams", http3::streams, http3::stream_seeds),
     target("front_tap", connections::tap, connections::tap_seeds),
     target(

@@ -20,6 +20,7 @@ mod rescue;
 mod scheduler;
 mod soak;
 mod sooner;
+mod tiers;
 
 use clap::Args;
 use lab::{Profile, UnknownProfile};
@@ -196,6 +197,11 @@ pub const BENCHES: &[Bench] = &[
         name: "sooner",
         about: "whole sites as a visitor sees them over four links, beside nginx, h2o and Caddy",
         run: sooner::run,
+    },
+    Bench {
+        name: "tiers",
+        about: "links at half and twice each threshold: is the visitor's connection judged right?",
+        run: tiers::run,
     },
 ];
 

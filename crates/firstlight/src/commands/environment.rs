@@ -41,6 +41,125 @@ pub fn apply(
     Ok(())
 }
 
+/// Which of the variables that are set are a peer's.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// Names of variables that mean here what they mean there.
+    pub understood: Vec<String>,
+    /// Names of variables that mean something there, and nothing here.
+    pub passed_over: Vec<String>,
+}
+
+impl Survey {
+    /// Looks through the names of all variables that are set.
+    pub fn of(peer: Peer, names: impl Iterator<Item = String>) -> Self {
+        let mut survey = Self::default();
+        for name in names {
+            if peer.understood().contains(&name.as_str()) {
+                survey.understood.push(name);
+            } else if peer.has(&name) {
+                survey.passed_over.push(name);
+            }
+        }
+        survey.understood.sort_unstable();
+        survey.passed_over.sort_unstable();
+        survey
+    }
+}
+
+impl Peer {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Imgproxy => "imgproxy",
+            Self::Thumbor => "thumbor",
+            Self::Imagor => "imagor",
+        }
+    }
+
+    /// The variables that are read.
+    fn understood(self) -> &'static [&'static str] {
+        match self {
+            Self::Imgproxy => &[
+                "IMGPROXY_KEY",
+                "IMGPROXY_SALT",
+                "IMGPROXY_TRUSTED_SIGNATURES",
+                "IMGPROXY_SIGNATURE_SIZE",
+                "IMGPROXY_PRESETS",
+                "IMGPROXY_ONLY_PRESETS",
+                "IMGPROXY_BASE_URL",
+                "IMGPROXY_PATH_PREFIX",
+                "IMGPROXY_AUTO_WEBP",
+                "IMGPROXY_ENABLE_WEBP_DETECTION",
+                "IMGPROXY_QUALITY",
+                "IMGPROXY_ALLOWED_SOURCES",
+            ],
+            Self::Thumbor => &[
+                "SECURITY_KEY",
+                "THUMBOR_SECURITY_KEY",
+                "ALLOW_UNSAFE_URL",
+                "AUTO_WEBP",
+                "ALLOWED_SOURCES",
+            ],
+            Self::Imagor => &[
+                "IMAGOR_SECRET",
+                "IMAGOR_UNSAFE",
+                "IMAGOR_BASE_PATH_PREFIX",
+                "IMAGOR_AUTO_WEBP",
+                "IMAGOR_SIGNER_TYPE",
+                "IMAGOR_SIGNER_TRUNCATE",
+                "HTTP_LOADER_ALLOWED_SOURCES",
+            ],
+        }
+    }
+
+    /// Whether a variable looks like one of its own.
+    fn has(self, name: &str) -> bool {
+        let (prefixes, names): (&[&str], &[&str]) = match self {
+            Self::Imgproxy => (&["IMGPROXY_"], &[]),
+            // Its own have no prefix; these are those of its documentation that change answers.
+            Self::Thumbor => (
+                &["THUMBOR_", "RESULT_STORAGE", "HTTP_LOADER_", "FILE_LOADER_"],
+                &[
+                    "QUALITY",
+                    "WEBP_QUALITY",
+                    "AVIF_QUALITY",
+                    "AUTO_AVIF",
+                    "AUTO_HEIF",
+                    "AUTO_PNG_TO_JPG",
+                    "MAX_WIDTH",
+                    "MAX_HEIGHT",
+                    "MIN_WIDTH",
+                    "MIN_HEIGHT",
+                    "MAX_PIXELS",
+                    "MAX_AGE",
+                    "ENGINE",
+                    "LOADER",
+                    "STORAGE",
+                    "DETECTORS",
+                    "FILTERS",
+                    "OPTIMIZERS",
+                    "PRESERVE_EXIF_INFO",
+                    "RESPECT_ORIENTATION",
+                    "ALLOW_ANIMATED_GIFS",
+                ],
+            ),
+            Self::Imagor => (
+                &[
+                    "IMAGOR_",
+                    "HTTP_LOADER_",
+                    "FILE_",
+                    "S3_",
+                    "GCLOUD_",
+                    "VIPS_",
+                ],
+                &[],
+            ),
+        };
+        prefixes.iter().any(|prefix| name.starts_with(prefix)) || names.contains(&name)
+    }
+}
+
 type Images = server::ImagesSettings;
 
 struct Environment<'a>(&'a dyn Fn(&str) -> Option<String>);
@@ -227,6 +346,36 @@ mod tests {
         assert_eq!(images.policy.quality, Quality::new(77));
         let sources: Vec<_> = images.sources.iter().map(ToString::to_string).collect();
         assert_eq!(sources, ["https://*.example.com", "http://a.example/b"]);
+    }
+
+    #[test]
+    fn what_is_read_is_what_is_said_to_be_understood() {
+        for peer in [Peer::Imgproxy, Peer::Thumbor, Peer::Imagor] {
+            let asked = std::cell::RefCell::new(std::collections::BTreeSet::new());
+            let mut config = Config::for_origin("http://127.0.0.1:3000").unwrap();
+            let none = |name: &str| {
+                asked.borrow_mut().insert(name.to_owned());
+                None
+            };
+            apply(&mut config, &[peer], &none).unwrap();
+            let mut understood: Vec<_> = peer.understood().to_vec();
+            understood.sort_unstable();
+            assert!(asked.borrow().iter().eq(&understood), "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn variables_that_mean_nothing_here_are_named() {
+        let names = ["IMGPROXY_SALT", "HOME", "IMGPROXY_WORKERS", "IMGPROXY_KEY"];
+        let survey = Survey::of(Peer::Imgproxy, names.iter().map(ToString::to_string));
+        assert_eq!(survey.understood, ["IMGPROXY_KEY", "IMGPROXY_SALT"]);
+        assert_eq!(survey.passed_over, ["IMGPROXY_WORKERS"]);
+        let names = ["SECURITY_KEY", "DETECTORS", "PATH"];
+        let survey = Survey::of(Peer::Thumbor, names.iter().map(ToString::to_string));
+        assert_eq!(
+            (survey.understood.len(), survey.passed_over),
+            (1, vec!["DETECTORS".to_owned()])
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ use pipeline::{Event, Side};
 use serde_json::{Value, json};
 use server::{Config, Rehearsal, Rooms};
 
+use super::environment::{self, Peer, Survey};
 use super::{running, serve};
 use crate::output::{self, CommandError, Exit, Outcome, grouped};
 
@@ -16,8 +17,8 @@ use crate::output::{self, CommandError, Exit, Outcome, grouped};
 #[derive(clap::Args)]
 pub struct Arguments {
     /// The URL as a visitor has it
-    #[arg(value_name = "URL")]
-    url: String,
+    #[arg(value_name = "URL", required_unless_present = "env")]
+    url: Option<String>,
     /// A header of the request; may be repeated
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -27,12 +28,20 @@ pub struct Arguments {
     /// The origin to ask; without this and --config, that of the URL itself
     #[arg(long, value_name = "URL")]
     origin: Option<String>,
+    /// Take the settings of another image server from its environment, and say which of its
+    /// variables are understood; may be repeated
+    #[arg(long, value_name = "SERVER")]
+    env: Vec<Peer>,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+/// Reads a header as people write it.
+///
+/// # Errors
+/// It has no colon, or is no header.
+pub fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let form = || "expected `Name: value`".to_owned();
     let (name, value) = text.split_once(':').ok_or_else(form)?;
     let name = name.trim().parse().map_err(|_| form())?;
@@ -43,29 +52,86 @@ fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
 /// Runs the request through the pipeline that would serve it. Problems are a status of 500 and
 /// over.
 pub fn run(arguments: &Arguments) -> Outcome {
-    let config = configuration(arguments)?.for_rehearsal();
+    let surveys = surveys(&arguments.env);
+    let Some(url) = &arguments.url else {
+        // What makes no sense is said here, not at the first start.
+        let mut config = serve::for_origin("http://127.0.0.1")?;
+        apply(&mut config, arguments)?;
+        match arguments.json {
+            true => output::json(&json!({ "environment": surveys_json(&surveys) })),
+            false => output::data(describe_surveys(&surveys)),
+        }
+        return Ok(Exit::Done);
+    };
+    let mut config = configuration(arguments, url)?.for_rehearsal();
+    apply(&mut config, arguments)?;
     let headers: HeaderMap = arguments.headers.iter().cloned().collect();
     running::block_on(config.threads, async {
         let rooms = Rooms::new(&config)?;
         let rehearsal = rooms
-            .rehearse(&arguments.url, headers)
+            .rehearse(url, headers)
             .await
             .map_err(|error| CommandError::because("cannot explain", &error))?;
         if arguments.json {
-            output::json(&describe_json(&arguments.url, &rehearsal));
+            let mut object = describe_json(url, &rehearsal);
+            object["environment"] = surveys_json(&surveys);
+            output::json(&object);
         } else {
-            output::data(describe(&arguments.url, &rehearsal));
+            output::data(describe_surveys(&surveys));
+            output::data(describe(url, &rehearsal));
         }
         let failed = rehearsal.response.status.is_server_error();
         Ok(if failed { Exit::Problems } else { Exit::Done })
     })
 }
 
-fn configuration(arguments: &Arguments) -> Result<Config, CommandError> {
+fn apply(config: &mut Config, arguments: &Arguments) -> Result<(), CommandError> {
+    environment::apply(config, &arguments.env, &|name| std::env::var(name).ok())
+}
+
+fn surveys(peers: &[Peer]) -> Vec<(Peer, Survey)> {
+    let names = || std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    peers
+        .iter()
+        .map(|peer| (*peer, Survey::of(*peer, names())))
+        .collect()
+}
+
+/// Names only: values may be secrets.
+fn describe_surveys(surveys: &[(Peer, Survey)]) -> String {
+    let list = |names: &[String]| match names {
+        [] => "none".to_owned(),
+        names => names.join(", "),
+    };
+    surveys
+        .iter()
+        .map(|(peer, survey)| {
+            format!(
+                "settings of {} in the environment\n  understood: {}\n  of no effect here: {}\n\n",
+                peer.name(),
+                list(&survey.understood),
+                list(&survey.passed_over)
+            )
+        })
+        .collect()
+}
+
+fn surveys_json(surveys: &[(Peer, Survey)]) -> Value {
+    let one = |(peer, survey): &(Peer, Survey)| {
+        json!({
+            "server": peer.name(),
+            "understood": survey.understood,
+            "of_no_effect": survey.passed_over,
+        })
+    };
+    surveys.iter().map(one).collect()
+}
+
+fn configuration(arguments: &Arguments, url: &str) -> Result<Config, CommandError> {
     match (&arguments.config, &arguments.origin) {
         (Some(file), _) => Ok(Config::read(file)?),
         (None, Some(origin)) => serve::for_origin(origin),
-        (None, None) => serve::for_origin(&origin_of(&arguments.url)?),
+        (None, None) => serve::for_origin(&origin_of(url)?),
     }
 }
 

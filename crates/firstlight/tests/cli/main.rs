@@ -8,6 +8,7 @@
 
 mod crash;
 mod film;
+mod migrate;
 mod pictures;
 mod running;
 mod support;

@@ -243,3 +243,25 @@ fn colour_is_left_out_when_it_is_not_wanted() {
         assert!(!stderr.contains('\x1b'), "{stderr:?}");
     }
 }
+
+#[test]
+fn explain_says_which_settings_of_another_server_are_understood() {
+    let output = crate::support::firstlight(&["explain", "--env", "imgproxy"])
+        .env("IMGPROXY_KEY", "6b6579")
+        .env("IMGPROXY_SALT", "73616c74")
+        .env("IMGPROXY_WORKERS", "4")
+        .output()
+        .unwrap();
+    let ran = crate::support::Ran::from(output);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        ran.stdout
+            .contains("understood: IMGPROXY_KEY, IMGPROXY_SALT\n"),
+        "{ran:?}"
+    );
+    assert!(
+        ran.stdout.contains("of no effect here: IMGPROXY_WORKERS\n"),
+        "{ran:?}"
+    );
+    assert!(!ran.stdout.contains("6b6579"), "a secret is not printed");
+}

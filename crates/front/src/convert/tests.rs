@@ -9,6 +9,7 @@ fn connection(tls: bool, protocol: Protocol) -> Arc<Connection> {
         local: "192.0.2.2:8443".parse().unwrap(),
         protocol,
         tls,
+        proxied: false,
         estimate: Arc::new(NetworkEstimate::default),
     })
 }

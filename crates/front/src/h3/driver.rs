@@ -230,6 +230,8 @@ impl Driver {
             self.reprioritise(stream, priority)?;
         }
         while let Poll::Ready(Some(request)) = self.requests.as_mut().poll_next(context) {
+            // Acknowledgements are those of the handshake no longer.
+            self.pulse.establish();
             let (send, receive) = request?;
             self.start(send, receive)?;
         }

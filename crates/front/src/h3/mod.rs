@@ -95,11 +95,17 @@ pub fn estimate(connection: &Connection) -> NetworkEstimate {
     let path = connection.stats().path;
     let measured = path.sent_packets > 0 && path.rtt > std::time::Duration::ZERO;
     let pulse = Told::pulse_of(connection);
+    let (burst, watching) = pulse
+        .as_ref()
+        .map(|pulse| pulse.burst())
+        .unwrap_or_default();
     NetworkEstimate {
         rtt: measured.then_some(path.rtt),
         min_rtt: measured.then_some(path.min_rtt),
         delivery_rate: pulse.as_ref().and_then(|pulse| pulse.rate()),
-        app_limited: pulse.is_some_and(|pulse| pulse.is_limited()),
+        limited: pulse.is_some_and(|pulse| pulse.is_limited()),
+        burst,
+        watching,
         retransmits: u32::try_from(path.lost_packets).unwrap_or(u32::MAX),
     }
 }

@@ -11,8 +11,11 @@ use quinn::congestion::{
 };
 use quinn_proto::RttEstimator;
 
+use pipeline::Burst;
+
 use super::congestion::ModelConfig;
 use super::settings::QuicCongestion;
+use crate::burst::{AT_ONCE, LASTS, PATIENCE, Train};
 
 /// For how many round trips the best rate seen is believed.
 const RATE_ROUNDS: u32 = 10;
@@ -45,6 +48,10 @@ pub struct Pulse {
     /// Whether somebody does.
     wanted: AtomicBool,
     waker: Mutex<Option<Waker>>,
+    /// Whether the handshake is over: what it sends is acknowledged in other ways.
+    established: AtomicBool,
+    /// What packets that left together told, and when those that are on their way left.
+    burst: Mutex<(Option<Burst>, Option<Instant>)>,
 }
 
 impl Pulse {
@@ -71,6 +78,22 @@ impl Pulse {
     /// QUIC is about to be handed bytes of streams.
     pub fn hand(&self, bytes: u64) {
         self.handed.fetch_add(bytes, Ordering::AcqRel);
+    }
+
+    /// What packets that left together told of the path, and whether some are on their way.
+    pub fn burst(&self) -> (Option<Burst>, bool) {
+        let (burst, left) = *self.burst.lock().unwrap_or_else(PoisonError::into_inner);
+        (burst, left.is_some_and(|left| left.elapsed() < PATIENCE))
+    }
+
+    /// Notes that the handshake is over.
+    pub fn establish(&self) {
+        self.established.store(true, Ordering::Relaxed);
+    }
+
+    fn tell_burst(&self, burst: Option<Burst>, left: Option<Instant>) {
+        let mut told = self.burst.lock().unwrap_or_else(PoisonError::into_inner);
+        *told = (burst.or(told.0), left);
     }
 
     /// It did not take so many of them.
@@ -163,6 +186,7 @@ impl ControllerFactory for Pulsing {
             inner,
             pulse,
             rate: Rate::new(now),
+            watch: Watch::new(current_mtu),
         })
     }
 }
@@ -172,6 +196,7 @@ pub struct Told {
     inner: Box<dyn Controller>,
     pulse: Arc<Pulse>,
     rate: Rate,
+    watch: Watch,
 }
 
 impl Told {
@@ -192,6 +217,10 @@ impl Controller for Told {
     fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
         self.inner.on_sent(now, bytes, last_packet_number);
         self.pulse.sent(bytes);
+        let handshake = !self.pulse.established.load(Ordering::Relaxed);
+        if let Some(left) = self.watch.sent(now, bytes, handshake) {
+            self.pulse.tell_burst(None, Some(left));
+        }
     }
 
     fn on_ack(
@@ -203,9 +232,17 @@ impl Controller for Told {
         rtt: &RttEstimator,
     ) {
         self.inner.on_ack(now, sent, bytes, app_limited, rtt);
+        self.watch.acknowledged(sent, bytes);
+        let begins = self
+            .inner
+            .metrics()
+            .ssthresh
+            .is_none_or(|threshold| threshold == u64::MAX);
         if let Some(rate) = self.rate.acknowledged(now, bytes, app_limited, rtt.get()) {
             self.pulse.rate.store(rate, Ordering::Relaxed);
-            self.pulse.limited.store(app_limited, Ordering::Relaxed);
+            self.pulse
+                .limited
+                .store(app_limited || begins, Ordering::Relaxed);
         }
     }
 
@@ -221,6 +258,10 @@ impl Controller for Told {
         self.pulse.in_flight.store(in_flight, Ordering::Relaxed);
         if app_limited {
             self.pulse.rest();
+        }
+        if let Some((burst, left)) = self.watch.look(now) {
+            tracing::trace!(?burst, "looked at a train");
+            self.pulse.tell_burst(burst, left);
         }
         self.tell();
         self.pulse.beat();
@@ -258,6 +299,7 @@ impl Controller for Told {
             inner: self.inner.clone_box(),
             pulse: Arc::clone(&self.pulse),
             rate: self.rate,
+            watch: self.watch,
         })
     }
 
@@ -320,9 +362,135 @@ impl Rate {
     }
 }
 
+/// Watches packets that leave together until they have arrived: see [`crate::burst`].
+#[derive(Clone, Copy, Debug)]
+struct Watch {
+    packet: u64,
+    sent: u64,
+    /// Of the train, how much has arrived.
+    arrived: u64,
+    base: u64,
+    train: Option<Train>,
+    last: Option<Instant>,
+    /// Not again before.
+    due: Option<Instant>,
+}
+
+impl Watch {
+    fn new(packet: u16) -> Self {
+        Self {
+            packet: packet.into(),
+            sent: 0,
+            arrived: 0,
+            base: 0,
+            train: None,
+            last: None,
+            due: None,
+        }
+    }
+
+    /// Counts a packet that was sent; when it makes a train long enough, says when that left.
+    /// Packets of the `handshake` make none.
+    fn sent(&mut self, now: Instant, bytes: u64, handshake: bool) -> Option<Instant> {
+        let before = self.sent;
+        self.sent += bytes;
+        if handshake || self.due.is_some_and(|due| now < due) {
+            return None;
+        }
+        let together = self
+            .last
+            .is_some_and(|last| now.saturating_duration_since(last) <= AT_ONCE);
+        match &mut self.train {
+            Some(train) if together => {
+                self.last = Some(now);
+                train.extend(self.sent);
+                train.is_long().then_some(train.start())
+            }
+            Some(train) if train.is_long() && now < train.start() + PATIENCE => None,
+            _ => {
+                let mut train = Train::new(now, before, self.packet);
+                train.extend(self.sent);
+                (self.base, self.arrived) = (before, 0);
+                (self.train, self.last) = (Some(train), Some(now));
+                None
+            }
+        }
+    }
+
+    fn acknowledged(&mut self, sent: Instant, bytes: u64) {
+        let (Some(train), Some(last)) = (&self.train, self.last) else {
+            return;
+        };
+        if sent >= train.start() && sent <= last {
+            self.arrived += bytes;
+        }
+    }
+
+    /// What is known after an acknowledgement, and when the train left if more is to come; `None`
+    /// if there is none.
+    fn look(&mut self, now: Instant) -> Option<(Option<Burst>, Option<Instant>)> {
+        let train = self.train.as_mut().filter(|train| train.is_long())?;
+        train.arrived(now, self.base + self.arrived);
+        let burst = train.burst();
+        let over = train.is_over() || now.saturating_duration_since(train.start()) > PATIENCE;
+        let left = train.start();
+        if over {
+            self.train = None;
+            self.due = burst.map(|_| now + LASTS);
+        }
+        Some((burst, (!over).then_some(left)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_train_of_packets_says_how_fast_the_path_is() {
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        let mut watch = Watch::new(1200);
+        for _ in 0..5 {
+            assert_eq!(watch.sent(start, 1200, true), None, "the handshake");
+        }
+        for _ in 0..3 {
+            assert_eq!(watch.sent(at(50), 1200, false), None, "too few");
+        }
+        let left = at(100);
+        let told: Vec<_> = (0..8).map(|_| watch.sent(left, 1200, false)).collect();
+        assert_eq!(
+            told[2..],
+            [
+                None,
+                Some(left),
+                Some(left),
+                Some(left),
+                Some(left),
+                Some(left)
+            ]
+        );
+        // What is sent later is no part of it.
+        assert_eq!(watch.sent(at(120), 1200, false), None);
+        // Two packets each 10 ms; what else is acknowledged does not count.
+        watch.acknowledged(start, 3600);
+        for round in 0..4 {
+            watch.acknowledged(left, 2400);
+            let (burst, left) = watch.look(at(140 + round * 10)).unwrap();
+            assert_eq!(left.is_none(), round == 3);
+            let exact = Burst {
+                rate: 240_000,
+                at_least: false,
+            };
+            assert_eq!(burst, (round > 0).then_some(exact));
+        }
+        assert!(watch.look(at(200)).is_none());
+        assert_eq!(
+            watch.sent(at(200), 1200, false),
+            None,
+            "it is known for a while"
+        );
+    }
 
     #[test]
     fn the_rate_is_the_best_of_full_round_trips() {

@@ -117,6 +117,7 @@ async fn writes(preview: usize) -> (usize, Vec<usize>) {
         local: ([192, 0, 2, 2], 443).into(),
         protocol: Protocol::Http1,
         tls: true,
+        proxied: false,
         estimate: Arc::new(pipeline::NetworkEstimate::default),
     };
     let context = ConnectionContext {

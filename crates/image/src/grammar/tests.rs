@@ -133,6 +133,59 @@ fn urls_are_read_as_the_cases_say() {
     );
 }
 
+/// Every URL of a documentation, done to a real picture: its size is the one that the case says.
+#[test]
+fn real_pictures_have_the_sizes_that_the_documentation_states() {
+    let named = |file: &PathBuf| file.file_stem().is_some_and(|stem| stem == "pages");
+    let mut done = 0;
+    for file in cases().iter().filter(|file| named(file)) {
+        let text = fs::read_to_string(file).unwrap();
+        let (head, body) = text.split_once("---\n").unwrap();
+        let grammars = Grammars::new(&settings(head));
+        let (mut url, mut source) = ("", Vec::new());
+        for line in body.lines() {
+            if let Some(size) = line.strip_prefix("source ") {
+                let (width, height) = size.split_once('x').unwrap();
+                let quarters =
+                    crate::samples::quarters(width.parse().unwrap(), height.parse().unwrap());
+                source = crate::samples::png(&quarters);
+            } else if let Some(size) = line.strip_prefix("  size: ") {
+                let (width, height) = made(&grammars, url, &source);
+                assert_eq!(format!("{width}x{height}"), size, "{url}");
+                done += 1;
+            } else if !line.starts_with(' ') {
+                url = line;
+            }
+        }
+    }
+    assert!(done > 50, "{done}");
+}
+
+/// The size of what becomes of a picture by a URL.
+fn made(grammars: &Grammars, url: &str, source: &[u8]) -> (u32, u32) {
+    let request = Request {
+        path: url,
+        query: None,
+        picture: false,
+        now: 0,
+    };
+    let parsed = grammars.read(&request).unwrap().unwrap();
+    let (signals, policy) = (Signals::default(), PolicySettings::default());
+    let choice = choose(&parsed.transform, &signals, &policy);
+    let limits = Limits::default();
+    let size = |bytes: &[u8]| {
+        let probe = crate::probe(bytes, &limits).unwrap();
+        (probe.width, probe.height)
+    };
+    match crate::render(source, &choice.variant, &limits, &|| false).unwrap() {
+        crate::Outcome::Rendered(made) => {
+            assert_eq!(size(&made.bytes), (made.width, made.height));
+            (made.width, made.height)
+        }
+        _ => size(source),
+    }
+}
+
 #[test]
 fn every_grammar_has_cases_and_a_name_of_its_own() {
     let mut names: Vec<_> = Grammars::names().collect();

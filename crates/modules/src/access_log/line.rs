@@ -86,6 +86,9 @@ impl<'a> Line<'a> {
         if let Some(image) = self.facts.and_then(|facts| facts.image.as_ref()) {
             push_json(&mut line, "image", image.to_str().unwrap_or_default());
         }
+        if let Some(tier) = crate::network::tier(self.exchange) {
+            push_json(&mut line, "network", tier.word());
+        }
         line.extend_from_slice(b",\"status\":");
         push_number(&mut line, self.outcome.status.as_u16().into());
         line.extend_from_slice(b",\"bytes\":");

@@ -7,6 +7,7 @@ mod tests;
 
 use std::time::Duration;
 
+use ::image::Tier;
 use base::digits::push_millis;
 use base::settings::Report;
 use bytes::Bytes;
@@ -55,12 +56,13 @@ impl HeadersModule {
             headers.extend(id.map(|id| (REQUEST_ID, once(id))));
         }
         let took = exchange.started.elapsed();
+        let tier = crate::network::tier(exchange);
         let facts = Facts::of(exchange);
         if self.settings.cache_status && facts.cache != Default::default() {
             headers.append(CACHE_STATUS, facts.cache.to_header());
         }
         if self.settings.server_timing {
-            headers.extend(timing(facts, took).map(|value| (SERVER_TIMING, once(value))));
+            headers.extend(timing(facts, tier, took).map(|value| (SERVER_TIMING, once(value))));
         }
     }
 }
@@ -92,8 +94,9 @@ fn once(mut value: HeaderValue) -> HeaderValue {
 }
 
 /// `Server-Timing`: `cache;desc=hit, edge;dur=0.1, origin;dur=25.4, image;dur=41.0`, milliseconds.
-/// `edge` is everything up to here.
-fn timing(facts: &Facts, took: Duration) -> Option<HeaderValue> {
+/// `edge` is everything up to here. For a picture, `network;desc=slow` says for what connection it
+/// was made.
+fn timing(facts: &Facts, tier: Option<Tier>, took: Duration) -> Option<HeaderValue> {
     let mut text = Vec::with_capacity(96);
     let word = facts.cache.word();
     if word != "-" {
@@ -107,6 +110,10 @@ fn timing(facts: &Facts, took: Duration) -> Option<HeaderValue> {
             text.extend_from_slice(b", ");
             push(&mut text, name, time);
         }
+    }
+    if let Some(tier) = tier {
+        text.extend_from_slice(b", network;desc=");
+        text.extend_from_slice(tier.word().as_bytes());
     }
     HeaderValue::from_maybe_shared(Bytes::from(text)).ok()
 }

@@ -3,20 +3,30 @@
 mod config;
 #[cfg(test)]
 mod tests;
+mod told;
 mod visitors;
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use ::image::Tier;
 use ::origin::Network;
 use http::header::{ACCEPT, FORWARDED, USER_AGENT, VIA};
-use pipeline::{Exchange, Module, Phase, Step};
+use pipeline::{Exchange, Module, NetworkEstimate, Phase, Step, Verdict};
 
 pub use config::NetworkSettings;
 
-use visitors::{Judgement, Visitors};
+use told::Told;
+use visitors::{Judgement, Visitor, Visitors};
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 /// What a request is for, as browsers say it (Fetch Metadata Request Headers, §2.1).
 const DESTINATION: &str = "sec-fetch-dest";
+/// How long the first picture of a page waits for the page's own bytes to say how fast the path
+/// is. They are on their way then, and the picture behind them.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// The module.
 pub struct NetworkModule {
@@ -52,36 +62,86 @@ impl NetworkModule {
         }
     }
 
-    /// Whether the connection is somebody else's than the visitor's.
-    fn is_proxied(&self, exchange: &Exchange) -> bool {
-        let remote = exchange.connection.remote.ip().to_canonical();
+    /// Whose connection this is.
+    fn way(&self, exchange: &Exchange) -> Way {
         let headers = &exchange.headers;
-        headers.contains_key(VIA)
+        let connection = &exchange.connection;
+        let remote = connection.remote.ip().to_canonical();
+        let trusted = connection.proxied || self.is_proxy(remote);
+        let told = self.settings.header.as_ref().filter(|_| trusted);
+        if let Some(told) = told.and_then(|name| Told::parse(exchange.header(name)?)) {
+            return Way::Told(told, self.visitor_behind(exchange, remote));
+        }
+        let is_proxied = trusted
+            || headers.contains_key(VIA)
             || headers.contains_key(FORWARDED)
-            || headers.contains_key(FORWARDED_FOR)
-            || self
-                .proxies
-                .iter()
-                .any(|network| network.0.contains(&remote))
+            || headers.contains_key(FORWARDED_FOR);
+        match is_proxied {
+            true => Way::Hidden,
+            false => Way::Own(remote),
+        }
     }
 
-    fn judge(&self, exchange: &mut Exchange, wanted: For) {
+    fn is_proxy(&self, address: IpAddr) -> bool {
+        self.proxies.iter().any(|network| network.contains(address))
+    }
+
+    /// The address that the last proxy but ours was asked by.
+    fn visitor_behind(&self, exchange: &Exchange, remote: IpAddr) -> IpAddr {
+        let lines = exchange.headers.get_all(FORWARDED_FOR);
+        let lines = lines.iter().filter_map(|line| line.to_str().ok());
+        let hops: Vec<IpAddr> = lines
+            .flat_map(|line| line.split(','))
+            .filter_map(|hop| hop.trim().parse().ok())
+            .collect();
+        let visitor = hops.into_iter().rev().find(|hop| !self.is_proxy(*hop));
+        visitor.unwrap_or(remote)
+    }
+
+    fn visitor(&self, exchange: &Exchange, address: IpAddr) -> Visitor {
         let agent = exchange.headers.get(USER_AGENT);
         let agent = agent.map_or(&b""[..], |agent| agent.as_bytes());
-        let remote = exchange.connection.remote.ip();
-        let visitor = self.visitors.visitor(remote, agent);
-        if wanted == For::Page {
-            self.visitors.navigate(visitor);
-            return;
-        }
-        let estimate = (exchange.connection.estimate)();
+        self.visitors.visitor(address, agent)
+    }
+
+    fn judge(&self, exchange: &mut Exchange, visitor: Visitor, estimate: &NetworkEstimate) {
         let judgement = self
             .visitors
-            .judge(visitor, &estimate, &self.settings, exchange.started);
+            .judge(visitor, estimate, &self.settings, exchange.started);
         let rtt = estimate.min_rtt.or(estimate.rtt);
+        tracing::trace!(?judgement, ?estimate, "judged a connection");
         exchange.trace.explain(|| explain(judgement, rtt));
         exchange.slots.insert(Seen(judgement.tier));
     }
+
+    /// What the connection is like, as soon as the bytes of the page that are on their way have
+    /// said it.
+    async fn judge_soon(&self, exchange: &mut Exchange, visitor: Visitor) -> Verdict {
+        let begun = Instant::now();
+        let estimate = loop {
+            let estimate = (exchange.connection.estimate)();
+            let is_open = || {
+                self.visitors
+                    .is_open(visitor, &self.settings, exchange.started)
+            };
+            if !estimate.watching || begun.elapsed() > PATIENCE || !is_open() {
+                break estimate;
+            }
+            tokio::time::sleep(LOOK).await;
+        };
+        self.judge(exchange, visitor, &estimate);
+        Verdict::Continue
+    }
+}
+
+/// Whose connection a request comes by.
+enum Way {
+    /// The visitor's own.
+    Own(IpAddr),
+    /// A trusted proxy's, which told how fast the visitor's own is.
+    Told(Told, IpAddr),
+    /// A proxy's.
+    Hidden,
 }
 
 impl Module for NetworkModule {
@@ -98,14 +158,33 @@ impl Module for NetworkModule {
     }
 
     fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
-        if self.is_proxied(exchange) {
-            exchange
-                .trace
-                .note("through a proxy: nothing is known of the visitor's connection");
-        } else {
-            let wanted = wanted(exchange);
-            self.judge(exchange, wanted);
+        let (address, told) = match self.way(exchange) {
+            Way::Own(address) => (address, None),
+            Way::Told(told, address) => (address, Some(told)),
+            Way::Hidden => {
+                exchange
+                    .trace
+                    .note("through a proxy: nothing is known of the visitor's connection");
+                return Step::next();
+            }
+        };
+        let visitor = self.visitor(exchange, address);
+        if wanted(exchange) == For::Page {
+            self.visitors.navigate(visitor);
+            return Step::next();
         }
+        let estimate = match told {
+            Some(told) => told.estimate(&self.settings),
+            None => (exchange.connection.estimate)(),
+        };
+        let open = || {
+            self.visitors
+                .is_open(visitor, &self.settings, exchange.started)
+        };
+        if estimate.watching && open() {
+            return Step::later(self.judge_soon(exchange, visitor));
+        }
+        self.judge(exchange, visitor, &estimate);
         Step::next()
     }
 }
@@ -128,9 +207,10 @@ fn explain(judgement: Judgement, rtt: Option<std::time::Duration>) -> String {
     let Some(tier) = judgement.tier else {
         return "nothing is known of the connection yet".into();
     };
-    let rate = judgement
-        .rate
-        .map(|rate| format!("{:.1} Mbit/s", rate as f64 / 1e6));
+    let rate = judgement.rate.map(|rate| {
+        let least = if rate.at_least { "at least " } else { "" };
+        format!("{least}{:.1} Mbit/s", rate.bits as f64 / 1e6)
+    });
     let rtt = rtt.map(|rtt| format!("round trip {:.0} ms", rtt.as_secs_f64() * 1e3));
     let measured: Vec<String> = rate.into_iter().chain(rtt).collect();
     let held = if judgement.anew {

@@ -116,6 +116,105 @@ async fn nothing_is_concluded_from_the_connection_of_a_proxy() {
     }
 }
 
+/// What is said of the connection, with these headers.
+async fn told(site: &Site, estimate: NetworkEstimate, headers: &[(&'static str, &str)]) -> String {
+    let mut exchange = site.get("/photo.jpg").exchange();
+    for (name, value) in headers {
+        exchange.headers.insert(*name, value.parse().unwrap());
+    }
+    let connection = Connection {
+        estimate: Arc::new(move || estimate),
+        ..(*exchange.connection).clone()
+    };
+    exchange.connection = Arc::new(connection);
+    let response = site.pipeline.run(&mut exchange).await;
+    let timing = header(&response, "server-timing");
+    let (_, tier) = timing.split_once("network;desc=").unwrap_or_default();
+    tier.to_owned()
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_says_how_fast_the_visitors_connection_is() {
+    let trusted = "trusted_proxies = ['192.0.2.0/24']";
+    let header = "network.header = 'X-Rtt'";
+    let site = Site::with_first(trusted, header).await;
+    let page = Page::new("image/jpeg", photo(320, 240));
+    site.origin.page("/photo.jpg", page);
+    for (number, (value, expected)) in [
+        ("slow", "slow"),
+        ("medium", "medium"),
+        ("fast", "fast"),
+        ("600", "slow"),
+        ("150ms", "medium"),
+        ("60000us", "fast"),
+        ("nonsense", ""),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let visitor = format!("198.51.100.1, 203.0.{number}.7, 192.0.2.9");
+        let headers = [("x-rtt", value), ("x-forwarded-for", &*visitor)];
+        // Whatever the proxy's own connection is like.
+        assert_eq!(told(&site, rate(50), &headers).await, expected, "{value}");
+    }
+    // It stays for the page, for this visitor.
+    let again = |value, visitor| [("x-rtt", value), ("x-forwarded-for", visitor)];
+    assert_eq!(
+        told(&site, rate(50), &again("fast", "203.0.0.8")).await,
+        "slow"
+    );
+    assert_eq!(
+        told(&site, rate(50), &again("fast", "203.0.9.8")).await,
+        "fast"
+    );
+}
+
+#[tokio::test]
+async fn nobody_else_says_so() {
+    let site = site("network.header = 'X-Rtt'").await;
+    assert_eq!(told(&site, rate(50), &[("x-rtt", "slow")]).await, "fast");
+}
+
+#[tokio::test]
+async fn the_connection_of_a_balancer_says_nothing() {
+    let site = site("").await;
+    let mut exchange = site.get("/photo.jpg").exchange();
+    let connection = Connection {
+        estimate: Arc::new(|| rate(1)),
+        proxied: true,
+        ..(*exchange.connection).clone()
+    };
+    exchange.connection = Arc::new(connection);
+    let response = site.pipeline.run(&mut exchange).await;
+    assert!(!header(&response, "server-timing").contains("network"));
+}
+
+#[tokio::test]
+async fn the_first_picture_waits_for_what_the_page_tells() {
+    let site = site("").await;
+    let looks = std::sync::atomic::AtomicU32::new(0);
+    let mut exchange = site.get("/photo.jpg").exchange();
+    let connection = Connection {
+        estimate: Arc::new(move || {
+            let look = looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            NetworkEstimate {
+                rtt: Some(Duration::from_millis(40)),
+                watching: look < 3,
+                burst: (look >= 3).then_some(pipeline::Burst {
+                    rate: 150_000,
+                    at_least: false,
+                }),
+                ..NetworkEstimate::default()
+            }
+        }),
+        ..(*exchange.connection).clone()
+    };
+    exchange.connection = Arc::new(connection);
+    let response = site.pipeline.run(&mut exchange).await;
+    let timing = header(&response, "server-timing");
+    assert!(timing.ends_with("network;desc=slow"), "{timing}");
+}
+
 #[tokio::test]
 async fn it_can_be_switched_off() {
     let site = site("network.enabled = false").await;

@@ -36,8 +36,17 @@ struct Known {
     tier: Option<Tier>,
     /// A page was asked for since the tier was set.
     renew: bool,
-    /// Bits a second, and when that was.
-    rate: Option<(u64, Instant)>,
+    /// How fast it was, and when that was.
+    rate: Option<(Rate, Instant)>,
+}
+
+/// How fast a way is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Bits a second.
+    pub bits: u64,
+    /// Whether it may be faster.
+    pub at_least: bool,
 }
 
 /// What decided.
@@ -47,8 +56,8 @@ pub struct Judgement {
     pub tier: Option<Tier>,
     /// Whether it was decided just now, or for an earlier request of the same page.
     pub anew: bool,
-    /// Bits a second, where known.
-    pub rate: Option<u64>,
+    /// The delivery rate, where known.
+    pub rate: Option<Rate>,
 }
 
 impl Visitors {
@@ -77,6 +86,14 @@ impl Visitors {
         }
     }
 
+    /// Whether the next picture of a visitor will be made for what its connection is then, not
+    /// for what it was for the others of its page.
+    pub fn is_open(&self, visitor: Visitor, settings: &NetworkSettings, now: Instant) -> bool {
+        let all = self.known.lock();
+        all.get(&visitor)
+            .is_none_or(|known| known.is_open(settings, now))
+    }
+
     /// How fast a visitor's connection is for a picture asked for `now`. The same for all of a page.
     pub fn judge(
         &self,
@@ -94,8 +111,7 @@ impl Visitors {
             rate: None,
         });
         let rate = rate(known.rate, estimate, now);
-        let idle = now.saturating_duration_since(known.seen) > settings.hold;
-        let anew = known.renew || idle || known.tier.is_none();
+        let anew = known.is_open(settings, now);
         let tier = if anew {
             let measured = rate.map(|(rate, _)| rate);
             tier(measured, estimate, known.tier, settings)
@@ -129,97 +145,138 @@ fn forget(all: &mut HashMap<Visitor, Known>, hold: Duration, now: Instant) {
     }
 }
 
-/// The rate that is known after an estimate, halfway between the old and the new. One that was
-/// limited by what there was to send counts only where it is higher.
+impl Known {
+    fn is_open(&self, settings: &NetworkSettings, now: Instant) -> bool {
+        let idle = now.saturating_duration_since(self.seen) > settings.hold;
+        self.renew || idle || self.tier.is_none()
+    }
+}
+
+/// What the connection itself says. Its rate, once it has met the limit of the path; before, what
+/// the first bytes of the page told. A rate that is the sender's own is the least there is.
+fn measured(estimate: &NetworkEstimate) -> Option<Rate> {
+    let own = estimate.delivery_rate.map(|bytes| Rate {
+        bits: bytes.saturating_mul(8),
+        at_least: estimate.limited,
+    });
+    let burst = estimate.burst.map(|burst| Rate {
+        bits: burst.rate.saturating_mul(8),
+        at_least: burst.at_least,
+    });
+    match (own, burst) {
+        (Some(own), Some(burst)) if own.at_least => Some(Rate {
+            bits: burst.bits.max(own.bits),
+            ..burst
+        }),
+        (own, burst) => own.or(burst),
+    }
+}
+
+/// The rate that is known after an estimate, halfway between the old and the new. One that is only
+/// the least counts only where it is higher.
 fn rate(
-    known: Option<(u64, Instant)>,
+    known: Option<(Rate, Instant)>,
     estimate: &NetworkEstimate,
     now: Instant,
-) -> Option<(u64, Instant)> {
+) -> Option<(Rate, Instant)> {
     let known = known.filter(|(_, when)| now.saturating_duration_since(*when) < RATE_LASTS);
-    let Some(bytes) = estimate.delivery_rate else {
+    let Some(measured) = measured(estimate) else {
         return known;
     };
-    let measured = bytes.saturating_mul(8);
     match known {
-        Some((old, _)) if estimate.app_limited && measured <= old => known,
-        None if estimate.app_limited => None,
-        Some((old, _)) => Some((old / 2 + measured / 2, now)),
-        None => Some((measured, now)),
+        Some((old, _)) if measured.at_least && measured.bits <= old.bits => known,
+        Some((old, _)) if !old.at_least => {
+            let bits = old.bits / 2 + measured.bits / 2;
+            Some((Rate { bits, ..old }, now))
+        }
+        _ => Some((measured, now)),
     }
 }
 
 /// The tier of a rate, or of a round-trip time where there is none. A tier that held before is left
 /// only beyond a margin.
 fn tier(
-    rate: Option<u64>,
+    rate: Option<Rate>,
     estimate: &NetworkEstimate,
     before: Option<Tier>,
     settings: &NetworkSettings,
 ) -> Option<Tier> {
-    let (slow, medium) = match (rate, estimate.min_rtt.or(estimate.rtt)) {
-        (Some(rate), _) => {
-            let below = |threshold: u64, held: bool| {
-                rate < threshold.saturating_mul(if held { 100 + MARGIN } else { 100 - MARGIN })
-                    / 100
-            };
-            by_thresholds(
-                before,
-                |tier, held| match tier {
-                    Tier::Slow => below(settings.slow_rate, held),
-                    _ => below(settings.medium_rate, held),
-                },
-                || (rate < settings.slow_rate, rate < settings.medium_rate),
-            )
-        }
-        (None, Some(rtt)) => {
-            let above = |threshold: Duration, held: bool| {
-                rtt > threshold
-                    * if held {
-                        100 - MARGIN as u32
-                    } else {
-                        100 + MARGIN as u32
-                    }
-                    / 100
-            };
-            by_thresholds(
-                before,
-                |tier, held| match tier {
-                    Tier::Slow => above(settings.slow_rtt, held),
-                    _ => above(settings.medium_rtt, held),
-                },
-                || (rtt > settings.slow_rtt, rtt > settings.medium_rtt),
-            )
-        }
-        (None, None) => return before,
-    };
-    Some(match (slow, medium) {
-        (true, _) => Tier::Slow,
-        (false, true) => Tier::Medium,
-        (false, false) => Tier::Fast,
-    })
+    let by_rate = |bits| by_rate(bits, before, settings);
+    let rtt = estimate.min_rtt.or(estimate.rtt);
+    let by_rtt = rtt.map(|rtt| by_rtt(rtt, before, settings));
+    match rate {
+        Some(rate) if !rate.at_least => Some(by_rate(rate.bits)),
+        // No slower than that, whatever the round trip makes of it.
+        Some(rate) => Some(faster(by_rate(rate.bits), by_rtt.or(before))),
+        None => by_rtt.or(before),
+    }
 }
 
-/// Whether it is slow, and whether it is no better than in between. `passes` says whether a
-/// threshold is passed, leniently where the tier was `held`; `plainly` without any margin.
+fn faster(one: Tier, other: Option<Tier>) -> Tier {
+    match (one, other) {
+        (Tier::Fast, _) | (_, Some(Tier::Fast)) => Tier::Fast,
+        (Tier::Medium, _) | (_, Some(Tier::Medium)) => Tier::Medium,
+        _ => Tier::Slow,
+    }
+}
+
+fn by_rate(bits: u64, before: Option<Tier>, settings: &NetworkSettings) -> Tier {
+    let below = |threshold: u64, held: bool| {
+        bits < threshold.saturating_mul(if held { 100 + MARGIN } else { 100 - MARGIN }) / 100
+    };
+    by_thresholds(
+        before,
+        |tier, held| match tier {
+            Tier::Slow => below(settings.slow_rate, held),
+            _ => below(settings.medium_rate, held),
+        },
+        || (bits < settings.slow_rate, bits < settings.medium_rate),
+    )
+}
+
+fn by_rtt(rtt: Duration, before: Option<Tier>, settings: &NetworkSettings) -> Tier {
+    let above = |threshold: Duration, held: bool| {
+        let share = if held { 100 - MARGIN } else { 100 + MARGIN };
+        rtt > threshold * share as u32 / 100
+    };
+    by_thresholds(
+        before,
+        |tier, held| match tier {
+            Tier::Slow => above(settings.slow_rtt, held),
+            _ => above(settings.medium_rtt, held),
+        },
+        || (rtt > settings.slow_rtt, rtt > settings.medium_rtt),
+    )
+}
+
+/// The tier by two thresholds. `passes` says whether a threshold is passed, leniently where the tier
+/// was `held`; `plainly` without any margin.
 fn by_thresholds(
     before: Option<Tier>,
     passes: impl Fn(Tier, bool) -> bool,
     plainly: impl Fn() -> (bool, bool),
-) -> (bool, bool) {
-    let Some(before) = before else {
-        return plainly();
+) -> Tier {
+    let passed = match before {
+        None => plainly(),
+        Some(before) => (
+            passes(Tier::Slow, before == Tier::Slow),
+            passes(Tier::Medium, before != Tier::Fast),
+        ),
     };
-    let slow = passes(Tier::Slow, before == Tier::Slow);
-    let medium = passes(Tier::Medium, before != Tier::Fast);
-    (slow, medium)
+    match passed {
+        (true, _) => Tier::Slow,
+        (false, true) => Tier::Medium,
+        (false, false) => Tier::Fast,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use pipeline::Burst;
+
     use super::*;
 
-    fn by_rate(megabits: f64) -> NetworkEstimate {
+    fn rated(megabits: f64) -> NetworkEstimate {
         NetworkEstimate {
             rtt: Some(Duration::from_millis(20)),
             delivery_rate: Some((megabits * 125_000.0) as u64),
@@ -227,7 +284,7 @@ mod tests {
         }
     }
 
-    fn by_rtt(millis: u64) -> NetworkEstimate {
+    fn far(millis: u64) -> NetworkEstimate {
         NetworkEstimate {
             rtt: Some(Duration::from_millis(millis)),
             ..NetworkEstimate::default()
@@ -272,19 +329,19 @@ mod tests {
     #[test]
     fn the_rate_decides_where_it_is_known_and_the_round_trip_before() {
         for (estimate, expected) in [
-            (by_rate(1.2), Some(Tier::Slow)),
-            (by_rate(5.0), Some(Tier::Medium)),
-            (by_rate(16.0), Some(Tier::Fast)),
-            (by_rtt(600), Some(Tier::Slow)),
-            (by_rtt(150), Some(Tier::Medium)),
-            (by_rtt(60), Some(Tier::Fast)),
+            (rated(1.2), Some(Tier::Slow)),
+            (rated(5.0), Some(Tier::Medium)),
+            (rated(16.0), Some(Tier::Fast)),
+            (far(600), Some(Tier::Slow)),
+            (far(150), Some(Tier::Medium)),
+            (far(60), Some(Tier::Fast)),
             (NetworkEstimate::default(), None),
         ] {
             assert_eq!(Scene::new().picture(&estimate), expected, "{estimate:?}");
         }
         let far = NetworkEstimate {
             rtt: Some(Duration::from_millis(400)),
-            ..by_rate(100.0)
+            ..rated(100.0)
         };
         assert_eq!(Scene::new().picture(&far), Some(Tier::Fast));
     }
@@ -292,28 +349,31 @@ mod tests {
     #[test]
     fn a_page_is_not_mixed() {
         let scene = Scene::new();
-        assert_eq!(scene.picture(&by_rtt(20)), Some(Tier::Fast));
+        assert_eq!(scene.picture(&far(20)), Some(Tier::Fast));
         for _ in 0..20 {
-            assert_eq!(scene.picture(&by_rate(0.5)), Some(Tier::Fast));
+            assert_eq!(scene.picture(&rated(0.5)), Some(Tier::Fast));
         }
         scene.page();
-        assert_eq!(scene.picture(&by_rate(0.5)), Some(Tier::Slow));
-        assert_eq!(scene.picture(&by_rate(50.0)), Some(Tier::Slow));
+        assert_eq!(scene.picture(&rated(0.5)), Some(Tier::Slow));
+        assert_eq!(scene.picture(&rated(50.0)), Some(Tier::Slow));
     }
 
     #[test]
     fn who_was_away_is_judged_anew() {
         let mut scene = Scene::new();
-        assert_eq!(scene.picture(&by_rtt(20)), Some(Tier::Fast));
+        assert_eq!(scene.picture(&far(20)), Some(Tier::Fast));
         scene.now += scene.settings.hold * 2;
-        assert_eq!(scene.picture(&by_rate(1.0)), Some(Tier::Slow));
+        assert_eq!(scene.picture(&rated(1.0)), Some(Tier::Slow));
     }
 
     #[test]
     fn a_tier_is_left_only_beyond_a_margin() {
         let settings = NetworkSettings::default();
         let at = |megabits: f64, before| {
-            let rate = Some((megabits * 1e6) as u64);
+            let rate = Some(Rate {
+                bits: (megabits * 1e6) as u64,
+                at_least: false,
+            });
             tier(rate, &NetworkEstimate::default(), before, &settings).unwrap()
         };
         // The threshold lies at 2.5.
@@ -334,8 +394,8 @@ mod tests {
     fn a_rate_limited_by_the_sender_only_raises() {
         let scene = Scene::new();
         let limited = |megabits| NetworkEstimate {
-            app_limited: true,
-            ..by_rate(megabits)
+            limited: true,
+            ..rated(megabits)
         };
         assert_eq!(
             scene.picture(&limited(0.1)),
@@ -343,11 +403,50 @@ mod tests {
             "by its trip"
         );
         scene.page();
-        assert_eq!(scene.picture(&by_rate(1.0)), Some(Tier::Slow));
+        assert_eq!(scene.picture(&rated(1.0)), Some(Tier::Slow));
         scene.page();
         assert_eq!(scene.picture(&limited(0.1)), Some(Tier::Slow));
         scene.page();
         assert_eq!(scene.picture(&limited(100.0)), Some(Tier::Fast));
+    }
+
+    #[test]
+    fn the_first_bytes_of_a_page_say_more_than_its_round_trip() {
+        let told = |megabits: f64, at_least| NetworkEstimate {
+            burst: Some(Burst {
+                rate: (megabits * 125_000.0) as u64,
+                at_least,
+            }),
+            ..far(150)
+        };
+        for (estimate, expected) in [
+            (told(1.2, false), Tier::Slow),
+            (told(5.0, false), Tier::Medium),
+            (told(16.0, false), Tier::Fast),
+            // No slower than that; the round trip says medium.
+            (told(1.2, true), Tier::Medium),
+            (told(16.0, true), Tier::Fast),
+        ] {
+            assert_eq!(
+                Scene::new().picture(&estimate),
+                Some(expected),
+                "{estimate:?}"
+            );
+            // A sender that was only beginning knows no better; one that was not, does.
+            let beginning = NetworkEstimate {
+                delivery_rate: Some(10_000),
+                limited: true,
+                ..estimate
+            };
+            assert_eq!(Scene::new().picture(&beginning), Some(expected));
+            let (limited, delivery_rate) = (false, Some(10_000_000));
+            let known = NetworkEstimate {
+                limited,
+                delivery_rate,
+                ..estimate
+            };
+            assert_eq!(Scene::new().picture(&known), Some(Tier::Fast));
+        }
     }
 
     #[test]
@@ -369,7 +468,7 @@ mod tests {
         let scene = Scene::new();
         for number in 0..MOST as u64 + 10 {
             let visitor = Visitor(number);
-            let (estimate, settings) = (by_rtt(20), &scene.settings);
+            let (estimate, settings) = (far(20), &scene.settings);
             scene
                 .visitors
                 .judge(visitor, &estimate, settings, scene.now);

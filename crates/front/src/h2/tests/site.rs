@@ -113,6 +113,7 @@ impl Server {
             local: ([192, 0, 2, 2], 443).into(),
             protocol: Protocol::Http2,
             tls: true,
+            proxied: false,
             estimate: Arc::new(move || estimate),
         };
         let context = ConnectionContext {
