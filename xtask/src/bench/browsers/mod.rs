@@ -22,7 +22,7 @@ use super::peers::{Files, HTTP3};
 use crate::packages;
 use crate::shell::{self, Outcome};
 use driver::Kind;
-pub use pages::Page;
+use pages::Page;
 use signals::Signals;
 
 /// Who takes part unless the options say otherwise.
@@ -76,10 +76,7 @@ pub fn run(options: &Options) -> Outcome {
 }
 
 /// Photographs a page of every server in turns; returns the browser's name and version, too.
-///
-/// # Errors
-/// A load fails.
-pub fn film(
+fn film(
     browser: Option<Kind>,
     profile: Profile,
     page: &Page,
@@ -142,10 +139,7 @@ fn keep(page: &Page, series: &[Series], folder: Option<&Path>) -> Outcome {
 }
 
 /// The browser of a name; `None` is Chromium, which tells more of itself than the others.
-///
-/// # Errors
-/// There is none of that name, or it is not installed.
-pub fn browser(name: &str) -> Result<Option<Kind>, String> {
+fn browser(name: &str) -> Result<Option<Kind>, String> {
     let (kind, needs) = match name {
         "chromium" => (None, vec![("chromium", "chromium")]),
         "firefox" => (Some(Kind::Firefox), Kind::Firefox.needs().to_vec()),
