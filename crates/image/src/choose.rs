@@ -1,11 +1,12 @@
 //! From wishes to a variant: pure, explained, and with few distinct outcomes.
 
-use base::Quality;
+mod quality;
 
 use crate::{
     Accepted, Effects, Extend, Factor, Fit, Format, FormatChoice, Gravity, MAX_DPR, Output,
-    PolicySettings, Prefer, Signals, Tier, Transform, Trim, Variant, Width,
+    Placeholder, PolicySettings, Prefer, Signals, Tier, Transform, Trim, Variant, Width,
 };
+use quality::Wish;
 
 /// What the site wants: its settings.
 pub type Policy = PolicySettings;
@@ -40,10 +41,11 @@ pub fn choose(transform: &Transform, signals: &Signals, policy: &Policy) -> Choi
         reasons: Vec::new(),
         vary: Vec::new(),
         lowered: false,
+        density: Factor::ONE,
     };
     let output = choosing.output();
-    let quality = choosing.quality();
     let (width, height) = choosing.size();
+    let Wish { quality, target } = choosing.quality(output);
     let fit = choosing.fit(width, height);
     let variant = Variant {
         width,
@@ -66,6 +68,7 @@ pub fn choose(transform: &Transform, signals: &Signals, policy: &Policy) -> Choi
         effects: effects(transform),
         output,
         quality,
+        target,
         exact: choosing.exact(),
         fast: transform.fast,
         first_frame: transform.animation == Some(false),
@@ -86,6 +89,8 @@ struct Choosing<'a> {
     reasons: Vec<String>,
     vary: Vec<&'static str>,
     lowered: bool,
+    /// Pixels of the result to a CSS pixel of the page, as far as is known.
+    density: Factor,
 }
 
 impl Choosing<'_> {
@@ -111,6 +116,9 @@ impl Choosing<'_> {
     }
 
     fn output(&mut self) -> Output {
+        if let Some(kind) = self.transform.placeholder {
+            return self.placeholder(kind);
+        }
         let output = match self.transform.format {
             Some(FormatChoice::Auto) => return self.negotiate(self.policy.prefer),
             None if *self.transform == Transform::default() => {
@@ -137,6 +145,18 @@ impl Choosing<'_> {
         output
     }
 
+    fn placeholder(&mut self, kind: Placeholder) -> Output {
+        self.because(format!("no picture: its {}", kind.word()));
+        let accepted = match kind {
+            Placeholder::Lqip => {
+                self.depends_on(&["accept"]);
+                accepted(self.signals, self.policy)
+            }
+            _ => Accepted::COMMON,
+        };
+        Output::Placeholder { kind, accepted }
+    }
+
     fn negotiate(&mut self, prefer: Prefer) -> Output {
         self.depends_on(&["accept"]);
         let accepted = accepted(self.signals, self.policy);
@@ -146,45 +166,6 @@ impl Choosing<'_> {
             (false, false) => "format: by picture, without WebP as the settings say",
         });
         Output::Auto { accepted, prefer }
-    }
-
-    fn quality(&mut self) -> Quality {
-        if let Some(slow) = self.transform.slow_quality {
-            self.depends_on(&["save-data", "rtt", "downlink", "ect"]);
-            if self.signals.is_slow() {
-                self.lowered = self.signals.tier == Some(Tier::Slow);
-                let quality = slow.quality();
-                self.because(format!("quality: {quality}, asked for slow connections"));
-                return quality;
-            }
-        }
-        if let Some(asked) = self.transform.quality {
-            let quality = asked.quality();
-            self.because(format!("quality: {quality}, as asked"));
-            return quality;
-        }
-        self.depends_on(&["save-data"]);
-        let (quality, reason) = if self.signals.save_data {
-            (self.policy.save_data_quality, "for `Save-Data`")
-        } else {
-            self.by_tier()
-        };
-        self.because(format!("quality: {quality}, {reason}"));
-        quality
-    }
-
-    fn by_tier(&mut self) -> (Quality, &'static str) {
-        let usual = self.policy.quality;
-        let (quality, reason) = match self.signals.tier {
-            Some(Tier::Slow) => (self.policy.slow_quality, "for a slow connection"),
-            Some(Tier::Medium) => (self.policy.medium_quality, "for a connection in between"),
-            Some(Tier::Fast) | None => (usual, "from the settings"),
-        };
-        if quality >= usual {
-            return (usual, "from the settings");
-        }
-        self.lowered = true;
-        (quality, reason)
     }
 
     /// The box in pixels of the result.
@@ -199,6 +180,7 @@ impl Choosing<'_> {
         };
         if dpr != Factor::ONE && (width.is_some() || height.is_some()) {
             self.because(format!("size: times {} device pixels", dpr.value()));
+            self.density = dpr;
         }
         (width, height)
     }
@@ -226,17 +208,23 @@ impl Choosing<'_> {
             "dpr",
             "sec-ch-ua-mobile",
             "user-agent",
+            "save-data",
         ]);
         let auto = &self.transform.auto_width;
-        let hinted = self.signals.width.or_else(|| {
-            let viewport = self.signals.viewport_width?;
-            Some(snapped_dpr(self.signals.dpr).scale(viewport))
-        });
+        let dpr = snapped_dpr(self.signals.dpr);
+        let hinted = match (self.signals.width, self.signals.viewport_width) {
+            (Some(width), _) => Some(width),
+            (None, Some(viewport)) => Some(dpr.scale(viewport)),
+            (None, None) => None,
+        };
         let (width, reason) = match hinted {
-            Some(wanted) => (
-                snap(wanted, &auto.breakpoints).unwrap_or(wanted),
-                "from client hints",
-            ),
+            Some(wanted) => {
+                let wanted = self.capped(wanted, dpr);
+                (
+                    snap(wanted, &auto.breakpoints).unwrap_or(wanted),
+                    "from client hints",
+                )
+            }
             None if self.signals.mobile => (auto.mobile, "for a mobile device"),
             None => (auto.desktop, "for a desktop device"),
         };
@@ -246,10 +234,10 @@ impl Choosing<'_> {
 
     fn width_in_place(&mut self) -> Option<u32> {
         let hint = if self.policy.width_hints {
-            self.depends_on(&["sec-ch-width", "width"]);
-            self.signals
-                .width
-                .and_then(|width| snap(width, &WIDTH_STEPS))
+            self.depends_on(&["sec-ch-width", "width", "sec-ch-dpr", "dpr", "save-data"]);
+            let dpr = snapped_dpr(self.signals.dpr);
+            let wanted = self.signals.width.map(|width| self.capped(width, dpr));
+            wanted.and_then(|width| snap(width, &WIDTH_STEPS))
         } else {
             None
         };
@@ -264,6 +252,31 @@ impl Choosing<'_> {
         };
         self.because(format!("width: at most {width}, {source}"));
         Some(width)
+    }
+
+    /// A hinted width in device pixels, for no more of them to a CSS pixel than are worth their
+    /// bytes; notes how many it has.
+    fn capped(&mut self, width: u32, dpr: Factor) -> u32 {
+        let slow = self.signals.tier == Some(Tier::Slow);
+        let most = match self.signals.save_data || slow {
+            true => Factor::from_thousandths(self.policy.slow_dpr.clamp(1, 3) * 1000),
+            false => MAX_DPR,
+        };
+        let given = self.signals.dpr.unwrap_or(dpr);
+        self.density = dpr.min(most);
+        if given <= most {
+            return width;
+        }
+        if slow && !self.signals.save_data {
+            self.lowered = true;
+        }
+        self.because(format!(
+            "dpr: {} counts as {}",
+            given.value(),
+            most.value()
+        ));
+        let scaled = u64::from(width) * u64::from(most.thousandths());
+        u32::try_from(scaled / u64::from(given.thousandths())).unwrap_or(width)
     }
 
     /// The fit, reduced to one that differs: with one side or none, several mean the same.

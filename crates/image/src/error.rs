@@ -80,6 +80,12 @@ pub enum ImageError {
         /// What the resizer says.
         reason: String,
     },
+    /// Our fault: two pictures that we made could not be compared.
+    #[error("comparing failed: {reason}")]
+    Compare {
+        /// What is wrong.
+        reason: String,
+    },
     /// The job was called off, by its deadline or because nobody waits for it any more.
     #[error("the job was called off")]
     Cancelled,
@@ -119,7 +125,7 @@ impl ImageError {
             Self::SourcePixels { .. } | Self::OutputPixels { .. } => 9413,
             Self::Unsupported { .. } => 9520,
             Self::Damaged { .. } | Self::Encode { .. } => 9516,
-            Self::Resize { .. } => 9523,
+            Self::Resize { .. } | Self::Compare { .. } => 9523,
             Self::Cancelled => 9529,
         }
     }
@@ -134,7 +140,9 @@ impl Failure for ImageError {
             | Self::SourceBytes { .. }
             | Self::SourcePixels { .. }
             | Self::Damaged { .. } => Fault::Origin,
-            Self::Encode { .. } | Self::Resize { .. } | Self::Cancelled => Fault::Server,
+            Self::Encode { .. } | Self::Resize { .. } | Self::Compare { .. } | Self::Cancelled => {
+                Fault::Server
+            }
         }
     }
 
@@ -145,7 +153,9 @@ impl Failure for ImageError {
             Self::SourceBytes { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::SourcePixels { .. } | Self::OutputPixels { .. } => StatusCode::FORBIDDEN,
             Self::Damaged { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Encode { .. } | Self::Resize { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Encode { .. } | Self::Resize { .. } | Self::Compare { .. } => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             Self::Cancelled => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -161,13 +171,14 @@ impl Failure for ImageError {
             Self::Damaged { .. } => "image.damaged",
             Self::Encode { .. } => "image.encode",
             Self::Resize { .. } => "image.resize",
+            Self::Compare { .. } => "image.compare",
             Self::Cancelled => "image.cancelled",
         }
     }
 
     fn public_message(&self) -> Cow<'static, str> {
         match self {
-            Self::Encode { .. } | Self::Resize { .. } => {
+            Self::Encode { .. } | Self::Resize { .. } | Self::Compare { .. } => {
                 Cow::Borrowed("the picture could not be made")
             }
             other => Cow::Owned(other.to_string()),

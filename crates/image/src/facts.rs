@@ -1,10 +1,20 @@
 //! `format=json`: facts instead of a picture.
 
+use std::fmt::Write;
+
+use crate::encode::{Goal, encode_as, exact_as};
 use crate::geometry::Layout;
+use crate::placeholder::{Placeholders, small};
+use crate::render::{Job, Pixels};
 use crate::{Format, ImageError, Limits, Variant, probe};
 
+/// Results of more pixels are not made only to tell their sizes.
+const MEASURED_PIXELS: u64 = 4_000_000;
+/// What stands in place is made of a picture with no side longer than this, in pixels.
+const SMALL: usize = 256;
+
 /// What `format=json` answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// Width the result would have.
     pub width: u32,
@@ -18,11 +28,18 @@ pub struct Facts {
     pub source_height: u32,
     /// Kind of the source.
     pub format: Format,
+    /// The kinds of files the result can be, each with its length in bytes as measured; empty
+    /// where that would take long.
+    pub sizes: Vec<(Format, u64)>,
+    /// What stands in its place until it comes; absent where the pixels cannot be read.
+    pub placeholders: Option<Placeholders>,
 }
 
 impl Facts {
     /// The facts as JSON:
-    /// `{"width":…,"height":…,"original":{"file_size":…,"width":…,"height":…,"format":"image/…"}}`.
+    /// `{"width":…,"height":…,"original":{"file_size":…,"width":…,"height":…,"format":"image/…"}}`,
+    /// and, beyond Cloudflare's form, `"formats":[{"format":"image/…","file_size":…},…]` and
+    /// `"placeholder":{"color":"#…","thumbhash":"…","blurhash":"…","lqip":"data:…"}`.
     pub fn to_json(&self) -> String {
         let Self {
             width,
@@ -31,24 +48,71 @@ impl Facts {
             source_width,
             source_height,
             format,
+            ..
         } = self;
         let content_type = format.content_type();
-        format!(
+        let mut json = format!(
             "{{\"width\":{width},\"height\":{height},\"original\":{{\"file_size\":{file_size},\
-             \"width\":{source_width},\"height\":{source_height},\"format\":\"{content_type}\"}}}}"
-        )
+             \"width\":{source_width},\"height\":{source_height},\"format\":\"{content_type}\"}}"
+        );
+        self.add_sizes(&mut json);
+        self.add_placeholders(&mut json);
+        json.push('}');
+        json
+    }
+
+    fn add_sizes(&self, json: &mut String) {
+        let sizes = self.sizes.iter().map(|(format, bytes)| {
+            let content_type = format.content_type();
+            format!("{{\"format\":\"{content_type}\",\"file_size\":{bytes}}}")
+        });
+        let sizes: Vec<String> = sizes.collect();
+        if !sizes.is_empty() {
+            // Writing to a string cannot fail.
+            let _ = write!(json, ",\"formats\":[{}]", sizes.join(","));
+        }
+    }
+
+    /// No character of theirs needs to be escaped.
+    fn add_placeholders(&self, json: &mut String) {
+        if let Some(Placeholders {
+            color,
+            thumbhash,
+            blurhash,
+            lqip,
+        }) = &self.placeholders
+        {
+            let _ = write!(
+                json,
+                ",\"placeholder\":{{\"color\":\"{color}\",\"thumbhash\":\"{thumbhash}\",\
+                 \"blurhash\":\"{blurhash}\",\"lqip\":\"{lqip}\"}}"
+            );
+        }
     }
 }
 
-/// The facts about a source and what the variant would make of it, from its header alone. A border
-/// that only pixels can tell counts as none.
+/// The facts about a source and what the variant would make of it. Dimensions are those of its
+/// header; what only pixels can tell is left out where these cannot be read.
+///
+/// Costs decoding the source, and encoding the result once for each kind of file.
 ///
 /// # Errors
-/// As for [`probe()`], and [`ImageError::OutputPixels`].
-pub fn facts(source: &[u8], variant: &Variant, limits: &Limits) -> Result<Facts, ImageError> {
+/// As for [`probe()`], [`ImageError::OutputPixels`], and [`ImageError::Cancelled`].
+pub fn facts(
+    source: &[u8],
+    variant: &Variant,
+    limits: &Limits,
+    cancel: &dyn Fn() -> bool,
+) -> Result<Facts, ImageError> {
     let probe = probe(source, limits)?;
     let layout = Layout::new(&probe, variant, limits)?;
     let (source_width, source_height) = probe.upright_size();
+    let placeholders = unless_cancelled(placeholders(source, variant, limits, cancel))?;
+    let area = u64::from(layout.canvas.0) * u64::from(layout.canvas.1);
+    let sizes = match area <= MEASURED_PIXELS && !probe.animated {
+        true => unless_cancelled(sizes(source, variant, limits, cancel))?,
+        false => None,
+    };
     Ok(Facts {
         width: layout.canvas.0,
         height: layout.canvas.1,
@@ -56,5 +120,60 @@ pub fn facts(source: &[u8], variant: &Variant, limits: &Limits) -> Result<Facts,
         source_width,
         source_height,
         format: probe.format,
+        sizes: sizes.unwrap_or_default(),
+        placeholders,
     })
+}
+
+/// What cannot be told is not an error, but work that is called off ends.
+fn unless_cancelled<T>(told: Result<T, ImageError>) -> Result<Option<T>, ImageError> {
+    match told {
+        Ok(told) => Ok(Some(told)),
+        Err(ImageError::Cancelled) => Err(ImageError::Cancelled),
+        Err(_) => Ok(None),
+    }
+}
+
+fn placeholders(
+    source: &[u8],
+    variant: &Variant,
+    limits: &Limits,
+    cancel: &dyn Fn() -> bool,
+) -> Result<Placeholders, ImageError> {
+    let (picture, photograph) = small(source, variant, SMALL, limits, cancel)?;
+    Placeholders::of(&picture, photograph, variant, cancel)
+}
+
+/// The result as each kind of file that suits it, at the variant's quality.
+fn sizes(
+    source: &[u8],
+    variant: &Variant,
+    limits: &Limits,
+    cancel: &dyn Fn() -> bool,
+) -> Result<Vec<(Format, u64)>, ImageError> {
+    let job = Job::new(source, variant, limits, cancel)?;
+    let Pixels {
+        picture,
+        photograph,
+        ..
+    } = job.pixels()?;
+    let goal = Goal {
+        variant,
+        source_format: job.probe.format,
+        photograph,
+        exif: None,
+        found: None,
+        cancel,
+    };
+    let step = (variant.quality.value(), !photograph);
+    let mut sizes = Vec::with_capacity(3);
+    for format in [Format::Jpeg, Format::WebP] {
+        let made = encode_as(&picture, format, step, &goal)?;
+        sizes.push((format, made.bytes.len() as u64));
+    }
+    if !photograph {
+        let made = exact_as(&picture, Format::Png, &goal)?;
+        sizes.push((Format::Png, made.bytes.len() as u64));
+    }
+    Ok(sizes)
 }

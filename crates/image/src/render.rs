@@ -5,12 +5,13 @@ use delivery::Outline;
 
 use crate::decode::decode;
 use crate::encode::{Goal, Made, encode};
+use crate::placeholder::{self, Stand};
 use crate::geometry::{Layout, Rectangle};
 use crate::outline::jpeg_limits;
 use crate::outline_of;
 use crate::picture::Picture;
 use crate::{
-    Accepted, Colour, Effects, Facts, Format, Gravity, ImageError, Limits, Metadata, Orientation,
+    Accepted, Colour, Effects, Facts, Format, Found, Gravity, ImageError, Limits, Metadata, Orientation,
     Output, Probe, Trim, Variant, border, effects, facts, lossless, orient, planar, probe, resize,
     saliency,
 };
@@ -29,6 +30,8 @@ pub enum Outcome {
     Original(Original),
     /// No picture but facts, for `format=json`.
     Facts(Facts),
+    /// No picture but a line of text that stands for one, for `placeholder=…`.
+    Text(String),
 }
 
 /// A new picture.
@@ -46,6 +49,8 @@ pub struct Rendered {
     pub outline: Outline,
     /// Whether it is the source in another order of bytes, with the very same pixels.
     pub rescued: bool,
+    /// What a search found, where one was made.
+    pub found: Option<Found>,
     /// How it came about, a sentence fragment for each decision.
     pub notes: Vec<String>,
 }
@@ -76,33 +81,60 @@ pub fn render(
     limits: &Limits,
     cancel: &dyn Fn() -> bool,
 ) -> Result<Outcome, ImageError> {
+    render_found(source, variant, None, limits, cancel)
+}
+
+/// The same, as a search found it best; without a finding, with the quality that usually does.
+///
+/// # Errors
+/// As for [`render`].
+pub fn render_found(
+    source: &[u8],
+    variant: &Variant,
+    found: Option<Found>,
+    limits: &Limits,
+    cancel: &dyn Fn() -> bool,
+) -> Result<Outcome, ImageError> {
     if let Some(Trim::Border { .. }) = variant.trim {
         let variant = border::found(source, variant, limits, cancel)?;
-        return render(source, &variant, limits, cancel);
+        return render_found(source, &variant, found, limits, cancel);
     }
-    if variant.output == Output::Facts {
-        return facts(source, variant, limits).map(Outcome::Facts);
-    }
-    let probe = match probe(source, limits) {
-        Ok(probe) => probe,
-        Err(ImageError::Unsupported { format }) => {
-            return Ok(keep(
-                source,
-                format,
-                format!("{format} is passed on as it is"),
-            ));
+    match variant.output {
+        Output::Facts => return facts(source, variant, limits, cancel).map(Outcome::Facts),
+        Output::Placeholder { kind, accepted } => {
+            let stand = placeholder::make(source, variant, kind, accepted, limits, cancel)?;
+            return Ok(stands(stand));
         }
-        Err(error) => return Err(error),
-    };
-    let job = Job {
-        source,
-        layout: Layout::new(&probe, variant, limits)?,
-        probe,
-        variant,
-        limits,
-        cancel,
-    };
-    job.run()
+        _ => {}
+    }
+    match Job::new(source, variant, limits, cancel) {
+        Ok(job) => Job { found, ..job }.run(),
+        Err(ImageError::Unsupported { format }) => {
+            let reason = format!("{format} is passed on as it is");
+            Ok(keep(source, format, reason))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn stands(stand: Stand) -> Outcome {
+    match stand {
+        Stand::Text(text) => Outcome::Text(text),
+        Stand::Picture(made, size) => rendered(made, size),
+    }
+}
+
+fn rendered(made: Made, (width, height): (u32, u32)) -> Outcome {
+    Outcome::Rendered(Rendered {
+        bytes: made.bytes.into(),
+        format: made.format,
+        width,
+        height,
+        outline: made.outline,
+        rescued: made.exact,
+        found: made.found,
+        notes: made.notes,
+    })
 }
 
 fn keep(source: &[u8], format: Format, reason: impl Into<String>) -> Outcome {
@@ -120,7 +152,42 @@ pub(crate) struct Job<'a> {
     pub(crate) layout: Layout,
     pub(crate) variant: &'a Variant,
     pub(crate) limits: &'a Limits,
+    /// What a search found for it.
+    pub(crate) found: Option<Found>,
     pub(crate) cancel: &'a dyn Fn() -> bool,
+}
+
+/// The pixels of a result, ready to be encoded.
+pub(crate) struct Pixels {
+    pub(crate) picture: Picture,
+    /// Whether the source is a photograph.
+    pub(crate) photograph: bool,
+    /// EXIF data for results that carry any.
+    pub(crate) exif: Option<Vec<u8>>,
+}
+
+impl<'a> Job<'a> {
+    /// A source whose border, if it is to be trimmed, was found.
+    ///
+    /// # Errors
+    /// As for [`probe()`], and [`ImageError::OutputPixels`].
+    pub(crate) fn new(
+        source: &'a [u8],
+        variant: &'a Variant,
+        limits: &'a Limits,
+        cancel: &'a dyn Fn() -> bool,
+    ) -> Result<Self, ImageError> {
+        let probe = probe(source, limits)?;
+        Ok(Self {
+            source,
+            layout: Layout::new(&probe, variant, limits)?,
+            probe,
+            variant,
+            limits,
+            found: None,
+            cancel,
+        })
+    }
 }
 
 impl Job<'_> {
@@ -128,11 +195,23 @@ impl Job<'_> {
         if let Some(reason) = self.reason_to_keep_unread() {
             return Ok(keep(self.source, self.probe.format, reason));
         }
-        if self.variant.exact && self.only_encodes() && self.original_serves() {
+        let exact = self.variant.exact || self.found == Some(Found::Source);
+        if exact && self.only_encodes() && self.original_serves() {
             return self.exactly();
         }
         let made = self.make()?;
         self.go_on()?;
+        self.conclude(made)
+    }
+
+    /// Whether the source is passed on without a look at its pixels, or without a change to them.
+    pub(crate) fn is_kept(&self) -> bool {
+        let exact = self.variant.exact && self.only_encodes() && self.original_serves();
+        exact || self.reason_to_keep_unread().is_some()
+    }
+
+    /// The result, or what is better than it.
+    pub(crate) fn conclude(&self, made: Made) -> Result<Outcome, ImageError> {
         let made = match self.reason_to_keep(&made) {
             None => made,
             Some(reason) => match lossless::make(self)? {
@@ -157,27 +236,39 @@ impl Job<'_> {
     }
 
     fn rendered(&self, made: Made) -> Outcome {
-        let (width, height) = self.layout.canvas;
-        Outcome::Rendered(Rendered {
-            bytes: made.bytes.into(),
-            format: made.format,
-            width,
-            height,
-            outline: made.outline,
-            rescued: made.exact,
-            notes: made.notes,
-        })
+        rendered(made, self.layout.canvas)
     }
 
     fn make(&self) -> Result<Made, ImageError> {
-        match planar::make(self)? {
-            Some(made) => Ok(made),
-            None => self.make_from_rgb(),
+        // What a search found, it found for pixels.
+        if self.found.is_none()
+            && let Some(made) = planar::make(self)?
+        {
+            return Ok(made);
         }
+        self.make_from_rgb()
     }
 
     /// The general way, over RGB.
     fn make_from_rgb(&self) -> Result<Made, ImageError> {
+        let Pixels {
+            picture,
+            photograph,
+            exif,
+        } = self.pixels()?;
+        let goal = Goal {
+            variant: self.variant,
+            source_format: self.probe.format,
+            photograph,
+            exif: exif.as_deref(),
+            found: self.found,
+            cancel: self.cancel,
+        };
+        encode(picture, &goal)
+    }
+
+    /// Decodes and places the source.
+    pub(crate) fn pixels(&self) -> Result<Pixels, ImageError> {
         let decoded = decode(
             self.source,
             &self.probe,
@@ -187,16 +278,13 @@ impl Job<'_> {
         )?;
         self.go_on()?;
         let exif = decoded.exif.as_deref().and_then(|exif| self.exif(exif));
-        let goal = Goal {
-            variant: self.variant,
-            source_format: self.probe.format,
-            photograph: decoded.photograph,
-            exif: exif.as_deref(),
-            cancel: self.cancel,
-        };
         let picture = self.finish(self.place(decoded.picture)?)?;
         self.go_on()?;
-        encode(picture, &goal)
+        Ok(Pixels {
+            picture,
+            photograph: decoded.photograph,
+            exif,
+        })
     }
 
     pub(crate) fn go_on(&self) -> Result<(), ImageError> {
@@ -241,7 +329,7 @@ impl Job<'_> {
             Output::WebP => format == Format::WebP,
             Output::Jpeg => format == Format::Jpeg,
             Output::Png => format == Format::Png,
-            Output::BaselineJpeg | Output::Facts => false,
+            Output::BaselineJpeg | Output::Facts | Output::Placeholder { .. } => false,
         }
     }
 

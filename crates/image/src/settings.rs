@@ -2,7 +2,7 @@
 
 use base::{ByteSize, Quality};
 
-use crate::{Limits, Metadata};
+use crate::{Limits, Metadata, QualityChoice};
 
 base::choices! {
     /// What matters more when a photograph's format is chosen.
@@ -18,15 +18,25 @@ base::choices! {
 base::settings! {
     /// How variants of pictures are chosen.
     pub struct PolicySettings {
-        /// Quality of lossy pictures, 1 to 100, where a URL asks for none.
-        quality: Quality = Quality::new(80),
+        /// Quality of lossy pictures where a URL asks for none: a number, the same for every picture,
+        /// or `"auto"`: each as good as quality 80 usually looks. A name is met by a search in the
+        /// background, which the first visitors do not wait for: they get the quality that usually
+        /// does. The qualities below then count as what they usually look like.
+        quality: QualityChoice = QualityChoice::Number(Quality::new(80)),
         /// Quality for clients that send `Save-Data: on`, where a URL asks for none.
-        save_data_quality: Quality = Quality::new(50),
+        save_data_quality: QualityChoice = QualityChoice::Number(Quality::new(50)),
         /// Quality for clients whose connection is seen to be slow, where a URL asks for none.
-        slow_quality: Quality = Quality::new(50),
+        slow_quality: QualityChoice = QualityChoice::Number(Quality::new(50)),
         /// Quality for clients whose connection is seen to be neither slow nor fast, where a URL
         /// asks for none.
-        medium_quality: Quality = Quality::new(68),
+        medium_quality: QualityChoice = QualityChoice::Number(Quality::new(68)),
+        /// Whether pictures made for displays of two or three device pixels to a CSS pixel have less
+        /// quality, where a URL asks for none: so small a flaw is not seen. This holds for sizes
+        /// that the URL's `dpr` or the browser's hints have made larger.
+        dpr_quality: bool = true,
+        /// Most device pixels to a CSS pixel that `width=auto` and the width hint are followed to,
+        /// for clients that send `Save-Data: on` or whose connection is seen to be slow.
+        slow_dpr: u32 = 2,
         /// Whether a picture whose size and look stay as they are may lose quality for fewer bytes,
         /// where a URL asks for none. `false` keeps every pixel as it is: a JPEG only becomes
         /// progressive, bit for bit the same picture, and others are passed on. Sizes, effects and

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use base::Quality;
 
 use crate::{
-    Along, Colour, Crop, Extend, Factor, Fit, Format, Gravity, Length, Metadata, Prefer, Rotation,
-    Shift, Sides, Trim,
+    Along, Colour, Crop, Extend, Factor, Fit, Format, Gravity, Length, Metadata, Placeholder,
+    Prefer, Rotation, Shift, Sides, Target, Trim,
 };
 
 /// One rendering of a source. Equal variants of one source have equal bytes.
@@ -50,8 +50,11 @@ pub struct Variant {
     pub effects: Effects,
     /// The format, or the rule to find it.
     pub output: Output,
-    /// Quality where the format is lossy.
+    /// Quality where the format is lossy; with a target, what is used until a search has found
+    /// better.
     pub quality: Quality,
+    /// How good the result is to look, where that is what is asked.
+    pub target: Option<Target>,
     /// Whether a source of which nothing changes but the encoding keeps its pixels exactly.
     pub exact: bool,
     /// Whether speed counts more than bytes.
@@ -134,6 +137,13 @@ pub enum Output {
     Png,
     /// No picture but facts about it.
     Facts,
+    /// What stands in the picture's place until it comes.
+    Placeholder {
+        /// In which form.
+        kind: Placeholder,
+        /// What the client may get, where that is a picture.
+        accepted: Accepted,
+    },
 }
 
 impl Variant {
@@ -160,7 +170,11 @@ impl Variant {
     pub fn key(&self) -> String {
         let mut key = Key(String::with_capacity(48));
         key.output(self.output);
-        key.number("q", Some(u32::from(self.quality.value())));
+        match self.target {
+            // The quality follows from the target.
+            Some(target) => key.number("s", Some(u32::from(target.points()))),
+            None => key.number("q", Some(u32::from(self.quality.value()))),
+        }
         key.number("w", self.width);
         key.number("h", self.height);
         if self.fit != Fit::ScaleDown {
@@ -226,8 +240,9 @@ impl Key {
             Output::BaselineJpeg => "baseline-jpeg".to_owned(),
             Output::Png => "png".to_owned(),
             Output::Facts => "facts".to_owned(),
+            Output::Placeholder { kind, .. } => format!("{}-", kind.word()),
         };
-        if let Output::Auto { accepted, .. } = output {
+        if let Output::Auto { accepted, .. } | Output::Placeholder { accepted, .. } = output {
             for (letter, allowed) in [
                 ('j', accepted.jpeg),
                 ('p', accepted.png),

@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pipeline::Response;
 
 use crate::compression::Coding;
+use crate::images::Wish;
 
 /// A response that is kept whole.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct Kept {
     pub forms: Option<Arc<Forms>>,
     /// The processor time it took to make, with its forms.
     pub cost: Duration,
+    /// What a picture is to become, where a search has not found it yet; forgotten with memory.
+    pub wish: Option<Arc<Wish>>,
 }
 
 /// The compressed forms of one body. They live and are purged with it.
@@ -129,6 +132,7 @@ impl Kept {
             source: None,
             forms: None,
             cost: Duration::ZERO,
+            wish: None,
         }
     }
 
@@ -166,6 +170,7 @@ impl Kept {
             source: self.source.clone(),
             forms: self.forms.clone(),
             cost: self.cost,
+            wish: self.wish.clone(),
         }
     }
 

@@ -10,6 +10,7 @@ pub mod compression;
 pub mod facts;
 mod failure;
 pub mod headers;
+pub mod hints;
 pub mod https;
 pub mod images;
 pub mod kept;

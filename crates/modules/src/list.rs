@@ -13,6 +13,7 @@ use crate::access_log::AccessLogModule;
 use crate::cache::{CacheModule, SourceFlights};
 use crate::compression::CompressionModule;
 use crate::headers::HeadersModule;
+use crate::hints::HintsModule;
 use crate::https::HttpsModule;
 use crate::images::{ImagesModule, PictureFlights};
 use crate::kept::Entry;
@@ -123,7 +124,7 @@ impl Purge<'_> {
 }
 
 /// The names of all modules in the order they run.
-pub const ORDER: [&str; 9] = [
+pub const ORDER: [&str; 10] = [
     "site",
     "network",
     "https",
@@ -131,6 +132,7 @@ pub const ORDER: [&str; 9] = [
     "images",
     "cache",
     "origin",
+    "hints",
     "headers",
     "access_log",
 ];
@@ -149,6 +151,12 @@ pub fn build(
         &settings.https,
         &settings.trusted_proxies,
         &join(place, "https"),
+        report,
+    );
+    let hints = HintsModule::new(
+        &settings.hints,
+        &settings.trusted_proxies,
+        &join(place, "hints"),
         report,
     );
     let log = open_log(settings, place, report);
@@ -194,6 +202,11 @@ pub fn build(
             .then(|| cache(settings, services, &fetcher)),
         // Answers whatever has no answer yet.
         Some(Box::new(OriginModule::new(fetcher))),
+        // On pages as they leave, kept or not: what they ask is no part of what is kept.
+        settings
+            .hints
+            .enabled
+            .then(|| Box::new(hints) as Box<dyn Module>),
         // After all else: says what was done, and has the last word on headers.
         settings
             .headers

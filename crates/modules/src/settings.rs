@@ -7,6 +7,7 @@ use crate::access_log::AccessLogSettings;
 use crate::cache::CacheSettings;
 use crate::compression::CompressionSettings;
 use crate::headers::HeadersSettings;
+use crate::hints::HintsSettings;
 use crate::https::HttpsSettings;
 use crate::images::ImagesSettings;
 use crate::network::NetworkSettings;
@@ -34,6 +35,8 @@ base::settings! {
         compression: CompressionSettings = CompressionSettings::default(),
         /// What is kept.
         cache: CacheSettings = CacheSettings::default(),
+        /// What browsers are asked to say.
+        hints: HintsSettings = HintsSettings::default(),
         /// Headers of responses.
         headers: HeadersSettings = HeadersSettings::default(),
         /// A line for each request.

@@ -1,7 +1,7 @@
 //! What can be switched off by itself, so that each part's share is seen.
 
 use base::Quality;
-use image::Prefer;
+use image::{Prefer, QualityChoice};
 use origin::HostHeader;
 
 use crate::Config;
@@ -91,7 +91,10 @@ impl Config {
                 Feature::Progressive => site.images.policy.prefer = Prefer::Bytes,
                 Feature::Formats => site.images.policy.webp = false,
                 Feature::Network => site.network.enabled = false,
-                Feature::Quality => site.images.policy.quality = Quality::new(WHOLE_QUALITY),
+                Feature::Quality => {
+                    let whole = Quality::new(WHOLE_QUALITY);
+                    site.images.policy.quality = QualityChoice::Number(whole);
+                }
                 Feature::Compression => site.compression.enabled = false,
                 Feature::Cache => site.cache.enabled = false,
             }

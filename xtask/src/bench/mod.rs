@@ -16,11 +16,13 @@ mod order;
 mod peers;
 mod pictures;
 mod priority;
+mod quality;
 mod rescue;
 mod scheduler;
 mod soak;
 mod sooner;
 mod tiers;
+mod variants;
 
 use clap::Args;
 use lab::{Profile, UnknownProfile};
@@ -174,6 +176,16 @@ pub const BENCHES: &[Bench] = &[
         run: priority::run,
     },
     Bench {
+        name: "quality",
+        about: "the search for a quality: how near to its target, in how many encodes, at what size",
+        run: quality::run,
+    },
+    Bench {
+        name: "quality-usual",
+        about: "what photographs look like at each quality: where the search begins",
+        run: quality::usual,
+    },
+    Bench {
         name: "rescue",
         about: "baseline JPEG files made progressive without loss: MB of input per processor second",
         run: rescue::run,
@@ -202,6 +214,11 @@ pub const BENCHES: &[Bench] = &[
         name: "tiers",
         about: "links at half and twice each threshold: is the visitor's connection judged right?",
         run: tiers::run,
+    },
+    Bench {
+        name: "variants",
+        about: "how many variants of a picture browsers of all kinds ask for between them",
+        run: variants::run,
     },
 ];
 

@@ -97,7 +97,8 @@ impl Report {
         before.iter().filter(|byte| **byte == b'\n').count() + 1
     }
 
-    pub(super) fn mismatch(&mut self, key: &str, node: &Spanned<DeValue<'_>>, expected: String) {
+    /// Reports a value of another form than the one expected, as it was written.
+    pub fn mismatch(&mut self, key: &str, node: &Spanned<DeValue<'_>>, expected: String) {
         let given = self
             .source
             .get(node.span())

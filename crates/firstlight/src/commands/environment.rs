@@ -3,6 +3,7 @@
 
 use ::image::grammar::{HexSecret, ImagorAlgorithm, Secret};
 use base::Quality;
+use image::QualityChoice;
 use server::Config;
 
 use crate::output::CommandError;
@@ -226,7 +227,7 @@ impl Environment<'_> {
             if !sound {
                 return Err(wrong("IMGPROXY_QUALITY", "1 to 100"));
             }
-            images.policy.quality = Quality::new(quality);
+            images.policy.quality = QualityChoice::Number(Quality::new(quality));
         }
         let name = "IMGPROXY_ALLOWED_SOURCES";
         let sources = self.list(name);
@@ -343,7 +344,10 @@ mod tests {
         assert!(settings.enabled && !settings.unsigned && settings.auto_format);
         assert_eq!((settings.keys.len(), settings.signature_size), (2, 8));
         assert_eq!(settings.presets, ["default=q:70", "small=w:320/h:240"]);
-        assert_eq!(images.policy.quality, Quality::new(77));
+        assert_eq!(
+            images.policy.quality,
+            QualityChoice::Number(Quality::new(77))
+        );
         let sources: Vec<_> = images.sources.iter().map(ToString::to_string).collect();
         assert_eq!(sources, ["https://*.example.com", "http://a.example/b"]);
     }

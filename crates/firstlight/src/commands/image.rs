@@ -4,7 +4,10 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use image::{Format, FormatChoice, Limits, Original, Policy, Rendered, Signals, Transform};
+use image::{
+    Format, FormatChoice, Found, ImageError, Limits, Original, Policy, Rendered, Signals, Transform,
+    Variant,
+};
 use serde_json::{Value, json};
 
 use crate::output::{self, CommandError, Exit, Outcome, grouped};
@@ -43,7 +46,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let source = super::read_picture(&arguments.input)?;
     let signals = Signals::read(|name| (name == "accept").then_some(&*arguments.accept));
     let choice = image::choose(&transform, &signals, &Policy::default());
-    let outcome = image::render(&source, &choice.variant, &Limits::default(), &|| false)
+    let outcome = make(&source, &choice.variant)
         .map_err(|error| super::picture_error(&arguments.input, &error))?;
     let made = Made::new(outcome, &source);
     write(&arguments.output, &made.bytes)?;
@@ -58,6 +61,15 @@ pub fn run(arguments: &Arguments) -> Outcome {
     Ok(Exit::Done)
 }
 
+/// Makes the picture; here there is time to seek the quality that looks as wanted.
+fn make(source: &[u8], variant: &Variant) -> Result<image::Outcome, ImageError> {
+    let limits = Limits::default();
+    match image::search(source, variant, &limits, &|| false)? {
+        Some(searched) => Ok(searched.outcome),
+        None => image::render(source, variant, &limits, &|| false),
+    }
+}
+
 /// The options, with the format of the output's ending where they name none.
 fn transform(arguments: &Arguments) -> Result<Transform, CommandError> {
     let mut transform = match arguments.options.as_str() {
@@ -68,7 +80,7 @@ fn transform(arguments: &Arguments) -> Result<Transform, CommandError> {
             )
         })?,
     };
-    if transform.format.is_none() {
+    if transform.format.is_none() && transform.placeholder.is_none() {
         transform.format = format_by_ending(&arguments.output);
     }
     Ok(transform)
@@ -97,6 +109,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
 }
 
 /// What the engine answered.
+#[derive(Default)]
 struct Made {
     bytes: Vec<u8>,
     what: String,
@@ -104,6 +117,7 @@ struct Made {
     size: Option<(u32, u32)>,
     kept: bool,
     rescued: bool,
+    found: Option<Found>,
     preview: Option<u64>,
     notes: Vec<String>,
 }
@@ -116,12 +130,13 @@ impl Made {
             image::Outcome::Facts(facts) => Self {
                 bytes: facts.to_json().into_bytes(),
                 what: "facts".into(),
-                format: None,
                 size: Some((facts.width, facts.height)),
-                kept: false,
-                rescued: false,
-                preview: None,
-                notes: Vec::new(),
+                ..Self::default()
+            },
+            image::Outcome::Text(text) => Self {
+                bytes: text.into_bytes(),
+                what: "a placeholder".into(),
+                ..Self::default()
             },
         }
     }
@@ -134,6 +149,7 @@ impl Made {
             height,
             outline,
             rescued,
+            found,
             notes,
         } = rendered;
         Self {
@@ -143,6 +159,7 @@ impl Made {
             size: Some((width, height)),
             kept: false,
             rescued,
+            found,
             preview: Some(outline.preview).filter(|at| *at < outline.length),
             notes,
         }
@@ -161,6 +178,7 @@ impl Made {
             size: None,
             kept: true,
             rescued: false,
+            found: None,
             preview: Some(outline.preview).filter(|at| *at < outline.length),
             notes: vec![reason],
         }
@@ -181,6 +199,13 @@ impl Made {
     }
 
     fn describe_json(&self, reasons: &[String], before: usize) -> Value {
+        let (quality, score) = match self.found {
+            Some(Found::Lossy { quality, score, .. }) => {
+                let tenths = (f64::from(score) * 10.0).round() / 10.0;
+                (Some(quality.value()), Some(tenths))
+            }
+            _ => (None, None),
+        };
         json!({
             "format": self.format.map(Format::word),
             "width": self.size.map(|(width, _)| width),
@@ -189,6 +214,8 @@ impl Made {
             "source_bytes": before,
             "kept_original": self.kept,
             "rescued": self.rescued,
+            "quality": quality,
+            "score": score,
             "preview": self.preview,
             "reasons": reasons,
             "notes": self.notes,

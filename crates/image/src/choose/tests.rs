@@ -4,8 +4,10 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 
+use base::Quality;
+
 use super::*;
-use crate::Accept;
+use crate::{Accept, QualityChoice, Target};
 
 const CHROMIUM: &str = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8";
 const OLD_SAFARI: &str = "image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5";
@@ -38,10 +40,19 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("", "image/jpeg;q=0,*/*", "auto-preview-p,q80"),
     ("width=80", CHROMIUM, "source,q80,w80"),
     ("width=80,format=auto", CHROMIUM, "auto-preview-jpw,q80,w80"),
-    ("w=80,f=auto,dpr=2", CHROMIUM, "auto-preview-jpw,q80,w160"),
-    ("w=80,h=30,f=jpeg,dpr=9", CHROMIUM, "jpeg,q80,w240,h90"),
+    ("w=80,f=auto,dpr=2", CHROMIUM, "auto-preview-jpw,q66,w160"),
+    ("w=80,h=30,f=jpeg,dpr=9", CHROMIUM, "jpeg,q58,w240,h90"),
+    ("w=80,q=80,dpr=2", CHROMIUM, "source,q80,w160"),
+    ("q=auto", CHROMIUM, "source,s75"),
+    ("q=auto,w=80,dpr=2", CHROMIUM, "source,s66,w160"),
+    ("q=high,w=80,dpr=2", CHROMIUM, "source,s85,w160"),
+    ("q=auto,compression=fast", CHROMIUM, "source,q80,fast"),
+    ("q=auto,f=png", CHROMIUM, "png,q80"),
+    ("placeholder=lqip", CHROMIUM, "lqip-jpw,q80"),
+    ("placeholder=lqip", OLD_SAFARI, "lqip-jp,q80"),
+    ("placeholder=blurhash", CHROMIUM, "blurhash-jp,q80"),
     ("f=avif,w=80", CHROMIUM, "auto-bytes-jpw,q80,w80"),
-    ("f=webp,q=high", OLD_SAFARI, "webp,q90"),
+    ("f=webp,q=high", OLD_SAFARI, "webp,s85"),
     ("f=png-force", CHROMIUM, "png,q80"),
     ("f=json", CHROMIUM, "facts,q80"),
     ("w=80,fit=cover", CHROMIUM, "source,q80,w80,contain"),
@@ -234,7 +245,11 @@ proptest! {
         let plain = Variant { width: None, ..variant };
         let classes: Vec<String> = ["j", "p", "w", "jp", "jw", "pw", "jpw"]
             .into_iter()
-            .flat_map(|class| [80, 50].map(|q| format!("auto-preview-{class},q{q}")))
+            .flat_map(|class| {
+                let less = [0, 7, 14, 22];
+                less.map(|less| [80, 50].map(|q| format!("auto-preview-{class},q{}", q - less)))
+            })
+            .flatten()
             .collect();
         prop_assert!(classes.contains(&plain.key()), "{}", plain.key());
     }
@@ -260,7 +275,7 @@ fn a_way_that_is_seen_to_be_slow_lowers_the_quality_unless_the_url_says_it() {
 #[test]
 fn a_slow_way_never_raises_the_quality() {
     let policy = Policy {
-        quality: Quality::new(40),
+        quality: QualityChoice::Number(Quality::new(40)),
         ..Policy::default()
     };
     let signals = Signals::default().over(Some(Tier::Slow));
@@ -269,4 +284,65 @@ fn a_slow_way_never_raises_the_quality() {
         (choice.variant.quality.value(), choice.lowered),
         (40, false)
     );
+}
+
+#[test]
+fn a_target_follows_the_way_and_the_display() {
+    let perceptual = Policy {
+        quality: QualityChoice::Auto,
+        ..Policy::default()
+    };
+    let key = |options: &str, signals: &Signals| {
+        let transform = match options {
+            "" => Transform::default(),
+            options => Transform::parse(options).unwrap(),
+        };
+        let choice = choose(&transform, signals, &perceptual);
+        (choice.variant.key(), choice.lowered)
+    };
+    let over = |tier| Signals::default().over(tier);
+    let usual = |quality| Target::usual(Quality::new(quality)).points();
+    assert_eq!(key("", &over(None)), ("auto-preview-jp,s75".into(), false));
+    let slow = format!("auto-preview-jp,s{}", usual(50));
+    assert_eq!(key("", &over(Some(Tier::Slow))), (slow.clone(), true));
+    let medium = format!("auto-preview-jp,s{}", usual(68));
+    assert_eq!(key("", &over(Some(Tier::Medium))), (medium, true));
+    let saving = Signals {
+        save_data: true,
+        ..Signals::default()
+    };
+    assert_eq!(key("", &saving), (slow, false));
+    assert_eq!(key("q=70", &saving).0, "source,q70", "a number is a number");
+    assert_eq!(key("q=low", &saving).0, "source,s50");
+    assert_eq!(key("w=9,dpr=3", &over(None)).0, "source,s61,w27");
+}
+
+#[test]
+fn hinted_displays_are_followed_as_far_as_it_pays() {
+    let dense = Signals {
+        width: Some(900),
+        dpr: Some(Factor::from_thousandths(3000)),
+        ..Signals::default()
+    };
+    let hints = Policy {
+        width_hints: true,
+        ..Policy::default()
+    };
+    let chosen = |signals: &Signals, policy: &Policy| choose(&Transform::default(), signals, policy);
+    let choice = chosen(&dense, &hints);
+    assert_eq!(choice.variant.width, Some(960));
+    assert_eq!(choice.variant.quality.value(), 58);
+    assert_eq!(
+        choice.vary,
+        ["accept", "sec-ch-width", "width", "sec-ch-dpr", "dpr", "save-data"]
+    );
+    let slow = chosen(&dense.clone().over(Some(Tier::Slow)), &hints);
+    assert_eq!((slow.variant.width, slow.lowered), (Some(640), true));
+    let even = Policy {
+        dpr_quality: false,
+        ..hints
+    };
+    assert_eq!(chosen(&dense, &even).variant.quality.value(), 80);
+    let unhinted = chosen(&dense, &Policy::default());
+    assert_eq!(unhinted.variant.quality.value(), 80, "of its own size");
 }

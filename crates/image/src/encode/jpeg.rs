@@ -17,18 +17,29 @@ pub(super) fn encode(
     goal: &Goal<'_>,
     progressive: bool,
 ) -> Result<Made, ImageError> {
+    let quality = goal.variant.quality.value();
+    let full_colour = quality >= FULL_COLOUR_QUALITY || !goal.photograph;
+    encode_at(picture, goal, quality, full_colour, progressive)
+}
+
+/// Encodes at a quality, with colour at its full resolution or at half of it.
+pub(super) fn encode_at(
+    picture: Picture,
+    goal: &Goal<'_>,
+    quality: u8,
+    full_colour: bool,
+    progressive: bool,
+) -> Result<Made, ImageError> {
     let failed = |error| ImageError::encode(Format::Jpeg, error);
     let transparent = picture.channels == Channels::Rgba;
     let picture = opaque(picture);
-    let quality = goal.variant.quality.value();
     let (width, height) = (picture.width, picture.height);
     let planes = if picture.channels == Channels::Grey {
         ::jpeg::gray_to_planes(picture.data, width, height)
     } else {
-        let subsampling = if quality >= FULL_COLOUR_QUALITY || !goal.photograph {
-            Subsampling::Full
-        } else {
-            Subsampling::Quarter
+        let subsampling = match full_colour {
+            true => Subsampling::Full,
+            false => Subsampling::Quarter,
         };
         ::jpeg::rgb_to_planes(&picture.data, width, height, subsampling)
     };
@@ -68,6 +79,7 @@ pub(crate) fn made(encoded: Encoded) -> Made {
         bytes: encoded.bytes,
         format: Format::Jpeg,
         exact: false,
+        found: None,
         notes: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ mod webp;
 use delivery::Outline;
 
 use crate::picture::{Channels, Picture};
-use crate::{Accepted, Format, ImageError, Output, Prefer, Variant, webp_encode};
+use crate::{Accepted, Format, Found, ImageError, Output, Prefer, Variant, webp_encode};
 
 /// A result under this many bytes appears at once in any format, so the smaller one is taken.
 const SMALL_BYTES: usize = 8 << 10;
@@ -31,6 +31,8 @@ pub(crate) struct Goal<'a> {
     pub(crate) photograph: bool,
     /// EXIF data for results that carry any.
     pub(crate) exif: Option<&'a [u8]>,
+    /// What a search found to be best.
+    pub(crate) found: Option<Found>,
     pub(crate) cancel: &'a dyn Fn() -> bool,
 }
 
@@ -41,6 +43,8 @@ pub(crate) struct Made {
     pub(crate) outline: Outline,
     /// Whether it has the very pixels of its source.
     pub(crate) exact: bool,
+    /// What a search found, where it was made so.
+    pub(crate) found: Option<Found>,
     /// How it came about.
     pub(crate) notes: Vec<String>,
 }
@@ -59,23 +63,88 @@ pub(crate) fn surely_jpeg(variant: &Variant, width: u32, height: u32) -> Option<
         Output::Jpeg | Output::Source => Some(true),
         Output::BaselineJpeg => Some(false),
         Output::Auto { accepted, prefer } => {
-            let small = width as usize * height as usize <= SMALL_PIXELS;
+            let small = is_small(width as usize, height as usize);
             let rival = accepted.webp && !variant.fast && (small || prefer == Prefer::Bytes);
             (accepted.jpeg && !rival).then_some(true)
         }
-        Output::WebP | Output::Png | Output::Facts => None,
+        Output::WebP | Output::Png | Output::Facts | Output::Placeholder { .. } => None,
     }
+}
+
+/// Whether a photograph of this size may be so small a file that a preview is of no use.
+pub(crate) fn is_small(width: usize, height: usize) -> bool {
+    width * height <= SMALL_PIXELS
+}
+
+/// Whether it is.
+pub(crate) fn is_small_file(width: usize, height: usize, bytes: usize) -> bool {
+    let small_sides = width < SMALL_SIDE && height < SMALL_SIDE;
+    is_small(width, height) && (small_sides || bytes < SMALL_BYTES)
+}
+
+/// Encodes a picture with loss: as this kind of file, at this quality, and with colour at its full
+/// resolution or not where the format has the choice.
+pub(crate) fn encode_as(
+    picture: &Picture,
+    format: Format,
+    (quality, full_colour): (u8, bool),
+    goal: &Goal<'_>,
+) -> Result<Made, ImageError> {
+    match format {
+        Format::Jpeg => {
+            let progressive = goal.variant.output != Output::BaselineJpeg;
+            jpeg::encode_at(picture.clone(), goal, quality, full_colour, progressive)
+        }
+        _ => webp::encode_at(picture, goal, quality),
+    }
+}
+
+/// Encodes a picture without loss.
+pub(crate) fn exact_as(
+    picture: &Picture,
+    format: Format,
+    goal: &Goal<'_>,
+) -> Result<Made, ImageError> {
+    match format {
+        Format::WebP => webp::encode_exactly(picture, goal),
+        _ => png::encode(picture, goal),
+    }
+}
+
+/// Encodes as a search found it best.
+fn encode_found(
+    picture: &Picture,
+    found: Found,
+    goal: &Goal<'_>,
+) -> Result<Option<Made>, ImageError> {
+    let mut made = match found {
+        Found::Lossy {
+            format,
+            quality,
+            full_colour,
+            ..
+        } => encode_as(picture, format, (quality.value(), full_colour), goal)?,
+        Found::Exact { format } => exact_as(picture, format, goal)?,
+        Found::Source => return Ok(None),
+    };
+    made.found = Some(found);
+    Ok(Some(made.because(format!("as found before: {found}"))))
 }
 
 /// Encodes a picture.
 pub(crate) fn encode(picture: Picture, goal: &Goal<'_>) -> Result<Made, ImageError> {
+    if let Some(found) = goal.found
+        && let Some(made) = encode_found(&picture, found, goal)?
+    {
+        return Ok(made);
+    }
     match goal.variant.output {
         Output::Auto { accepted, prefer } => auto(picture, goal, accepted, prefer),
         Output::Jpeg => jpeg::encode(picture, goal, true),
         Output::BaselineJpeg => jpeg::encode(picture, goal, false),
         Output::Png => png::encode(&picture, goal),
         Output::WebP => webp_or_png(picture, goal),
-        Output::Source | Output::Facts => match goal.source_format {
+        Output::Source | Output::Facts | Output::Placeholder { .. } => match goal.source_format {
             Format::Jpeg => jpeg::encode(picture, goal, true),
             Format::WebP => webp_or_png(picture, goal),
             Format::Gif => {
@@ -121,12 +190,12 @@ fn auto(
 
 /// A photograph as JPEG, or as WebP when it is so small that a preview is of no use.
 fn photograph(picture: Picture, goal: &Goal<'_>, accepted: Accepted) -> Result<Made, ImageError> {
-    let small_sides = picture.width < SMALL_SIDE && picture.height < SMALL_SIDE;
-    let small = picture.width * picture.height <= SMALL_PIXELS;
-    let spare = (small && accepted.webp && !goal.variant.fast).then(|| picture.clone());
+    let (width, height) = (picture.width, picture.height);
+    let small = is_small(width, height) && accepted.webp && !goal.variant.fast;
+    let spare = small.then(|| picture.clone());
     let made = jpeg::encode(picture, goal, true)?;
     if let Some(picture) = spare
-        && (small_sides || made.bytes.len() < SMALL_BYTES)
+        && is_small_file(width, height, made.bytes.len())
     {
         let webp = webp::encode(picture, goal)?;
         if webp.bytes.len() < made.bytes.len() {
@@ -167,7 +236,8 @@ fn drawing(picture: Picture, goal: &Goal<'_>, accepted: Accepted) -> Result<Made
     }
 }
 
-fn exact_is_worth_it(exact: usize, lossy: usize) -> bool {
+/// Whether an exact file of so many bytes is better than a lossy one.
+pub(crate) fn exact_is_worth_it(exact: usize, lossy: usize) -> bool {
     exact * 100 <= lossy * EXACT_PREMIUM_PERCENT
 }
 

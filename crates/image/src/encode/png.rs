@@ -34,6 +34,7 @@ pub(super) fn encode(picture: &Picture, goal: &Goal<'_>) -> Result<Made, ImageEr
         bytes,
         format: Format::Png,
         exact: false,
+        found: None,
         notes: Vec::new(),
     })
 }

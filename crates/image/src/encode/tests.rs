@@ -14,6 +14,7 @@ fn made(picture: Picture, photograph: bool, options: &str, accept: &'static str)
         source_format: Format::Png,
         photograph,
         exif: None,
+        found: None,
         cancel: &|| false,
     };
     encode(picture, &goal).unwrap()

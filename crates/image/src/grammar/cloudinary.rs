@@ -370,7 +370,7 @@ fn gravity(text: &str) -> Option<Gravity> {
 
 fn self_quality(text: &str, transform: &mut Transform) -> Option<()> {
     transform.quality = match text {
-        "auto" | "auto:good" => None,
+        "auto" | "auto:good" => Some(QualityChoice::Auto),
         "auto:best" => Some(QualityChoice::High),
         "auto:eco" => Some(QualityChoice::MediumHigh),
         "auto:low" => Some(QualityChoice::MediumLow),

@@ -5,7 +5,7 @@ use super::query::Query;
 use super::source::{self, Bare};
 use super::text::{format, point, quality, side};
 use super::{Grammar, GrammarError, GrammarSettings, Parsed, Request};
-use crate::{Fit, FormatChoice, Gravity, Transform, Width};
+use crate::{Fit, FormatChoice, Gravity, Placeholder, Transform, Width};
 
 pub(super) fn next(settings: &GrammarSettings) -> Option<Box<dyn Grammar>> {
     make(settings.next, "next", "/_next/image", next_query)
@@ -107,7 +107,11 @@ fn netlify_query(query: &Query, notes: &mut Vec<String>) -> Result<Transform, Gr
                 let at = position(value).ok_or_else(|| query.wrong(name, "a side or center"))?;
                 transform.gravity = Some(at);
             }
-            "fm" if matches!(value, "gif" | "blurhash" | "tiff") => {
+            "fm" if value == "blurhash" => {
+                transform.placeholder = Some(Placeholder::Blurhash);
+                transform.format = None;
+            }
+            "fm" if matches!(value, "gif" | "tiff") => {
                 return Err(query.refused(name, "it is not written"));
             }
             "fm" => {

@@ -368,7 +368,7 @@ fn pictures_that_are_not_read_are_passed_on() {
 }
 
 #[test]
-fn facts_need_no_pixels() {
+fn facts_need_no_pixels_where_these_are_damaged() {
     let mut source = samples::png(&samples::drawing(120, 80));
     source.truncate(60);
     let Outcome::Facts(facts) = outcome(&source, "w=60,f=json", ALL) else {

@@ -12,6 +12,9 @@ mod print;
 mod tests;
 
 use base::Quality;
+use base::settings::{DeValue, Report, Spanned, Value};
+
+use crate::{Placeholder, Target};
 
 pub use colour::Colour;
 pub use options::option_forms;
@@ -49,6 +52,8 @@ pub struct Transform {
     pub slow_quality: Option<QualityChoice>,
     /// `format`, `f`; absent means the source's format.
     pub format: Option<FormatChoice>,
+    /// `placeholder`: not the picture but what stands in its place. No option of Cloudflare's.
+    pub placeholder: Option<Placeholder>,
     /// `compression=fast`: the quickest format and encoder settings.
     pub fast: bool,
     /// `anim`: `false` takes the first frame of an animation. Absent means `true`.
@@ -282,30 +287,92 @@ impl Gravity {
     };
 }
 
-/// A quality as a number or by name.
+/// A quality as a number, or by name: how good the picture is to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum QualityChoice {
-    /// 1–100.
+    /// 1–100: the encoder's own scale.
     Number(Quality),
-    /// `high`: 90.
+    /// `auto`: as good as quality 80 usually looks, whatever the picture, and less where the way or
+    /// the display asks for less.
+    Auto,
+    /// `high`: hardly to be told from the source.
     High,
-    /// `medium-high`: 70.
+    /// `medium-high`.
     MediumHigh,
-    /// `medium-low`: 50.
+    /// `medium-low`.
     MediumLow,
-    /// `low`: 35.
+    /// `low`: visibly less.
     Low,
 }
 
+/// The names of qualities that are targets.
+const QUALITY_NAMES: [(&str, QualityChoice); 5] = [
+    ("auto", QualityChoice::Auto),
+    ("high", QualityChoice::High),
+    ("medium-high", QualityChoice::MediumHigh),
+    ("medium-low", QualityChoice::MediumLow),
+    ("low", QualityChoice::Low),
+];
+
 impl QualityChoice {
-    /// The quality meant.
-    pub const fn quality(self) -> Quality {
-        match self {
-            Self::Number(quality) => quality,
-            Self::High => Quality::new(90),
-            Self::MediumHigh => Quality::new(70),
-            Self::MediumLow => Quality::new(50),
-            Self::Low => Quality::new(35),
+    /// The quality for a name.
+    pub fn parse_name(name: &str) -> Option<Self> {
+        let mut names = QUALITY_NAMES.iter();
+        names.find(|(known, _)| *known == name).map(|(_, it)| *it)
+    }
+
+    /// The name, where it is one of those.
+    pub fn name(self) -> Option<&'static str> {
+        let mut names = QUALITY_NAMES.iter();
+        names.find(|(_, it)| *it == self).map(|(name, _)| *name)
+    }
+
+    /// How good the picture is to look; `None` for a number.
+    pub const fn target(self) -> Option<Target> {
+        Some(Target::new(match self {
+            Self::Number(_) => return None,
+            Self::High => 85,
+            Self::Auto => 75,
+            Self::MediumHigh => 70,
+            Self::MediumLow => 60,
+            Self::Low => 50,
+        }))
+    }
+
+    /// The quality meant: for a name, the one that usually looks so.
+    pub fn quality(self) -> Quality {
+        match (self, self.target()) {
+            (Self::Number(quality), _) => quality,
+            (_, target) => target.map_or(Quality::new(80), Target::usual_quality),
+        }
+    }
+}
+
+impl Value for QualityChoice {
+    fn form() -> String {
+        let names = QUALITY_NAMES.map(|(name, _)| format!("`\"{name}\"`"));
+        format!("a whole number from 1 to 100, or one of {}", names.join(", "))
+    }
+
+    fn decode(node: &Spanned<DeValue<'_>>, key: &str, report: &mut Report) -> Option<Self> {
+        let DeValue::String(name) = node.get_ref() else {
+            if node.get_ref().is_integer() {
+                return Quality::decode(node, key, report).map(Self::Number);
+            }
+            report.mismatch(key, node, Self::form());
+            return None;
+        };
+        let choice = Self::parse_name(name);
+        if choice.is_none() {
+            report.mismatch(key, node, Self::form());
+        }
+        choice
+    }
+
+    fn show(&self) -> String {
+        match (self, self.name()) {
+            (Self::Number(quality), _) => quality.to_string(),
+            (_, name) => format!("\"{}\"", name.unwrap_or_default()),
         }
     }
 }

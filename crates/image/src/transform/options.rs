@@ -3,8 +3,8 @@
 use base::Quality;
 
 use super::{
-    Colour, Factor, Fit, FormatChoice, Gravity, Metadata, QualityChoice, Rotation, Transform, Trim,
-    Width,
+    Colour, Factor, Fit, FormatChoice, Gravity, Metadata, Placeholder, QualityChoice, Rotation,
+    Transform, Trim, Width,
 };
 
 /// One option: its names, the form of its value, and where the value goes.
@@ -14,7 +14,7 @@ pub(super) struct Spec {
     pub(super) set: fn(&mut Transform, &str) -> Option<()>,
 }
 
-const QUALITY_FORM: &str = "1 to 100, high, medium-high, medium-low or low";
+const QUALITY_FORM: &str = "1 to 100, auto, high, medium-high, medium-low or low";
 const FACTOR_FORM: &str = "a number from 0 to 100, 1 changing nothing";
 
 /// Every option.
@@ -72,6 +72,11 @@ pub(super) const OPTIONS: &[Spec] = &[
         names: &["format", "f"],
         form: "auto, avif, webp, jpeg, baseline-jpeg, png or json",
         set: |transform, text| put(&mut transform.format, FormatChoice::parse(text)),
+    },
+    Spec {
+        names: &["placeholder"],
+        form: "lqip, thumbhash, blurhash or color, without format",
+        set: |transform, text| put(&mut transform.placeholder, Placeholder::parse(text)),
     },
     Spec {
         names: &["compression"],
@@ -251,15 +256,11 @@ fn factor(text: &str, least: u32, most: u32) -> Option<Factor> {
 }
 
 fn quality(text: &str) -> Option<QualityChoice> {
-    Some(match text {
-        "high" => QualityChoice::High,
-        "medium-high" => QualityChoice::MediumHigh,
-        "medium-low" => QualityChoice::MediumLow,
-        "low" => QualityChoice::Low,
-        number => {
-            let number = whole(number).filter(|number| (1..=100).contains(number))?;
-            QualityChoice::Number(Quality::new(u8::try_from(number).ok()?))
-        }
+    QualityChoice::parse_name(text).or_else(|| {
+        let number = whole(text).filter(|number| (1..=100).contains(number))?;
+        Some(QualityChoice::Number(Quality::new(
+            u8::try_from(number).ok()?,
+        )))
     })
 }
 

@@ -162,6 +162,9 @@ impl Reading {
                 Some((*name, value.clone(), partner))
             })
             .collect();
+        if self.transform.placeholder.is_some() && self.transform.format.is_some() {
+            self.reject("placeholder", "", "no `format` beside it");
+        }
         for (name, value, partner) in alone {
             self.reject(name, &value, format!("`{partner}` beside it"));
         }

@@ -107,6 +107,7 @@ impl Options {
             transform.slow_quality.map(quality),
         );
         self.add("format", transform.format.map(super::FormatChoice::word));
+        self.add("placeholder", transform.placeholder.map(crate::Placeholder::word));
         self.add("compression", transform.fast.then_some("fast"));
         self.add("anim", transform.animation);
         self.add("metadata", transform.metadata.map(super::Metadata::word));
@@ -165,10 +166,7 @@ fn factor(factor: Factor) -> String {
 fn quality(quality: QualityChoice) -> String {
     match quality {
         QualityChoice::Number(number) => number.to_string(),
-        QualityChoice::High => "high".to_owned(),
-        QualityChoice::MediumHigh => "medium-high".to_owned(),
-        QualityChoice::MediumLow => "medium-low".to_owned(),
-        QualityChoice::Low => "low".to_owned(),
+        name => name.name().unwrap_or_default().to_owned(),
     }
 }
 

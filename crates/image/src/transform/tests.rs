@@ -196,7 +196,7 @@ fn a_complaint_says_what_would_have_been_right() {
     assert_eq!(
         error.to_string(),
         "`widht=80`: expected a known option (did you mean `width`?); \
-         `q=best`: expected 1 to 100, high, medium-high, medium-low or low"
+         `q=best`: expected 1 to 100, auto, high, medium-high, medium-low or low"
     );
     let long = format!("width={}", "9".repeat(500));
     let error = Transform::parse(&long).unwrap_err();

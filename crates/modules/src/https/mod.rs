@@ -55,19 +55,6 @@ impl HttpsModule {
         }
     }
 
-    /// Whether the visitor's own connection is encrypted, as far as we or a trusted proxy can see.
-    fn is_secure(&self, exchange: &Exchange) -> bool {
-        let remote = exchange.connection.remote.ip().to_canonical();
-        let by_proxy = self
-            .proxies
-            .iter()
-            .any(|network| network.0.contains(&remote));
-        let told = exchange.header(FORWARDED_PROTO).filter(|_| by_proxy);
-        told.map_or(exchange.connection.tls, |scheme| {
-            scheme.eq_ignore_ascii_case("https")
-        })
-    }
-
     /// The same address under `https:`; `None` if there is none.
     fn secure_address(&self, exchange: &Exchange) -> Option<HeaderValue> {
         let target = exchange.uri.path_and_query()?;
@@ -79,6 +66,16 @@ impl HttpsModule {
         address.push_str(target.as_str());
         address.parse().ok()
     }
+}
+
+/// Whether the visitor's own connection is encrypted, as far as we or a trusted proxy can see.
+pub fn is_secure(exchange: &Exchange, proxies: &[Network]) -> bool {
+    let remote = exchange.connection.remote.ip().to_canonical();
+    let by_proxy = proxies.iter().any(|network| network.0.contains(&remote));
+    let told = exchange.header(FORWARDED_PROTO).filter(|_| by_proxy);
+    told.map_or(exchange.connection.tls, |scheme| {
+        scheme.eq_ignore_ascii_case("https")
+    })
 }
 
 impl Module for HttpsModule {
@@ -95,7 +92,7 @@ impl Module for HttpsModule {
     }
 
     fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
-        if !self.redirect || self.is_secure(exchange) {
+        if !self.redirect || is_secure(exchange, &self.proxies) {
             return Step::next();
         }
         if exchange.uri.path().starts_with(CHALLENGES) {
@@ -122,7 +119,8 @@ impl Module for HttpsModule {
         mut response: Box<Response>,
     ) -> Reply<'a> {
         // RFC 6797 §7.2: never by plain HTTP, where anyone could have written it.
-        if let Some(hsts) = self.hsts.as_ref().filter(|_| self.is_secure(exchange)) {
+        let secure = is_secure(exchange, &self.proxies);
+        if let Some(hsts) = self.hsts.as_ref().filter(|_| secure) {
             response
                 .headers
                 .insert(STRICT_TRANSPORT_SECURITY, hsts.clone());

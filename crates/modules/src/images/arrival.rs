@@ -11,11 +11,12 @@ use pipeline::{Exchange, Response};
 
 use super::error::cf_code_of_status;
 use super::job::{Job, Landed, Made, Task, land, outline_unseen};
+use super::perfect::Wish;
 use super::plan::Plan;
 use super::{FIRSTLIGHT_IMAGE, ImagesError, ImagesModule, original, reply};
 use crate::facts::{Facts, now};
 use crate::failure;
-use crate::kept::{Entry, Kept, Place, not_modified, varying_fields};
+use crate::kept::{Entry, Kept, Place, key_of, not_modified, varying_fields};
 
 impl ImagesModule {
     /// The source has come, or what is sent in its place.
@@ -54,7 +55,7 @@ impl ImagesModule {
             }
         };
         let task = match keeps {
-            None => Task::Make(Box::new(plan.chosen.variant.clone())),
+            None => self.task(&plan, &response),
             Some((reason, code)) => Task::Keep(reason, code),
         };
         let made = Making {
@@ -105,6 +106,7 @@ impl ImagesModule {
         fresh.outline.clone_from(&kept.outline);
         fresh.source.clone_from(&kept.source);
         fresh.cost = kept.cost;
+        fresh.wish.clone_from(&kept.wish);
         let answer = fresh.answer(&plan.conditions, plan.head, now);
         let status = CacheStatus {
             ttl: Some(freshness.ttl(now)),
@@ -134,9 +136,14 @@ impl ImagesModule {
     ) -> Box<Response> {
         let freshness = self.freshness(exchange, &plan, &response);
         let inherited = match making.task {
-            Task::Make(_) => reply::inherited(&response.headers, &plan.chosen.vary),
+            Task::Make(..) => reply::inherited(&response.headers, &plan.chosen.vary),
             // The same for every client, whatever it accepts.
             Task::Keep(..) => response.headers.clone(),
+        };
+        let place = self.place(exchange, &plan, &response);
+        let wish = match making.task {
+            Task::Make(_, None) if place.is_for_all() => self.wish(exchange, &plan, &response),
+            _ => None,
         };
         let job = Job {
             body: std::mem::take(&mut response.body),
@@ -147,9 +154,10 @@ impl ImagesModule {
             limits: self.limits,
             workshop: self.workshop.clone(),
             freshness,
-            place: self.place(exchange, &plan, &response),
+            place,
             store: self.store.clone(),
             lead: plan.lead.take(),
+            wish: wish.clone(),
         };
         match tokio::spawn(job.run()).await {
             Ok(Made::Entry { entry, kept, took }) => {
@@ -160,6 +168,9 @@ impl ImagesModule {
                     ..CacheStatus::forwarded(making.forward)
                 };
                 Facts::of(exchange).image_time = Some(took);
+                if let Some(wish) = wish.filter(|_| kept) {
+                    self.offer(&wish);
+                }
                 Box::new(self.made(exchange, &plan, &entry, status))
             }
             Ok(Made::Original {
@@ -178,6 +189,29 @@ impl ImagesModule {
             }
             Err(_) => Box::new(failure::respond(exchange, &ImagesError::Lost)),
         }
+    }
+
+    /// What is made of a source, in the way that was found best if one was.
+    fn task(&self, plan: &Plan, response: &Response) -> Task {
+        let variant = &plan.chosen.variant;
+        let found = variant
+            .target
+            .and_then(|_| self.findings.of(&plan.key, &response.headers));
+        Task::Make(Box::new(variant.clone()), found)
+    }
+
+    /// What a picture with a target is to become.
+    fn wish(&self, exchange: &Exchange, plan: &Plan, response: &Response) -> Option<Arc<Wish>> {
+        let variant = &plan.chosen.variant;
+        variant.target?;
+        let primary = plan.key.primary.to_string();
+        Some(Arc::new(Wish {
+            name: format!("{primary} {}", plan.key.variant).into(),
+            source: key_of(primary, &response.headers, &exchange.headers),
+            picture: plan.key.clone(),
+            variant: variant.clone(),
+            foreign: plan.url.as_ref().is_some_and(|url| url.foreign),
+        }))
     }
 
     /// What was made answers.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ::cache::policy::Freshness;
 use ::cache::{Keep, Store};
-use ::image::{ImageError, Limits, Outcome, Variant, outline_of, probe, render};
+use ::image::{Found, ImageError, Limits, Outcome, Variant, outline_of, probe, render_found};
 use base::Body;
 use bytes::Bytes;
 use delivery::Outline;
@@ -14,6 +14,7 @@ use http::HeaderMap;
 use workshop::{Cancel, Lead, Workshop, WorkshopError};
 
 use super::gather::{Gathered, Source, gather};
+use super::perfect::Wish;
 use super::reply;
 use crate::facts::now;
 use crate::kept::{Entry, Kept, Place, Refused};
@@ -54,8 +55,8 @@ pub enum Made {
 /// What is done with a source.
 #[derive(Clone)]
 pub enum Task {
-    /// This variant is made of it.
-    Make(Box<Variant>),
+    /// This variant is made of it, as a search found it best if there was one.
+    Make(Box<Variant>, Option<Found>),
     /// It stays as it is, for this reason and under Cloudflare's number for it. Its structure is
     /// found, so that its bytes leave in a good order all the same.
     Keep(&'static str, u16),
@@ -85,6 +86,8 @@ pub struct Job {
     pub store: Arc<Store<Entry>>,
     /// Those who wait for it.
     pub lead: Option<Lead<Landed>>,
+    /// What it is to become, where that must be sought first.
+    pub wish: Option<Arc<Wish>>,
 }
 
 /// Why the original is sent, and whether it will be next time.
@@ -116,7 +119,7 @@ impl Task {
     /// The work in pixels. What its header rules out is only looked at.
     fn cost(&self, source: &[u8], limits: &Limits) -> u64 {
         match self {
-            Self::Make(_) => probe(source, limits).map_or(1, |probe| probe.pixels()),
+            Self::Make(..) => probe(source, limits).map_or(1, |probe| probe.pixels()),
             Self::Keep(..) => 1,
         }
     }
@@ -125,8 +128,9 @@ impl Task {
     fn run(&self, source: &[u8], limits: &Limits, cancel: &Cancel) -> Result<Outcome, Trouble> {
         let (reason, code, lasting) = match self {
             Self::Keep(reason, code) => ((*reason).to_owned(), *code, true),
-            Self::Make(variant) => {
-                match render(source, variant, limits, &|| cancel.is_cancelled()) {
+            Self::Make(variant, found) => {
+                let cancel = || cancel.is_cancelled();
+                match render_found(source, variant, *found, limits, &cancel) {
                     Ok(outcome) => return Ok(outcome),
                     Err(error) => {
                         let lasting = !matches!(error, ImageError::Cancelled);
@@ -168,7 +172,7 @@ impl Job {
     /// The largest source that is read whole.
     fn most_bytes(&self) -> u64 {
         match self.task {
-            Task::Make(_) => self.limits.max_bytes,
+            Task::Make(..) => self.limits.max_bytes,
             // What cannot be kept would be collected for nothing.
             Task::Keep(..) => self.limits.max_bytes.min(self.store.max_entry()),
         }
@@ -208,6 +212,10 @@ impl Job {
                 let (headers, body) = reply::of_facts(self.inherited.clone(), &facts);
                 (headers, body, None)
             }
+            Outcome::Text(text) => {
+                let (headers, body) = reply::of_text(self.inherited.clone(), text);
+                (headers, body, None)
+            }
             Outcome::Original(original) => {
                 let headers = self.original_headers(&original.reason);
                 (headers, source, Some(original.outline))
@@ -217,6 +225,7 @@ impl Job {
         made.outline = outline.map(Arc::new);
         made.cost = worked;
         made.source = Some(reply::identity(&self.source));
+        made.wish.clone_from(&self.wish);
         let entry = Arc::new(Entry::Response(made));
         let kept = self.keep(&entry, &entry);
         if kept {
@@ -271,7 +280,7 @@ impl Job {
     fn give_up_on_large(self, body: Body) -> Made {
         match self.task {
             Task::Keep(reason, code) => self.give_up(body, reason, code, true),
-            Task::Make(_) => {
+            Task::Make(..) => {
                 let reason = format!("the source has more than {} bytes", self.limits.max_bytes);
                 self.give_up(body, &reason, 9402, true)
             }

@@ -9,9 +9,12 @@ mod error;
 mod gather;
 mod job;
 mod original;
+mod perfect;
 mod plan;
 mod reply;
 pub mod target;
+#[cfg(test)]
+mod downstream_tests;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +32,7 @@ use workshop::{Flights, Joined, Workshop};
 pub use config::ImagesSettings;
 pub use error::ImagesError;
 pub use job::Landed;
+pub use perfect::Wish;
 pub use reply::{CF_RESIZED, FIRSTLIGHT_IMAGE};
 
 use crate::cache::take_conditions;
@@ -37,6 +41,7 @@ use crate::kept::{Entry, Found, Refused, find, find_on_disk};
 use crate::network;
 use crate::origin::Fetcher;
 use chosen::{Chosen, Memory};
+use perfect::Findings;
 use plan::{Plan, Slot, UrlPlan};
 use target::{Asked, Wanted};
 
@@ -59,6 +64,7 @@ pub struct ImagesModule {
     flights: Arc<PictureFlights>,
     workshop: Workshop,
     fetcher: Arc<Fetcher>,
+    findings: Arc<Findings>,
 }
 
 impl ImagesModule {
@@ -81,6 +87,7 @@ impl ImagesModule {
             flights,
             workshop,
             fetcher,
+            findings: Arc::default(),
         }
     }
 
@@ -186,6 +193,10 @@ impl ImagesModule {
         let now = now();
         match entry {
             Entry::Response(kept) if kept.freshness.is_fresh(now) => {
+                if let Some(wish) = &kept.wish {
+                    exchange.trace.note("a search for its best quality waits");
+                    self.offer(wish);
+                }
                 let ttl = kept.freshness.ttl(now);
                 exchange
                     .trace
@@ -224,6 +235,15 @@ impl ImagesModule {
         });
         self.note(exchange, status, &answer.headers);
         Use::Answer(answer)
+    }
+
+    /// Has what a picture is to become sought when the machine has time.
+    fn offer(&self, wish: &Arc<Wish>) {
+        let (store, findings) = (self.store.clone(), self.findings.clone());
+        let (limits, sought) = (self.limits, wish.clone());
+        self.workshop.improve(&wish.name, move |cancel| {
+            perfect::perfect(&store, &findings, &sought, &limits, cancel);
+        });
     }
 
     fn note(&self, exchange: &mut Exchange, status: CacheStatus, headers: &HeaderMap) {

@@ -73,6 +73,10 @@ pub fn of_picture(mut headers: HeaderMap, made: &Rendered, source_bytes: usize) 
         made.bytes.len(),
         if made.rescued { "; rescued" } else { "" },
     );
+    let said = match made.found {
+        Some(found) => format!("{said}; {found}"),
+        None => said,
+    };
     set_text(&mut headers, FIRSTLIGHT_IMAGE, &said);
     headers
 }
@@ -86,6 +90,15 @@ pub fn of_facts(mut headers: HeaderMap, facts: &Facts) -> (HeaderMap, Bytes) {
         HeaderValue::from_static("application/json"),
     );
     headers.insert(FIRSTLIGHT_IMAGE, HeaderValue::from_static("json"));
+    (headers, body)
+}
+
+/// The headers of a line of text that stands for a picture, and the text.
+pub fn of_text(mut headers: HeaderMap, text: String) -> (HeaderMap, Bytes) {
+    let body = Bytes::from(text);
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    of_made(&mut headers, &body, plain);
+    headers.insert(FIRSTLIGHT_IMAGE, HeaderValue::from_static("placeholder"));
     (headers, body)
 }
 

@@ -1,0 +1,378 @@
+//! The search itself: encode, decode, compare, and again.
+
+use base::Quality;
+
+use super::aim::Aim;
+use super::curve::{JPEG, Kind, Step, WEBP};
+use super::gauge::{Gauge, sample};
+use super::{Found, MOST_ENCODES, Searched, TOLERANCE, Target};
+use crate::decode::decode;
+use crate::encode::{
+    Goal, Made, encode_as, exact_as, exact_is_worth_it, is_small, is_small_file,
+};
+use crate::picture::{Channels, Picture};
+use crate::render::{Job, Pixels};
+use crate::{
+    Accepted, Format, ImageError, Limits, Output, Prefer, Trim, Variant, border, probe, webp_encode,
+};
+
+/// What a rival of the first format is left of the encodes.
+const FOR_A_RIVAL: usize = 2;
+/// So many points less usually make a file smaller by the factor e.
+const POINTS_PER_E: f32 = 27.0;
+/// Results of more pixels are not tried without loss.
+const EXACT_PIXELS: usize = 4_000_000;
+
+pub(super) fn search(
+    source: &[u8],
+    variant: &Variant,
+    target: Target,
+    limits: &Limits,
+    cancel: &dyn Fn() -> bool,
+) -> Result<Option<Searched>, ImageError> {
+    if let Some(Trim::Border { .. }) = variant.trim {
+        let variant = border::found(source, variant, limits, cancel)?;
+        return search(source, &variant, target, limits, cancel);
+    }
+    let job = match Job::new(source, variant, limits, cancel) {
+        Ok(job) => job,
+        Err(ImageError::Unsupported { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if job.is_kept() {
+        return Ok(None);
+    }
+    let Pixels {
+        picture,
+        photograph,
+        exif,
+    } = job.pixels()?;
+    let Some(plan) = Plan::of(variant, job.probe.format, &picture, photograph) else {
+        return Ok(None);
+    };
+    let sampled = sample(&picture);
+    let seek = Seek {
+        goal: Goal {
+            variant,
+            source_format: job.probe.format,
+            photograph,
+            exif: exif.as_deref(),
+            found: None,
+            cancel,
+        },
+        job: &job,
+        target: f32::from(target.points()),
+        gauge: Gauge::new(sampled.clone())?,
+        share: sampled.height as f64 / picture.height as f64,
+        whole: sampled.height == picture.height,
+        sampled,
+        encodes: 0,
+    };
+    seek.run(&plan, picture)
+}
+
+pub(super) fn score(
+    source: &[u8],
+    variant: &Variant,
+    file: &[u8],
+    limits: &Limits,
+) -> Result<Option<f32>, ImageError> {
+    let job = Job::new(source, variant, limits, &|| false)?;
+    let reference = job.pixels()?.picture;
+    let header = match probe(file, limits) {
+        Ok(header) => header,
+        Err(ImageError::Unsupported { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let made = decode(file, &header, None, limits, &|| false)?.picture;
+    if (made.width, made.height) != (reference.width, reference.height) {
+        return Ok(None);
+    }
+    Gauge::new(sample(&reference))?.score(sample(&made))
+}
+
+/// Which kinds of files are tried.
+#[derive(Debug, PartialEq, Eq)]
+struct Plan {
+    /// Sought first; it is what is made unless another is better.
+    first: Format,
+    /// Sought too, where the smaller one of both is wanted.
+    rival: Option<Format>,
+    /// Whether the rival only comes in question where the first is so small that it shows at once.
+    rival_if_small: bool,
+    /// Tried without loss.
+    exact: Option<Format>,
+}
+
+impl Plan {
+    /// `None` where no format with a quality comes in question.
+    fn of(
+        variant: &Variant,
+        source: Format,
+        picture: &Picture,
+        photograph: bool,
+    ) -> Option<Self> {
+        let graphic = !photograph || picture.channels == Channels::Rgba;
+        let fits = picture.width.max(picture.height) <= webp_encode::MAX_SIDE;
+        let only = |first| Self {
+            first,
+            rival: None,
+            rival_if_small: false,
+            exact: None,
+        };
+        let plan = match variant.output {
+            Output::Auto { accepted, prefer } => {
+                let accepted = Accepted {
+                    webp: accepted.webp && fits,
+                    ..accepted
+                };
+                match graphic {
+                    true => Self::graphic(accepted)?,
+                    false => Self::photograph(accepted, prefer, picture)?,
+                }
+            }
+            Output::Jpeg | Output::BaselineJpeg => only(Format::Jpeg),
+            Output::Source if source == Format::Jpeg => only(Format::Jpeg),
+            Output::WebP if fits => Self::webp(graphic),
+            Output::Source if source == Format::WebP && fits => Self::webp(graphic),
+            _ => return None,
+        };
+        let transparent = picture.channels == Channels::Rgba;
+        (plan.first != Format::Jpeg || !transparent).then_some(plan)
+    }
+
+    fn webp(graphic: bool) -> Self {
+        Self {
+            first: Format::WebP,
+            rival: None,
+            rival_if_small: false,
+            exact: graphic.then_some(Format::WebP),
+        }
+    }
+
+    fn graphic(accepted: Accepted) -> Option<Self> {
+        match accepted.for_graphics() {
+            Format::WebP => Some(Self::webp(true)),
+            exact if accepted.jpeg => Some(Self {
+                exact: (exact == Format::Png).then_some(exact),
+                ..Self::jpeg()
+            }),
+            _ => None,
+        }
+    }
+
+    fn photograph(accepted: Accepted, prefer: Prefer, picture: &Picture) -> Option<Self> {
+        if !accepted.jpeg {
+            return accepted.webp.then(|| Self::webp(false));
+        }
+        let small = is_small(picture.width, picture.height);
+        let rival = accepted.webp && (prefer == Prefer::Bytes || small);
+        Some(Self {
+            rival: rival.then_some(Format::WebP),
+            rival_if_small: prefer != Prefer::Bytes,
+            ..Self::jpeg()
+        })
+    }
+
+    fn jpeg() -> Self {
+        Self {
+            first: Format::Jpeg,
+            rival: None,
+            rival_if_small: false,
+            exact: None,
+        }
+    }
+}
+
+/// A file of the sample that was made on the way.
+struct Tried {
+    step: Step,
+    score: f32,
+    made: Made,
+}
+
+/// A search under way.
+struct Seek<'a> {
+    goal: Goal<'a>,
+    job: &'a Job<'a>,
+    target: f32,
+    gauge: Gauge,
+    sampled: Picture,
+    /// The sample's share of the picture.
+    share: f64,
+    /// Whether the sample is the whole picture.
+    whole: bool,
+    encodes: usize,
+}
+
+impl Seek<'_> {
+    fn run(mut self, plan: &Plan, picture: Picture) -> Result<Option<Searched>, ImageError> {
+        let mut budget = MOST_ENCODES - usize::from(!self.whole);
+        let exact = plan
+            .exact
+            .filter(|_| picture.width * picture.height <= EXACT_PIXELS);
+        budget -= usize::from(exact.is_some());
+        let spare = plan.rival.map_or(0, |_| FOR_A_RIVAL);
+        let Some(mut best) = self.seek(plan.first, budget - spare)? else {
+            return Ok(None);
+        };
+        let mut sizes = vec![self.size_of(&best)];
+        let small = is_small_file(picture.width, picture.height, best.made.bytes.len());
+        if let Some(rival) = plan.rival
+            && (!plan.rival_if_small || small)
+            && let Some(other) = self.seek(rival, budget - self.encodes)?
+        {
+            sizes.push(self.size_of(&other));
+            if self.is_better(&other, &best) {
+                best = other;
+            }
+        }
+        if let Some(format) = exact
+            && let Some(made) = self.exactly(format, &best)?
+        {
+            sizes.push((format, self.scaled(made.bytes.len())));
+            return self.finish(picture, Found::Exact { format }, made, sizes);
+        }
+        let found = Found::Lossy {
+            format: best.made.format,
+            quality: Quality::new(best.step.quality),
+            full_colour: best.step.full_colour,
+            score: best.score,
+        };
+        self.finish(picture, found, best.made, sizes)
+    }
+
+    /// The file of one kind that comes nearest to the target.
+    fn seek(&mut self, format: Format, most: usize) -> Result<Option<Tried>, ImageError> {
+        let kind: &Kind = match format {
+            Format::Jpeg => &JPEG,
+            _ => &WEBP,
+        };
+        let (steps, usual) = kind.steps();
+        let mut aim = Aim::new(&usual, self.target, most);
+        let mut tried = Vec::with_capacity(most);
+        let mut too_large = true;
+        while let Some(place) = aim.next() {
+            self.job.go_on()?;
+            let last = tried.len() + 1 == most;
+            let place = if last && too_large { 0 } else { place };
+            let step = steps[place];
+            let made = encode_as(&self.sampled, format, step.into(), &self.goal)?;
+            self.encodes += 1;
+            let Some(score) = self.gauge.score(self.decoded(&made)?)? else {
+                return Ok(None);
+            };
+            // What is larger than the source is no result, however it looks: the search goes on
+            // below it, the further the larger it is.
+            let over = self.scaled(made.bytes.len()) as f32 / self.job.source.len() as f32;
+            let least = self.target + TOLERANCE + POINTS_PER_E * over.ln();
+            aim.note(place, if over > 1.0 { score.max(least) } else { score });
+            too_large &= over > 1.0;
+            tried.push(Tried { step, score, made });
+        }
+        let miss = |tried: &Tried| (tried.score - self.target).abs();
+        let fitting = |tried: &Tried| !self.is_too_large(&tried.made);
+        let any = tried.iter().any(fitting);
+        Ok(tried
+            .into_iter()
+            .filter(|one| !any || fitting(one))
+            .min_by(|one, two| match any {
+                true => miss(one).total_cmp(&miss(two)),
+                false => one.made.bytes.len().cmp(&two.made.bytes.len()),
+            }))
+    }
+
+    fn decoded(&self, made: &Made) -> Result<Picture, ImageError> {
+        let header = probe(&made.bytes, self.job.limits)?;
+        let cancel = self.goal.cancel;
+        decode(&made.bytes, &header, None, self.job.limits, cancel).map(|decoded| decoded.picture)
+    }
+
+    fn is_too_large(&self, made: &Made) -> bool {
+        self.scaled(made.bytes.len()) > self.job.source.len() as u64
+    }
+
+    /// What so many bytes for the sample are for the whole.
+    fn scaled(&self, bytes: usize) -> u64 {
+        (bytes as f64 / self.share) as u64
+    }
+
+    fn size_of(&self, tried: &Tried) -> (Format, u64) {
+        (tried.made.format, self.scaled(tried.made.bytes.len()))
+    }
+
+    fn is_better(&self, other: &Tried, best: &Tried) -> bool {
+        let looks = other.score >= self.target - TOLERANCE || other.score >= best.score;
+        looks && other.made.bytes.len() < best.made.bytes.len()
+    }
+
+    /// The sample without loss, if that costs little.
+    fn exactly(&mut self, format: Format, lossy: &Tried) -> Result<Option<Made>, ImageError> {
+        let made = exact_as(&self.sampled, format, &self.goal)?;
+        self.encodes += 1;
+        let worth = exact_is_worth_it(made.bytes.len(), lossy.made.bytes.len());
+        Ok(worth.then_some(made))
+    }
+
+    /// The whole picture as it was found for the sample.
+    fn finish(
+        mut self,
+        picture: Picture,
+        found: Found,
+        made: Made,
+        mut sizes: Vec<(Format, u64)>,
+    ) -> Result<Option<Searched>, ImageError> {
+        let made = match self.whole {
+            true => made,
+            false => {
+                drop(std::mem::replace(&mut self.sampled, picture));
+                self.encodes += 1;
+                match found {
+                    Found::Lossy {
+                        format,
+                        quality,
+                        full_colour,
+                        ..
+                    } => {
+                        let step = (quality.value(), full_colour);
+                        encode_as(&self.sampled, format, step, &self.goal)?
+                    }
+                    Found::Exact { format } => exact_as(&self.sampled, format, &self.goal)?,
+                    Found::Source => return Ok(None),
+                }
+            }
+        };
+        let size = made.bytes.len() as u64;
+        for (format, known) in &mut sizes {
+            if *format == made.format {
+                *known = size;
+            }
+        }
+        let note = match found {
+            Found::Lossy { quality, score, .. } => format!(
+                "quality {quality} gives {score:.1} points of {}, found with {} encodes",
+                self.target, self.encodes
+            ),
+            _ => "without loss, as that costs little".to_owned(),
+        };
+        let mut made = made.because(note);
+        made.found = Some(found);
+        let outcome = self.job.conclude(made)?;
+        let found = match &outcome {
+            crate::Outcome::Rendered(rendered) if !rendered.rescued => found,
+            _ => Found::Source,
+        };
+        Ok(Some(Searched {
+            outcome,
+            found,
+            encodes: self.encodes,
+            sizes,
+        }))
+    }
+}
+
+impl From<Step> for (u8, bool) {
+    fn from(step: Step) -> Self {
+        (step.quality, step.full_colour)
+    }
+}

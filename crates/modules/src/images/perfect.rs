@@ -1,0 +1,175 @@
+//! Pictures that are to look as good as wanted: the first visitors get the quality that usually
+//! does, and the next ones what a search in the background has found for this very picture.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use ::cache::policy::same_representation;
+use ::cache::{Key, Store};
+use ::image::{Found, ImageError, Limits, Outcome, Searched, Variant, probe, search};
+use http::HeaderMap;
+use http::header::{CONTENT_SECURITY_POLICY, ETAG, LAST_MODIFIED, VARY};
+use parking_lot::Mutex;
+use workshop::Cancel;
+
+use super::reply;
+use crate::kept::{Entry, Kept};
+
+/// Sources of more pixels are not worth the memory that a search would take.
+const MOST_PIXELS: u64 = 25_000_000;
+/// Most findings remembered: at 32 bytes each, a quarter of a megabyte.
+const MOST_FINDINGS: usize = 8192;
+
+/// What a picture that is kept is to become.
+#[derive(Debug)]
+pub struct Wish {
+    /// What it is called among improvements.
+    pub name: Arc<str>,
+    /// Where the picture is kept.
+    pub picture: Key,
+    /// Where its source is.
+    pub source: Key,
+    /// What is wanted.
+    pub variant: Variant,
+    /// Whether the source is another site's.
+    pub foreign: bool,
+}
+
+/// What searches found, by source and variant: a picture that fell out of the store is made anew
+/// without another one.
+#[derive(Default)]
+pub struct Findings {
+    hasher: RandomState,
+    known: Mutex<HashMap<u64, Found>>,
+}
+
+impl Findings {
+    /// What was found for a picture of a source with these headers. Sources that cannot be told
+    /// apart by their headers have nothing remembered.
+    pub fn of(&self, picture: &Key, source: &HeaderMap) -> Option<Found> {
+        let name = self.name(picture, source)?;
+        self.known.lock().get(&name).copied()
+    }
+
+    fn remember(&self, picture: &Key, source: &HeaderMap, found: Found) {
+        if let Some(name) = self.name(picture, source) {
+            let mut known = self.known.lock();
+            if known.len() >= MOST_FINDINGS {
+                known.clear();
+            }
+            known.insert(name, found);
+        }
+    }
+
+    fn name(&self, picture: &Key, source: &HeaderMap) -> Option<u64> {
+        let said = |name| source.get(name).map(|value| value.as_bytes());
+        let identity = (said(ETAG), said(LAST_MODIFIED));
+        if identity == (None, None) {
+            return None;
+        }
+        let named = (&picture.primary, &picture.variant, identity);
+        Some(self.hasher.hash_one(named))
+    }
+}
+
+/// Seeks what a picture is to become and keeps it in its place, unless that is gone or another by
+/// then, or the source is.
+pub fn perfect(
+    store: &Store<Entry>,
+    findings: &Findings,
+    wish: &Wish,
+    limits: &Limits,
+    cancel: &Cancel,
+) {
+    let Some(entry) = store.peek(&wish.picture.as_lookup()) else {
+        return;
+    };
+    let Some(source) = store.peek(&wish.source.as_lookup()) else {
+        return;
+    };
+    let (Some(kept), Some(source)) = (entry.response(), source.response()) else {
+        return;
+    };
+    let same = |identity| same_representation(identity, &source.headers);
+    if kept.wish.is_none() || !kept.source.as_ref().is_some_and(same) {
+        return;
+    }
+    let better = match sought(wish, &source.body, limits, cancel) {
+        Err(ImageError::Cancelled) => return,
+        Ok(Some(searched)) => {
+            tracing::debug!(
+                key = %wish.name,
+                encodes = searched.encodes,
+                found = %searched.found,
+                "the best quality was found"
+            );
+            findings.remember(&wish.picture, &source.headers, searched.found);
+            remade(kept, source, wish, searched)
+        }
+        // There is nothing to seek, or it cannot be: what is there stays.
+        Ok(None) | Err(_) => settled(kept),
+    };
+    if !store.replace(&wish.picture, &entry, Arc::new(Entry::Response(better))) {
+        tracing::debug!(key = %wish.name, "it changed meanwhile");
+    }
+}
+
+fn sought(
+    wish: &Wish,
+    source: &[u8],
+    limits: &Limits,
+    cancel: &Cancel,
+) -> Result<Option<Searched>, ImageError> {
+    if probe(source, limits)?.pixels() > MOST_PIXELS {
+        return Ok(None);
+    }
+    search(source, &wish.variant, limits, &|| cancel.is_cancelled())
+}
+
+/// The picture as it was found best, under the headers it had.
+fn remade(kept: &Kept, source: &Kept, wish: &Wish, searched: Searched) -> Kept {
+    let (headers, body, outline) = match searched.outcome {
+        Outcome::Rendered(made) => {
+            let headers = reply::of_picture(kept.headers.clone(), &made, source.body.len());
+            (headers, made.bytes, made.outline)
+        }
+        Outcome::Original(original) => {
+            let headers = original_headers(kept, source, wish, &original.reason);
+            (headers, source.body.clone(), original.outline)
+        }
+        Outcome::Facts(_) | Outcome::Text(_) => return settled(kept),
+    };
+    let mut better = Kept::new(kept.status, headers, body, kept.freshness);
+    better.outline = Some(Arc::new(outline));
+    better.source.clone_from(&kept.source);
+    better
+}
+
+fn original_headers(kept: &Kept, source: &Kept, wish: &Wish, reason: &str) -> HeaderMap {
+    let mut headers = source.headers.clone();
+    for name in [VARY, CONTENT_SECURITY_POLICY] {
+        if let Some(value) = kept.headers.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    if wish.foreign {
+        reply::confine(&mut headers);
+    }
+    reply::mark_original(&mut headers, reason, None);
+    headers
+}
+
+/// The same, with nothing more to seek.
+fn settled(kept: &Kept) -> Kept {
+    let mut settled = Kept::new(
+        kept.status,
+        kept.headers.clone(),
+        kept.body.clone(),
+        kept.freshness,
+    );
+    settled.outline.clone_from(&kept.outline);
+    settled.source.clone_from(&kept.source);
+    settled.forms.clone_from(&kept.forms);
+    settled
+}
