@@ -270,11 +270,7 @@ impl Choosing<'_> {
         if slow && !self.signals.save_data {
             self.lowered = true;
         }
-        self.because(format!(
-            "dpr: {} counts as {}",
-            given.value(),
-            most.value()
-        ));
+        self.because(format!("dpr: {} counts as {}", given.value(), most.value()));
         let scaled = u64::from(width) * u64::from(most.thousandths());
         u32::try_from(scaled / u64::from(given.thousandths())).unwrap_or(width)
     }

@@ -54,7 +54,9 @@ pub use facts::{Facts, facts};
 pub use format::Format;
 pub use limits::Limits;
 pub use outline::outline_of;
-pub use perceptual::{Found, MOST_ENCODES, Searched, TOLERANCE, Target, score, search, usual_score};
+pub use perceptual::{
+    Found, MOST_ENCODES, Searched, TOLERANCE, Target, scores, search, usual_score,
+};
 pub use placeholder::Placeholder;
 pub use probe::{Probe, probe};
 pub use render::{MIN_SAVING_PERCENT, Original, Outcome, Rendered, render, render_found};

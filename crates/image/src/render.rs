@@ -5,15 +5,15 @@ use delivery::Outline;
 
 use crate::decode::decode;
 use crate::encode::{Goal, Made, encode};
-use crate::placeholder::{self, Stand};
 use crate::geometry::{Layout, Rectangle};
 use crate::outline::jpeg_limits;
 use crate::outline_of;
 use crate::picture::Picture;
+use crate::placeholder::{self, Stand};
 use crate::{
-    Accepted, Colour, Effects, Facts, Format, Found, Gravity, ImageError, Limits, Metadata, Orientation,
-    Output, Probe, Trim, Variant, border, effects, facts, lossless, orient, planar, probe, resize,
-    saliency,
+    Accepted, Colour, Effects, Facts, Format, Found, Gravity, ImageError, Limits, Metadata,
+    Orientation, Output, Probe, Trim, Variant, border, effects, facts, lossless, orient, planar,
+    probe, resize, saliency,
 };
 
 /// A picture whose size does not change is re-encoded only if that saves this share of its bytes,

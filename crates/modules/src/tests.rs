@@ -31,7 +31,14 @@ async fn the_list_runs_as_it_is_written() {
 
 #[tokio::test]
 async fn every_module_that_has_a_switch_can_be_off() {
-    let optional = ["network", "images", "cache", "hints", "headers", "access_log"];
+    let optional = [
+        "network",
+        "images",
+        "cache",
+        "hints",
+        "headers",
+        "access_log",
+    ];
     for off in 0..1 << optional.len() {
         let gone = |id: &str| {
             optional

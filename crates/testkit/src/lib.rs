@@ -24,5 +24,5 @@ pub mod tls;
 
 pub use film::Film;
 pub use lab::{Browser, BrowserError, Link, LinkError, Page, Profile, Relay, browser, link, relay};
-pub use origin::{Origin, Reply};
+pub use origin::{Origin, Received, Reply};
 pub use recorder::{Recorder, RecorderError, Recording};

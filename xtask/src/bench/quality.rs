@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use image::{
     Format, Found, ImageError, Limits, Outcome, Policy, Searched, Signals, TOLERANCE, Transform,
-    Variant, choose, render, score, search,
+    Variant, choose, render, scores, search,
 };
 
 use super::Options;
@@ -26,6 +26,7 @@ const SIDES: (u32, u32) = (2400, 1600);
 
 /// Runs it.
 pub fn run(options: &Options) -> Done {
+    let names = options.chosen("quality", &options.page, &NAMES)?;
     let files = files(options)?;
     println!("{}", ground::conditions());
     println!("{} pictures at widths {WIDTHS:?}\n", files.len());
@@ -36,7 +37,7 @@ pub fn run(options: &Options) -> Done {
     println!("|---|---|---|---|---|---|---|---|---|---|");
     let mut all = Tally::default();
     for format in ["jpeg", "webp"] {
-        for name in NAMES {
+        for name in &names {
             let tally = tally(&files, format, name)?;
             println!("{}", tally.row(format, name));
             all.join(tally);
@@ -58,14 +59,16 @@ pub fn run(options: &Options) -> Done {
 
 /// Prints the median score of every fifth quality.
 pub fn usual(options: &Options) -> Done {
-    let files = files(options)?;
+    let all = files(options)?;
+    let every = all.len().div_ceil(USUAL_FILES);
+    let files: Vec<_> = all.into_iter().step_by(every).collect();
     println!("| quality | JPEG | JPEG, full colour | WebP | JPEG shown at half its size |");
     println!("|---|---|---|---|---|");
-    for quality in [5, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 88, 90, 92, 95, 98] {
+    for quality in QUALITIES {
         let mut columns = [const { Vec::new() }; 4];
-        for file in &files {
-            for width in WIDTHS {
-                measure(&file.1, width, quality, &mut columns)?;
+        for scores in in_parallel(&files, |file| measure(&file.1, quality))? {
+            for (column, score) in columns.iter_mut().zip(scores) {
+                column.extend(score);
             }
         }
         let cells = columns.map(|scores| match scores.is_empty() {
@@ -77,32 +80,73 @@ pub fn usual(options: &Options) -> Done {
     Ok(())
 }
 
-/// Adds the scores of one picture at a quality.
-fn measure(
-    source: &[u8],
-    width: u32,
-    quality: u8,
-    columns: &mut [Vec<f64>; 4],
-) -> Result<(), String> {
+/// Pictures that the usual scores are taken from, at most about so many.
+const USUAL_FILES: usize = 20;
+/// The width they are taken at.
+const USUAL_WIDTH: u32 = 800;
+const QUALITIES: [u8; 13] = [5, 10, 20, 30, 40, 50, 60, 70, 80, 85, 90, 95, 98];
+
+/// The scores of one picture at a quality: as JPEG, as JPEG with colour at its full resolution, as
+/// WebP, and as JPEG shown at half its size.
+fn measure(source: &[u8], quality: u8) -> Result<[Option<f64>; 4], String> {
     let limits = Limits::default();
-    let shown = |width: u32| variant(&format!("width={width},quality={quality},format=jpeg"));
-    let seen = |file: &[u8], as_variant: &Variant| {
-        score(source, as_variant, file, &limits).map_err(|error| error.to_string())
+    let seen = |files: &[&[u8]], variant: &Variant| {
+        let scores = scores(source, variant, files, &limits).map_err(|error| error.to_string())?;
+        Ok::<_, String>(
+            scores
+                .into_iter()
+                .map(|score| score.map(f64::from))
+                .collect::<Vec<_>>(),
+        )
     };
-    let jpeg = variant(&format!("width={width},quality={quality},format=jpeg"))?;
-    let webp = variant(&format!("width={width},quality={},format=webp", quality.min(99)))?;
-    let made = made(source, &jpeg)?;
+    let options = |width: u32, rest: &str| variant(&format!("width={width},{rest}"));
+    let jpeg = options(USUAL_WIDTH, &format!("quality={quality},format=jpeg"))?;
+    let webp = options(
+        USUAL_WIDTH,
+        &format!("quality={},format=webp", quality.min(99)),
+    )?;
+    let (as_jpeg, as_webp) = (made(source, &jpeg)?, made(source, &webp)?);
+    let both = seen(&[&as_jpeg, &as_webp], &jpeg)?;
+    // As a display of twice the pixels shows it to the eye.
+    let exact = options(USUAL_WIDTH / 2, "format=png")?;
+    let halved = made(&as_jpeg, &exact)?;
+    let half = seen(&[&halved], &exact)?.first().copied().flatten();
     // From this quality on the encoder keeps colour at its full resolution by itself.
-    let column = usize::from(quality >= 90);
-    columns[column].extend(seen(&made, &jpeg)?.map(f64::from));
-    let smaller = self::made(source, &webp)?;
-    columns[2].extend(seen(&smaller, &webp)?.map(f64::from));
-    // The same file as a display of twice the pixels shows it to the eye: at half its size.
-    let half = shown(width / 2)?;
-    let exact = variant(&format!("width={},format=png", width / 2))?;
-    let halved = self::made(&made, &exact)?;
-    columns[3].extend(seen(&halved, &half)?.map(f64::from));
-    Ok(())
+    let [quarter, full] = match quality >= 90 {
+        true => [None, both[0]],
+        false => [both[0], None],
+    };
+    Ok([quarter, full, both[1], half])
+}
+
+/// Does something with each of many things, on all processors.
+fn in_parallel<T: Sync, R: Send>(
+    all: &[T],
+    work: impl Fn(&T) -> Result<R, String> + Sync,
+) -> Result<Vec<R>, String> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let one = |first: usize| -> Result<Vec<R>, String> {
+        all.iter().skip(first).step_by(threads).map(&work).collect()
+    };
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads)
+            .map(|first| {
+                scope.spawn({
+                    let one = &one;
+                    move || one(first)
+                })
+            })
+            .collect();
+        let mut results = Vec::with_capacity(all.len());
+        for thread in running {
+            results.extend(
+                thread
+                    .join()
+                    .map_err(|_| "a thread panicked".to_owned())??,
+            );
+        }
+        Ok(results)
+    })
 }
 
 fn made(source: &[u8], variant: &Variant) -> Result<Vec<u8>, String> {
@@ -135,10 +179,16 @@ impl Tally {
         self.missed.extend(other.missed);
         self.encodes.extend(other.encodes);
         self.outside.extend(other.outside);
+        self.times.extend(other.times);
+        self.sizes.extend(other.sizes);
+        self.fixed.extend(other.fixed);
     }
 
     fn share(&self) -> f64 {
-        let within = self.missed.iter().filter(|off| **off <= f64::from(TOLERANCE));
+        let within = self
+            .missed
+            .iter()
+            .filter(|off| **off <= f64::from(TOLERANCE));
         within.count() as f64 / self.missed.len().max(1) as f64
     }
 
@@ -169,35 +219,38 @@ impl Tally {
 }
 
 fn tally(files: &[(PathBuf, Vec<u8>)], format: &str, name: &str) -> Result<Tally, String> {
-    let mut tally = Tally::default();
-    for (path, source) in files {
+    let of_one = |(path, source): &(PathBuf, Vec<u8>)| {
+        let mut tally = Tally::default();
         for width in WIDTHS {
-            add(&mut tally, source, width, format, name)
+            let off = add(&mut tally, source, width, format, name)
                 .map_err(|error| format!("{}: {error}", path.display()))?;
-            if tally.missed.last().is_some_and(|off| *off > f64::from(TOLERANCE)) {
+            if off > f64::from(TOLERANCE) {
                 let file = path.file_stem().unwrap_or_default().to_string_lossy();
-                let off = tally.missed.last().copied().unwrap_or_default();
-                tally
-                    .outside
-                    .push(format!("{file} {width} {format} {name}: off by {off:.2}"));
+                let said = format!("{file} {width} {format} {name}: off by {off:.2}");
+                tally.outside.push(said);
             }
         }
+        Ok(tally)
+    };
+    let mut tally = Tally::default();
+    for one in in_parallel(files, of_one)? {
+        tally.join(one);
     }
     Ok(tally)
 }
 
+/// One search; how far from the target it ended.
 fn add(
     tally: &mut Tally,
     source: &[u8],
     width: u32,
     format: &str,
     name: &str,
-) -> Result<(), String> {
+) -> Result<f64, String> {
     let limits = Limits::default();
     let wanted = variant(&format!("width={width},format={format},quality={name}"))?;
     let since = Instant::now();
-    let found = search(source, &wanted, &limits, &|| false);
-    let found: Result<Option<Searched>, ImageError> = found;
+    let found: Result<Option<Searched>, ImageError> = search(source, &wanted, &limits, &|| false);
     let Some(Searched {
         outcome: Outcome::Rendered(made),
         found: Found::Lossy { .. },
@@ -205,23 +258,25 @@ fn add(
         ..
     }) = found.map_err(|error| error.to_string())?
     else {
-        return Ok(());
+        return Ok(0.0);
     };
     tally.times.push(since.elapsed());
     tally.encodes.push(encodes);
-    // Not what the search says of itself: the file is looked at again.
-    let seen = |file: &[u8]| -> Result<f64, String> {
-        let seen = score(source, &wanted, file, &limits).map_err(|error| error.to_string())?;
-        Ok(f64::from(seen.unwrap_or_default()))
-    };
-    let target = wanted.target.map_or(0, image::Target::points);
-    tally.missed.push((seen(&made.bytes)? - f64::from(target)).abs());
     let fixed = variant(&format!("width={width},format={format},quality={FIXED}"))?;
     let fixed = self::made(source, &fixed)?;
-    tally.fixed.push(seen(&fixed)?);
+    // Not what the search says of itself: the file is looked at again.
+    let files: [&[u8]; 2] = [&made.bytes, &fixed];
+    let seen = scores(source, &wanted, &files, &limits).map_err(|error| error.to_string())?;
+    let seen: Vec<f64> = seen.into_iter().flatten().map(f64::from).collect();
+    let &[found, at_fixed] = seen.as_slice() else {
+        return Err("a result cannot be compared".into());
+    };
+    let off = (found - f64::from(wanted.target.map_or(0, image::Target::points))).abs();
+    tally.missed.push(off);
+    tally.fixed.push(at_fixed);
     let ratio = made.bytes.len() as f64 / fixed.len() as f64;
     tally.sizes.push(ratio.ln());
-    Ok(())
+    Ok(off)
 }
 
 /// The pictures of a folder and of those inside it, or photographs that are made.

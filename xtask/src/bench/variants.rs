@@ -85,7 +85,11 @@ pub fn run(options: &Options) -> Outcome {
         ("at its own URL, `width_hints`", "", &hints),
         ("`format=auto,width=640`", "format=auto,width=640", &plain),
         ("`format=auto,width=auto`", "format=auto,width=auto", &plain),
-        ("`format=auto,width=auto,quality=auto`", "format=auto,width=auto,quality=auto", &plain),
+        (
+            "`format=auto,width=auto,quality=auto`",
+            "format=auto,width=auto,quality=auto",
+            &plain,
+        ),
     ];
     let log = log();
     let distinct: HashSet<_> = log.iter().map(|visit| &visit.headers).collect();
@@ -95,7 +99,9 @@ pub fn run(options: &Options) -> Outcome {
             log.len(),
             distinct.len()
         );
-        println!("| a picture | variants | most used: share of visits | nine tenths of visits: variants |");
+        println!(
+            "| a picture | variants | most used: share of visits | nine tenths of visits: variants |"
+        );
         println!("|---|---|---|---|");
     }
     for (name, text, policy) in cases {
@@ -112,7 +118,11 @@ pub fn run(options: &Options) -> Outcome {
                 counts.len()
             );
         } else {
-            println!("| {name} | {} | {:.0} % | {most} |", counts.len(), first * 100.0);
+            println!(
+                "| {name} | {} | {:.0} % | {most} |",
+                counts.len(),
+                first * 100.0
+            );
         }
     }
     Ok(())
@@ -124,10 +134,14 @@ fn counts(log: &[Visit], transform: &Transform, policy: &Policy) -> Vec<usize> {
     for visit in log {
         let header = |name: &'static str| {
             let mut lines = visit.headers.iter();
-            lines.find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+            lines
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| value.as_str())
         };
         let signals = Signals::read(header).over(visit.tier);
-        *counts.entry(choose(transform, &signals, policy).variant.key()).or_default() += 1;
+        *counts
+            .entry(choose(transform, &signals, policy).variant.key())
+            .or_default() += 1;
     }
     let mut counts: Vec<usize> = counts.into_values().collect();
     counts.sort_unstable_by(|one, two| two.cmp(one));
@@ -154,7 +168,9 @@ struct Visit {
 fn log() -> Vec<Visit> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = move |below: u32| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         ((state >> 33) as u32) % below
     };
     (0..VISITORS).map(|_| visit(&mut random)).collect()
@@ -176,7 +192,10 @@ fn visit(random: &mut impl FnMut(u32) -> u32) -> Visit {
     };
     let mut headers = vec![("accept", browser.accept.to_owned())];
     let agent = if browser.phone { "Mobile" } else { "Desktop" };
-    headers.push(("user-agent", format!("Mozilla/5.0 ({agent}; {})", random(40))));
+    headers.push((
+        "user-agent",
+        format!("Mozilla/5.0 ({agent}; {})", random(40)),
+    ));
     if browser.hints {
         let dprs = if browser.phone { PHONES } else { DESKS };
         let dpr = dprs[random(dprs.len() as u32) as usize];
@@ -192,7 +211,10 @@ fn visit(random: &mut impl FnMut(u32) -> u32) -> Visit {
         headers.push(("sec-ch-width", format!("{width:.0}")));
         headers.push(("rtt", (random(8) * 50).to_string()));
         headers.push(("downlink", format!("{}.{}", random(10), random(10))));
-        headers.push(("ect", ["4g", "4g", "4g", "3g"][random(4) as usize].to_owned()));
+        headers.push((
+            "ect",
+            ["4g", "4g", "4g", "3g"][random(4) as usize].to_owned(),
+        ));
     }
     if random(30) == 0 {
         headers.push(("save-data", "on".to_owned()));

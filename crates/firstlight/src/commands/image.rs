@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use image::{
-    Format, FormatChoice, Found, ImageError, Limits, Original, Policy, Rendered, Signals, Transform,
-    Variant,
+    Format, FormatChoice, Found, ImageError, Limits, Original, Policy, Rendered, Signals,
+    Transform, Variant,
 };
 use serde_json::{Value, json};
 

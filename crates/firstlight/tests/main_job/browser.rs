@@ -42,13 +42,13 @@ fn the_demo_opens_in_a_browser_and_shows_every_preview_early() {
 /// A browser that is near the server: at the other end of a fast link, or on this machine's own
 /// network where a link cannot be had. There, every interface that comes or goes, whoever's it is,
 /// makes Chromium give up what it loads (`ERR_NETWORK_CHANGED`).
-struct Near {
+pub struct Near {
     browser: Browser,
     link: Option<Link>,
 }
 
 impl Near {
-    fn launch() -> Option<Self> {
+    pub fn launch() -> Option<Self> {
         let link = link(Profile::HUNDRED_MBIT);
         let browser = link
             .as_ref()
@@ -63,8 +63,8 @@ impl Near {
         }
     }
 
-    /// The demo, loaded to the last photograph.
-    fn open(&self, port: u16) -> Page {
+    /// A server's first page, loaded to the last photograph.
+    pub fn open(&self, port: u16) -> Page {
         let mut page = self.browser.open(WINDOW.0, WINDOW.1).unwrap();
         let server = self.link.as_ref().map(Link::server_address);
         let server = server.unwrap_or(Ipv4Addr::LOCALHOST);

@@ -10,6 +10,7 @@
 
 mod browser;
 mod client;
+mod hints;
 mod nginx;
 mod screen;
 mod site;

@@ -18,8 +18,15 @@ pub(super) struct Wish {
 
 impl Choosing<'_> {
     pub(super) fn quality(&mut self, output: Output) -> Wish {
+        if let Output::Placeholder { .. } = output {
+            // The same for everyone.
+            return Wish {
+                quality: self.policy.quality.quality(),
+                target: None,
+            };
+        }
         let choice = self.quality_choice();
-        let lossless = matches!(output, Output::Png | Output::Facts | Output::Placeholder { .. });
+        let lossless = matches!(output, Output::Png | Output::Facts);
         // Who wants it fast wants no search.
         let target = choice
             .target()
@@ -158,7 +165,9 @@ impl Level {
 
     fn less(self, quality: u8, points: u8) -> Self {
         match self {
-            Self::Number(usual) => Self::Number(Quality::new(usual.value().saturating_sub(quality))),
+            Self::Number(usual) => {
+                Self::Number(Quality::new(usual.value().saturating_sub(quality)))
+            }
             Self::Looks(target) => Self::Looks(target.less(points)),
         }
     }

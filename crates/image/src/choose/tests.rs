@@ -328,13 +328,21 @@ fn hinted_displays_are_followed_as_far_as_it_pays() {
         width_hints: true,
         ..Policy::default()
     };
-    let chosen = |signals: &Signals, policy: &Policy| choose(&Transform::default(), signals, policy);
+    let chosen =
+        |signals: &Signals, policy: &Policy| choose(&Transform::default(), signals, policy);
     let choice = chosen(&dense, &hints);
     assert_eq!(choice.variant.width, Some(960));
     assert_eq!(choice.variant.quality.value(), 58);
     assert_eq!(
         choice.vary,
-        ["accept", "sec-ch-width", "width", "sec-ch-dpr", "dpr", "save-data"]
+        [
+            "accept",
+            "sec-ch-width",
+            "width",
+            "sec-ch-dpr",
+            "dpr",
+            "save-data"
+        ]
     );
     let slow = chosen(&dense.clone().over(Some(Tier::Slow)), &hints);
     assert_eq!((slow.variant.width, slow.lowered), (Some(640), true));

@@ -88,7 +88,10 @@ mod tests {
             aim.note(step, scores[step]);
         }
         let miss = |tried: &&Tried| (tried.score - target).abs();
-        let best = aim.tried.iter().min_by(|one, two| miss(one).total_cmp(&miss(two)));
+        let best = aim
+            .tried
+            .iter()
+            .min_by(|one, two| miss(one).total_cmp(&miss(two)));
         (tries, best.unwrap().score)
     }
 

@@ -2,8 +2,8 @@
 
 use fast_ssim2::{PixelDescriptor, PixelSlice, Ssimulacra2Error, Ssimulacra2Reference};
 
-use crate::picture::{Channels, Picture};
 use crate::ImageError;
+use crate::picture::{Channels, Picture};
 
 /// Pictures of more pixels are compared by samples of about this many.
 const SAMPLE: usize = 1 << 20;

@@ -131,17 +131,17 @@ pub fn search(
     seek::search(source, variant, target, limits, cancel)
 }
 
-/// How good a file looks beside the very variant of the source without any loss, in points of
+/// How good files look beside the very variant of the source without any loss, in points of
 /// SSIMULACRA2; 100 for the same pixels. `None` for files that are not compared: of other
 /// dimensions, or of a kind that is not read.
 ///
 /// # Errors
-/// As for [`render`](crate::render), for the source and for the file.
-pub fn score(
+/// As for [`render`](crate::render), for the source and for the files.
+pub fn scores(
     source: &[u8],
     variant: &Variant,
-    file: &[u8],
+    files: &[&[u8]],
     limits: &Limits,
-) -> Result<Option<f32>, ImageError> {
-    seek::score(source, variant, file, limits)
+) -> Result<Vec<Option<f32>>, ImageError> {
+    seek::scores(source, variant, files, limits)
 }

@@ -7,9 +7,7 @@ use super::curve::{JPEG, Kind, Step, WEBP};
 use super::gauge::{Gauge, sample};
 use super::{Found, MOST_ENCODES, Searched, TOLERANCE, Target};
 use crate::decode::decode;
-use crate::encode::{
-    Goal, Made, encode_as, exact_as, exact_is_worth_it, is_small, is_small_file,
-};
+use crate::encode::{Goal, Made, encode_as, exact_as, exact_is_worth_it, is_small, is_small_file};
 use crate::picture::{Channels, Picture};
 use crate::render::{Job, Pixels};
 use crate::{
@@ -71,24 +69,29 @@ pub(super) fn search(
     seek.run(&plan, picture)
 }
 
-pub(super) fn score(
+pub(super) fn scores(
     source: &[u8],
     variant: &Variant,
-    file: &[u8],
+    files: &[&[u8]],
     limits: &Limits,
-) -> Result<Option<f32>, ImageError> {
+) -> Result<Vec<Option<f32>>, ImageError> {
     let job = Job::new(source, variant, limits, &|| false)?;
     let reference = job.pixels()?.picture;
-    let header = match probe(file, limits) {
-        Ok(header) => header,
-        Err(ImageError::Unsupported { .. }) => return Ok(None),
-        Err(error) => return Err(error),
+    let size = (reference.width, reference.height);
+    let gauge = Gauge::new(sample(&reference))?;
+    let one = |file: &&[u8]| {
+        let header = match probe(file, limits) {
+            Ok(header) => header,
+            Err(ImageError::Unsupported { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let made = decode(file, &header, None, limits, &|| false)?.picture;
+        match (made.width, made.height) == size {
+            true => gauge.score(sample(&made)),
+            false => Ok(None),
+        }
     };
-    let made = decode(file, &header, None, limits, &|| false)?.picture;
-    if (made.width, made.height) != (reference.width, reference.height) {
-        return Ok(None);
-    }
-    Gauge::new(sample(&reference))?.score(sample(&made))
+    files.iter().map(one).collect()
 }
 
 /// Which kinds of files are tried.
@@ -106,12 +109,7 @@ struct Plan {
 
 impl Plan {
     /// `None` where no format with a quality comes in question.
-    fn of(
-        variant: &Variant,
-        source: Format,
-        picture: &Picture,
-        photograph: bool,
-    ) -> Option<Self> {
+    fn of(variant: &Variant, source: Format, picture: &Picture, photograph: bool) -> Option<Self> {
         let graphic = !photograph || picture.channels == Channels::Rgba;
         let fits = picture.width.max(picture.height) <= webp_encode::MAX_SIDE;
         let only = |first| Self {
@@ -311,6 +309,7 @@ impl Seek<'_> {
         let made = exact_as(&self.sampled, format, &self.goal)?;
         self.encodes += 1;
         let worth = exact_is_worth_it(made.bytes.len(), lossy.made.bytes.len());
+        let worth = worth || lossy.score < self.target - TOLERANCE;
         Ok(worth.then_some(made))
     }
 

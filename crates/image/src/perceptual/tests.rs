@@ -30,7 +30,10 @@ fn a_target_is_met_whatever_the_format() {
     for (options, format) in [
         ("width=256,quality=auto,format=jpeg", Format::Jpeg),
         ("width=256,quality=low,format=webp", Format::WebP),
-        ("width=256,quality=medium-high,format=baseline-jpeg", Format::Jpeg),
+        (
+            "width=256,quality=medium-high,format=baseline-jpeg",
+            Format::Jpeg,
+        ),
     ] {
         let variant = variant(options);
         let searched = searched(&source, &variant);
@@ -45,10 +48,16 @@ fn a_target_is_met_whatever_the_format() {
         assert_eq!(found, format);
         assert!(searched.encodes <= MOST_ENCODES, "{options}");
         let target = f32::from(variant.target.unwrap().points());
-        assert!((claimed - target).abs() <= TOLERANCE, "{options}: {claimed}");
+        assert!(
+            (claimed - target).abs() <= TOLERANCE,
+            "{options}: {claimed}"
+        );
         let file = bytes(&searched.outcome);
-        let seen = score(&source, &variant, &file, &Limits::default()).unwrap();
-        assert!((seen.unwrap() - claimed).abs() < 0.01, "{options}: {seen:?}");
+        let seen = scores(&source, &variant, &[&file], &Limits::default()).unwrap()[0];
+        assert!(
+            (seen.unwrap() - claimed).abs() < 0.01,
+            "{options}: {seen:?}"
+        );
         let again = render_found(
             &source,
             &variant,
@@ -80,7 +89,11 @@ fn the_smallest_is_kept_where_bytes_count() {
 fn a_drawing_stays_exact_where_that_costs_little() {
     let source = samples::png(&samples::drawing(200, 150));
     let searched = searched(&source, &variant("width=150,quality=auto,format=webp"));
-    assert!(matches!(searched.found, Found::Exact { .. }), "{:?}", searched.found);
+    assert!(
+        matches!(searched.found, Found::Exact { .. }),
+        "{:?}",
+        searched.found
+    );
 }
 
 #[test]
@@ -89,7 +102,10 @@ fn nothing_larger_than_the_source_is_found() {
     for quality in [8, 15, 40, 70] {
         // So poor a file that nearly everything good that is made of it is larger.
         let source = samples::jpeg(&picture, quality, true);
-        for options in ["quality=high,format=jpeg", "quality=high,format=jpeg,width=290"] {
+        for options in [
+            "quality=high,format=jpeg",
+            "quality=high,format=jpeg,width=290",
+        ] {
             let searched = searched(&source, &variant(options));
             match searched.outcome {
                 Outcome::Rendered(made) => assert!(made.bytes.len() <= source.len(), "{quality}"),
@@ -117,7 +133,11 @@ fn what_has_no_quality_is_not_sought() {
 fn a_sample_stands_for_a_large_picture() {
     let picture = samples::photograph(1500, 1100);
     let sample = gauge::sample(&picture);
-    assert!(sample.width == 1500 && sample.height < 800, "{}", sample.height);
+    assert!(
+        sample.width == 1500 && sample.height < 800,
+        "{}",
+        sample.height
+    );
     let source = samples::jpeg(&picture, 95, false);
     let variant = variant("quality=medium-low,format=jpeg");
     let searched = searched(&source, &variant);
@@ -126,14 +146,19 @@ fn a_sample_stands_for_a_large_picture() {
         panic!("{:?}", searched.found);
     };
     let file = bytes(&searched.outcome);
-    let seen = score(&source, &variant, &file, &Limits::default()).unwrap();
+    let seen = scores(&source, &variant, &[&file], &Limits::default()).unwrap()[0];
     assert!((seen.unwrap() - claimed).abs() < 1.0, "{seen:?} {claimed}");
 }
 
 #[test]
 fn the_first_visitor_gets_what_usually_looks_so() {
     let source = samples::png(&samples::photograph(300, 200));
-    let outcome = render(&source, &variant("quality=auto,format=jpeg"), &Limits::default(), &never);
+    let outcome = render(
+        &source,
+        &variant("quality=auto,format=jpeg"),
+        &Limits::default(),
+        &never,
+    );
     let plain = variant("quality=auto,format=jpeg").quality;
     let by_number = variant(&format!("quality={plain},format=jpeg"));
     let expected = render(&source, &by_number, &Limits::default(), &never);
@@ -143,7 +168,12 @@ fn the_first_visitor_gets_what_usually_looks_so() {
 #[test]
 fn a_search_is_called_off() {
     let source = samples::png(&samples::photograph(300, 200));
-    let called_off = search(&source, &variant("quality=auto,format=jpeg"), &Limits::default(), &|| true);
+    let called_off = search(
+        &source,
+        &variant("quality=auto,format=jpeg"),
+        &Limits::default(),
+        &|| true,
+    );
     assert_eq!(called_off.unwrap_err(), ImageError::Cancelled);
 }
 

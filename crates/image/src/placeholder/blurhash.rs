@@ -26,7 +26,9 @@ pub(super) fn encode(picture: &Picture) -> String {
         .flat_map(|y| (0..across).map(move |x| (x, y)))
         .map(|(x, y)| factor(&linear, flat.width, flat.height, x, y))
         .collect();
-    let (mean, waves) = factors.split_first().map_or(([0.0; 3], &[][..]), |(m, w)| (*m, w));
+    let (mean, waves) = factors
+        .split_first()
+        .map_or(([0.0; 3], &[][..]), |(m, w)| (*m, w));
     let most = waves.iter().flatten().map(|v| v.abs()).fold(0.0, f32::max);
     let quantised = (most * 166.0 - 0.5).floor().clamp(0.0, 82.0);
     let scale = (quantised + 1.0) / 166.0;

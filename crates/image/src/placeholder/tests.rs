@@ -28,9 +28,9 @@ fn a_black_picture_has_the_known_blurhash() {
 /// The value of digits of base 83.
 fn number(digits: &str) -> u32 {
     let all = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~";
-    digits.chars().fold(0, |sum, digit| {
-        sum * 83 + all.find(digit).unwrap() as u32
-    })
+    digits
+        .chars()
+        .fold(0, |sum, digit| sum * 83 + all.find(digit).unwrap() as u32)
 }
 
 #[test]
@@ -80,9 +80,11 @@ fn all_of_a_photograph_fits_in_a_page() {
     )
     .variant;
     let never = &|| false;
-    let (picture, photograph) =
-        small(&source, &variant, 400, &Limits::default(), never).unwrap();
+    let (picture, photograph) = small(&source, &variant, 400, &Limits::default(), never).unwrap();
     let all = Placeholders::of(&picture, photograph, &variant, never).unwrap();
     assert!(all.lqip.len() < 700, "{}", all.lqip.len());
-    assert!(all.thumbhash.len() <= 36 && all.blurhash.len() == 28, "{all:?}");
+    assert!(
+        all.thumbhash.len() <= 36 && all.blurhash.len() == 28,
+        "{all:?}"
+    );
 }

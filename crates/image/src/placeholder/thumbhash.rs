@@ -28,9 +28,7 @@ pub(super) fn encode(picture: &Picture) -> Vec<u8> {
     let light = waves(&channels.light, across.max(3), down.max(3));
     let yellow_blue = waves(&channels.yellow_blue, 3, 3);
     let red_green = waves(&channels.red_green, 3, 3);
-    let alpha = channels
-        .has_alpha
-        .then(|| waves(&channels.alpha, 5, 5));
+    let alpha = channels.has_alpha.then(|| waves(&channels.alpha, 5, 5));
     let landscape = width > height;
     let whole = |value: f32| value.round().max(0.0) as u32;
     let first = whole(63.0 * light.mean)
@@ -47,7 +45,12 @@ pub(super) fn encode(picture: &Picture) -> Vec<u8> {
     if let Some(alpha) = &alpha {
         hash.push((whole(15.0 * alpha.mean) | whole(15.0 * alpha.scale) << 4) as u8);
     }
-    let all = [Some(&light), Some(&yellow_blue), Some(&red_green), alpha.as_ref()];
+    let all = [
+        Some(&light),
+        Some(&yellow_blue),
+        Some(&red_green),
+        alpha.as_ref(),
+    ];
     let nibbles: Vec<u8> = all
         .into_iter()
         .flatten()

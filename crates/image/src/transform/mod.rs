@@ -351,7 +351,10 @@ impl QualityChoice {
 impl Value for QualityChoice {
     fn form() -> String {
         let names = QUALITY_NAMES.map(|(name, _)| format!("`\"{name}\"`"));
-        format!("a whole number from 1 to 100, or one of {}", names.join(", "))
+        format!(
+            "a whole number from 1 to 100, or one of {}",
+            names.join(", ")
+        )
     }
 
     fn decode(node: &Spanned<DeValue<'_>>, key: &str, report: &mut Report) -> Option<Self> {

@@ -107,7 +107,10 @@ impl Options {
             transform.slow_quality.map(quality),
         );
         self.add("format", transform.format.map(super::FormatChoice::word));
-        self.add("placeholder", transform.placeholder.map(crate::Placeholder::word));
+        self.add(
+            "placeholder",
+            transform.placeholder.map(crate::Placeholder::word),
+        );
         self.add("compression", transform.fast.then_some("fast"));
         self.add("anim", transform.animation);
         self.add("metadata", transform.metadata.map(super::Metadata::word));

@@ -113,10 +113,16 @@ fn add_names(headers: &mut HeaderMap, header: HeaderName, names: &[HeaderName]) 
         return;
     }
     let own = text_of(headers, &header);
-    let own = own.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let own = own
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
     let mut all: Vec<&str> = own.collect();
     for name in names {
-        if !all.iter().any(|known| known.eq_ignore_ascii_case(name.as_str())) {
+        if !all
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name.as_str()))
+        {
             all.push(name.as_str());
         }
     }

@@ -6,8 +6,7 @@ use pipeline::Connection;
 use super::*;
 use crate::harness::{Ask, Page, Site, report};
 
-const ALL: &str =
-    "sec-ch-width, sec-ch-dpr, sec-ch-viewport-width, save-data, ect, rtt, downlink";
+const ALL: &str = "sec-ch-width, sec-ch-dpr, sec-ch-viewport-width, save-data, ect, rtt, downlink";
 
 /// Asks by plain HTTP, and gives what the page asks for.
 async fn insecurely(site: &Site, ask: Ask<'_>) -> bool {
@@ -45,7 +44,10 @@ async fn pages_ask_and_nothing_else_does() {
     assert_eq!(kept.header("accept-ch"), ALL, "what is kept asks too, once");
     let style = site.get("/style.css").send().await;
     assert_eq!(style.header("accept-ch"), "");
-    assert!(!insecurely(&site, site.get("/")).await, "never by plain HTTP");
+    assert!(
+        !insecurely(&site, site.get("/")).await,
+        "never by plain HTTP"
+    );
     let head = site.ask(Method::HEAD, "/").send().await;
     assert_eq!(head.header("accept-ch"), ALL);
 }
@@ -80,15 +82,25 @@ async fn switched_off_nothing_is_asked() {
 fn settings_that_make_no_sense_are_reported() {
     let settings = HintsSettings {
         critical: vec![HeaderName::from_static("sec-ch-ua-model")],
-        picture_origins: ["https://a.example", "http://a.example", "https://a.example/x", "a"]
-            .map(str::to_owned)
-            .to_vec(),
+        picture_origins: [
+            "https://a.example",
+            "http://a.example",
+            "https://a.example/x",
+            "a",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
         ..HintsSettings::default()
     };
     let mut report = report();
     HintsModule::new(&settings, &[], "hints", &mut report);
     let shown = report.to_string();
-    for place in ["critical[0]", "picture_origins[1]", "picture_origins[2]", "picture_origins[3]"] {
+    for place in [
+        "critical[0]",
+        "picture_origins[1]",
+        "picture_origins[2]",
+        "picture_origins[3]",
+    ] {
         assert!(shown.contains(place), "{shown}");
     }
     assert!(!shown.contains("picture_origins[0]"), "{shown}");

@@ -18,10 +18,22 @@ use crate::harness::{Page, Site, drawing, photo};
 const URLS: [(&str, &str); 6] = [
     ("/photo.jpg", ""),
     ("/drawing.png", ""),
-    ("/cdn-cgi/image/width=auto,format=auto/photo.jpg", "width=auto,format=auto"),
-    ("/cdn-cgi/image/w=40,q=auto,dpr=2/photo.jpg", "w=40,q=auto,dpr=2"),
-    ("/cdn-cgi/image/w=40,q=70,scq=30,f=auto/drawing.png", "w=40,q=70,scq=30,f=auto"),
-    ("/cdn-cgi/image/placeholder=lqip/photo.jpg", "placeholder=lqip"),
+    (
+        "/cdn-cgi/image/width=auto,format=auto/photo.jpg",
+        "width=auto,format=auto",
+    ),
+    (
+        "/cdn-cgi/image/w=40,q=auto,dpr=2/photo.jpg",
+        "w=40,q=auto,dpr=2",
+    ),
+    (
+        "/cdn-cgi/image/w=40,q=70,scq=30,f=auto/drawing.png",
+        "w=40,q=70,scq=30,f=auto",
+    ),
+    (
+        "/cdn-cgi/image/placeholder=lqip/photo.jpg",
+        "placeholder=lqip",
+    ),
 ];
 
 /// A visitor: what the browser says, and how fast the way to it is.
@@ -46,7 +58,9 @@ impl Client {
 
     fn says(&self, name: &str) -> Option<&'static str> {
         let mut lines = self.headers.iter();
-        lines.find(|(known, _)| *known == name).map(|(_, value)| *value)
+        lines
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| *value)
     }
 
     fn estimate(&self) -> NetworkEstimate {
@@ -177,7 +191,11 @@ async fn ask(site: &Site, url: usize, client: &Client) -> Response {
     };
     exchange.connection = Arc::new(connection);
     let answer = site.pipeline.run(&mut exchange).await;
-    let notes = exchange.trace.events().iter().flat_map(|event| event.notes.iter());
+    let notes = exchange
+        .trace
+        .events()
+        .iter()
+        .flat_map(|event| event.notes.iter());
     let variant = notes
         .filter_map(|note| note.strip_prefix("variant ")?.split(": ").next())
         .map(str::to_owned)
@@ -248,9 +266,12 @@ async fn replay(events: Vec<Event>, perceptual: bool) -> Result<(), TestCaseErro
     .await;
     let policy = &site.settings.images.policy;
     prop_assert_eq!(policy.quality == QualityChoice::Auto, perceptual);
-    let page = |kind, body: Vec<u8>| Page::new(kind, body).with("cache-control", "public, max-age=600");
-    site.origin.page("/photo.jpg", page("image/jpeg", photo(96, 64)));
-    site.origin.page("/drawing.png", page("image/png", drawing(80, 60)));
+    let page =
+        |kind, body: Vec<u8>| Page::new(kind, body).with("cache-control", "public, max-age=600");
+    site.origin
+        .page("/photo.jpg", page("image/jpeg", photo(96, 64)));
+    site.origin
+        .page("/drawing.png", page("image/png", drawing(80, 60)));
     let mut downstream = Downstream::default();
     for event in events {
         match event {
@@ -267,7 +288,9 @@ async fn replay(events: Vec<Event>, perceptual: bool) -> Result<(), TestCaseErro
                 prop_assert!(wrong.is_none(), "{wrong:?} {client:?} {response:?}");
             }
             Event::Purge(url) => {
-                let uri = format!("https://example.com{}", URLS[url].0).parse().unwrap();
+                let uri = format!("https://example.com{}", URLS[url].0)
+                    .parse()
+                    .unwrap();
                 site.services.purge(&uri);
             }
             Event::Rest => site.services.workshop.settled().await,

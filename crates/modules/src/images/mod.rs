@@ -5,6 +5,8 @@
 mod arrival;
 mod chosen;
 mod config;
+#[cfg(test)]
+mod downstream_tests;
 mod error;
 mod gather;
 mod job;
@@ -13,8 +15,6 @@ mod perfect;
 mod plan;
 mod reply;
 pub mod target;
-#[cfg(test)]
-mod downstream_tests;
 #[cfg(test)]
 mod tests;
 

@@ -763,7 +763,11 @@ async fn a_perceptual_quality_is_sought_behind_the_first_visitor() {
     site.services.workshop.settled().await;
     let second = ask().send().await;
     assert!(second.cache().contains("; hit"), "{second:?}");
-    let score = second.image().split("score=").nth(1).expect("it was sought");
+    let score = second
+        .image()
+        .split("score=")
+        .nth(1)
+        .expect("it was sought");
     let score: f32 = score.parse().unwrap();
     assert!((score - 75.0).abs() <= 1.5, "{score}");
     assert!(second.is_progressive() && second.outline.is_some());
@@ -771,13 +775,20 @@ async fn a_perceptual_quality_is_sought_behind_the_first_visitor() {
     for same in ["vary", "cache-control", "content-type"] {
         assert_eq!(first.header(same), second.header(same), "{same}");
     }
-    assert_eq!(second.header("content-length"), second.body.len().to_string());
+    assert_eq!(
+        second.header("content-length"),
+        second.body.len().to_string()
+    );
     assert_eq!(site.services.workshop.snapshot().improving.finished, 1);
     // What was found once is not sought again for the same source.
-    site.services.purge(&"https://example.com/photo.jpg".parse().unwrap());
+    site.services
+        .purge(&"https://example.com/photo.jpg".parse().unwrap());
     let anew = ask().send().await;
     assert!(anew.was_made(), "{anew:?}");
-    assert_eq!((anew.body, anew.headers["etag"].clone()), (second.body, second.headers["etag"].clone()));
+    assert_eq!(
+        (anew.body, anew.headers["etag"].clone()),
+        (second.body, second.headers["etag"].clone())
+    );
     site.services.workshop.settled().await;
     assert_eq!(site.services.workshop.snapshot().improving.finished, 1);
 }
@@ -791,7 +802,8 @@ async fn a_source_that_changed_is_not_mixed_with_its_old_picture() {
     let first = site.get(options).send().await;
     assert_eq!(first.size(), (80, 60));
     // Purged before the search began or while it ran: nothing of it comes back.
-    site.services.purge(&"https://example.com/photo.jpg".parse().unwrap());
+    site.services
+        .purge(&"https://example.com/photo.jpg".parse().unwrap());
     site.services.workshop.settled().await;
     site.origin
         .page("/photo.jpg", Page::new("image/jpeg", photo(160, 160)));
@@ -825,6 +837,14 @@ async fn what_stands_in_a_pictures_place() {
     assert_eq!(facts["height"], 240);
     assert_eq!(facts["formats"].as_array().unwrap().len(), 2, "{facts}");
     let stand = &facts["placeholder"];
-    assert!(stand["lqip"].as_str().unwrap().starts_with("data:image/webp;base64,"));
-    assert_eq!(stand["color"].as_str().unwrap().as_bytes(), get("placeholder=color").await.body);
+    assert!(
+        stand["lqip"]
+            .as_str()
+            .unwrap()
+            .starts_with("data:image/webp;base64,")
+    );
+    assert_eq!(
+        stand["color"].as_str().unwrap().as_bytes(),
+        get("placeholder=color").await.body
+    );
 }
