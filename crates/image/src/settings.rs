@@ -19,7 +19,7 @@ base::settings! {
     /// How variants of pictures are chosen.
     pub struct PolicySettings {
         /// Quality of lossy pictures where a URL asks for none: a number, the same for every picture,
-        /// or `"auto"`: each as good as quality 80 usually looks. A name is met by a search in the
+        /// or `"auto"`: each about as good as quality 76 usually looks. A name is met by a search in the
         /// background, which the first visitors do not wait for: they get the quality that usually
         /// does. The qualities below then count as what they usually look like.
         quality: QualityChoice = QualityChoice::Number(Quality::new(80)),

@@ -5,8 +5,11 @@ use base::Quality;
 use super::Choosing;
 use crate::{Factor, Output, QualityChoice, Target, Tier};
 
-/// By how much less quality, and how many points less, pictures for so dense displays have.
-const BY_DENSITY: [(u32, u8, u8); 3] = [(3000, 22, 14), (2000, 14, 9), (1500, 7, 5)];
+/// By how much less quality, and how many points less, pictures for so dense displays have: no more
+/// kinds of variants than there are for slow connections, as 80 becomes 50 and 68. Shown at half
+/// its size, quality 50 looks better than quality 80 does at its own (`cargo xtask bench
+/// quality-usual`).
+const BY_DENSITY: [(u32, u8, u8); 2] = [(3000, 30, 13), (2000, 12, 5)];
 
 /// What the encoder is told.
 pub(super) struct Wish {
@@ -68,7 +71,7 @@ impl Choosing<'_> {
             self.by_tier(usual)
         };
         let level = self.said(level, reason);
-        self.by_density(level)
+        self.by_density(usual.into(), level)
     }
 
     fn by_tier(&mut self, usual: QualityChoice) -> (Level, &'static str) {
@@ -89,8 +92,8 @@ impl Choosing<'_> {
         (less, reason)
     }
 
-    /// Less for pixels so small that flaws are not seen.
-    fn by_density(&mut self, level: Level) -> Level {
+    /// Less than usual for pixels so small that flaws are not seen, if it is not less already.
+    fn by_density(&mut self, usual: Level, level: Level) -> Level {
         if !self.policy.dpr_quality {
             return level;
         }
@@ -99,7 +102,10 @@ impl Choosing<'_> {
         let Some((least, quality, points)) = steps.find(|(least, ..)| density >= *least) else {
             return level;
         };
-        let less = level.less(*quality, *points);
+        let less = usual.less(*quality, *points);
+        if less.rank() >= level.rank() {
+            return level;
+        }
         let least = Factor::from_thousandths(*least).value();
         self.said(less, &format!("for {least} device pixels or more"))
     }

@@ -1,13 +1,14 @@
 //! What pictures usually look like at an encoder's settings: where a search begins, and what is
 //! made where there is no time for one.
 //!
-//! Medians over photographs and the widths at which pages show them, as `cargo xtask bench quality`
-//! prints them.
+//! Medians over photographs and the widths at which pages show them, as `cargo xtask bench
+//! quality-usual` prints them.
 
 use base::Quality;
 
 use super::Target;
 use crate::Format;
+use crate::encode::jpeg::FULL_COLOUR_QUALITY;
 
 /// Settings of an encoder that a search steps through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,22 +31,22 @@ pub(super) const JPEG: Kind = Kind(&[
     Stretch {
         full_colour: false,
         points: &[
-            (5, 0.0),
-            (10, 20.0),
-            (20, 40.0),
-            (30, 50.0),
-            (40, 57.0),
-            (50, 61.0),
-            (60, 65.0),
-            (70, 70.0),
-            (80, 75.0),
-            (85, 78.0),
-            (90, 81.0),
+            (5, -57.4),
+            (10, -19.1),
+            (20, 26.0),
+            (30, 44.8),
+            (40, 54.8),
+            (50, 61.6),
+            (60, 65.6),
+            (70, 71.5),
+            (80, 77.8),
+            (85, 80.6),
+            (89, 82.8),
         ],
     },
     Stretch {
         full_colour: true,
-        points: &[(84, 81.5), (90, 85.0), (95, 89.0), (98, 92.0), (100, 94.0)],
+        points: &[(86, 83.0), (90, 85.6), (95, 89.3), (98, 92.0), (100, 93.5)],
     },
 ]);
 
@@ -53,18 +54,21 @@ pub(super) const JPEG: Kind = Kind(&[
 pub(super) const WEBP: Kind = Kind(&[Stretch {
     full_colour: false,
     points: &[
-        (1, 25.0),
-        (10, 38.0),
-        (20, 47.0),
-        (30, 53.0),
-        (40, 58.0),
-        (50, 61.0),
-        (60, 64.0),
-        (70, 67.0),
-        (80, 73.0),
-        (90, 81.0),
-        (95, 85.0),
-        (99, 88.0),
+        (1, 10.0),
+        (5, 16.4),
+        (10, 25.5),
+        (20, 38.8),
+        (30, 48.0),
+        (40, 55.0),
+        (50, 60.4),
+        (60, 64.8),
+        (70, 68.5),
+        (80, 74.7),
+        (85, 79.0),
+        (90, 84.0),
+        (95, 88.2),
+        (98, 89.8),
+        (99, 90.3),
     ],
 }]);
 
@@ -123,7 +127,11 @@ pub(crate) fn usual_quality(target: Target) -> Quality {
     let (steps, usual) = JPEG.steps();
     let points = f32::from(target.points());
     let reaching = steps.iter().zip(usual).find(|(_, score)| *score >= points);
-    Quality::new(reaching.map_or(95, |(step, _)| step.quality))
+    let quality = reaching.map_or(95, |(step, _)| match step.full_colour {
+        true => step.quality.max(FULL_COLOUR_QUALITY),
+        false => step.quality,
+    });
+    Quality::new(quality)
 }
 
 impl Target {

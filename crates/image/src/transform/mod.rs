@@ -292,7 +292,7 @@ impl Gravity {
 pub enum QualityChoice {
     /// 1–100: the encoder's own scale.
     Number(Quality),
-    /// `auto`: as good as quality 80 usually looks, whatever the picture, and less where the way or
+    /// `auto`: what quality 76 usually looks like, whatever the picture, and less where the way or
     /// the display asks for less.
     Auto,
     /// `high`: hardly to be told from the source.
