@@ -46,7 +46,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("q=auto", CHROMIUM, "source,s75"),
     ("q=auto,w=80,dpr=2", CHROMIUM, "source,s70,w160"),
     ("q=high,w=80,dpr=2", CHROMIUM, "source,s85,w160"),
-    ("q=auto,compression=fast", CHROMIUM, "source,q80,fast"),
+    ("q=auto,compression=fast", CHROMIUM, "source,q76,fast"),
     ("q=auto,f=png", CHROMIUM, "png,q80"),
     ("placeholder=lqip", CHROMIUM, "lqip-jpw,q80"),
     ("placeholder=lqip", OLD_SAFARI, "lqip-jp,q80"),

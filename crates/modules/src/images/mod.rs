@@ -16,6 +16,8 @@ mod plan;
 mod reply;
 pub mod target;
 #[cfg(test)]
+mod perfect_tests;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;

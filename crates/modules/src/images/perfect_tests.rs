@@ -1,0 +1,107 @@
+//! Qualities that are sought behind the first visitor, and what stands in a picture's place.
+
+use http::Method;
+
+use crate::harness::{Page, Site, photo};
+
+const BROWSER: &str = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8";
+
+#[tokio::test]
+async fn a_perceptual_quality_is_sought_behind_the_first_visitor() {
+    let site = Site::with("images.policy.quality = \"auto\"").await;
+    site.origin
+        .page("/photo.jpg", Page::new("image/jpeg", photo(320, 240)));
+    let ask = || site.get("/photo.jpg").with("accept", BROWSER);
+    let first = ask().send().await;
+    assert!(first.image().starts_with("jpeg; "), "{first:?}");
+    assert!(!first.image().contains("score="), "{first:?}");
+    site.services.workshop.settled().await;
+    let second = ask().send().await;
+    assert!(second.cache().contains("; hit"), "{second:?}");
+    let score = second
+        .image()
+        .split("score=")
+        .nth(1)
+        .expect("it was sought");
+    let score: f32 = score.parse().unwrap();
+    assert!((score - 75.0).abs() <= 1.5, "{score}");
+    assert!(second.is_progressive() && second.outline.is_some());
+    assert_ne!(first.header("etag"), second.header("etag"));
+    for same in ["vary", "cache-control", "content-type"] {
+        assert_eq!(first.header(same), second.header(same), "{same}");
+    }
+    assert_eq!(
+        second.header("content-length"),
+        second.body.len().to_string()
+    );
+    assert_eq!(site.services.workshop.snapshot().improving.finished, 1);
+    // What was found once is not sought again for the same source.
+    site.services
+        .purge(&"https://example.com/photo.jpg".parse().unwrap());
+    let anew = ask().send().await;
+    assert!(anew.was_made(), "{anew:?}");
+    assert_eq!(
+        (anew.body, anew.headers["etag"].clone()),
+        (second.body, second.headers["etag"].clone())
+    );
+    site.services.workshop.settled().await;
+    assert_eq!(site.services.workshop.snapshot().improving.finished, 1);
+}
+
+#[tokio::test]
+async fn a_source_that_changed_is_not_mixed_with_its_old_picture() {
+    let site = Site::with("images.policy.quality = \"low\"").await;
+    site.origin
+        .page("/photo.jpg", Page::new("image/jpeg", photo(160, 120)));
+    let options = "/cdn-cgi/image/width=80,format=jpeg/photo.jpg";
+    let first = site.get(options).send().await;
+    assert_eq!(first.size(), (80, 60));
+    // Purged before the search began or while it ran: nothing of it comes back.
+    site.services
+        .purge(&"https://example.com/photo.jpg".parse().unwrap());
+    site.services.workshop.settled().await;
+    site.origin
+        .page("/photo.jpg", Page::new("image/jpeg", photo(160, 160)));
+    assert_eq!(site.get(options).send().await.size(), (80, 80));
+    site.services.workshop.settled().await;
+    let sought = site.get(options).send().await;
+    assert_eq!(sought.size(), (80, 80));
+    assert!(sought.image().contains("score="), "{sought:?}");
+}
+
+#[tokio::test]
+async fn what_stands_in_a_pictures_place() {
+    let site = Site::new().await;
+    site.origin
+        .page("/photo.jpg", Page::new("image/jpeg", photo(640, 480)));
+    let get = |options: &str| {
+        let path = format!("/cdn-cgi/image/{options}/photo.jpg");
+        let ask = site.ask(Method::GET, &path);
+        async move { ask.with("accept", BROWSER).send().await }
+    };
+    let tiny = get("placeholder=lqip").await;
+    assert_eq!(tiny.header("content-type"), "image/webp", "{tiny:?}");
+    assert_eq!((tiny.size(), tiny.header("vary")), ((32, 24), "accept"));
+    assert!(tiny.body.len() < 600, "{}", tiny.body.len());
+    for (kind, length) in [("color", 7), ("blurhash", 28)] {
+        let text = get(&format!("placeholder={kind}")).await;
+        assert_eq!(text.header("content-type"), "text/plain; charset=utf-8");
+        assert_eq!(text.body.len(), length, "{kind}: {text:?}");
+        assert_eq!(text.header("vary"), "", "the same for all");
+    }
+    let facts = get("format=json,width=320").await;
+    let facts: serde_json::Value = serde_json::from_slice(&facts.body).unwrap();
+    assert_eq!(facts["height"], 240);
+    assert_eq!(facts["formats"].as_array().unwrap().len(), 2, "{facts}");
+    let stand = &facts["placeholder"];
+    assert!(
+        stand["lqip"]
+            .as_str()
+            .unwrap()
+            .starts_with("data:image/webp;base64,")
+    );
+    assert_eq!(
+        stand["color"].as_str().unwrap().as_bytes(),
+        get("placeholder=color").await.body
+    );
+}
