@@ -81,6 +81,13 @@ impl SiteSettings {
                 "a width of at least 1",
             );
         }
+        if !(1..=3).contains(&policy.slow_dpr) {
+            report.reject(
+                &join(place, "images.policy.slow_dpr"),
+                policy.slow_dpr.to_string(),
+                "1, 2 or 3",
+            );
+        }
         self.compression.check(&join(place, "compression"), report);
         self.images
             .grammars

@@ -47,7 +47,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("q=auto,w=80,dpr=2", CHROMIUM, "source,s70,w160"),
     ("q=high,w=80,dpr=2", CHROMIUM, "source,s85,w160"),
     ("q=auto,compression=fast", CHROMIUM, "source,q76,fast"),
-    ("q=auto,f=png", CHROMIUM, "png,q80"),
+    ("q=auto,f=png", CHROMIUM, "png,q76"),
     ("placeholder=lqip", CHROMIUM, "lqip-jpw,q80"),
     ("placeholder=lqip", OLD_SAFARI, "lqip-jp,q80"),
     ("placeholder=blurhash", CHROMIUM, "blurhash-jp,q80"),

@@ -119,12 +119,14 @@ fn waves(channel: &[f32], width: usize, height: usize, nx: usize, ny: usize) -> 
     };
     let (across, down) = (cosines(nx, width), cosines(ny, height));
     let mut all = Vec::new();
-    for cy in 0..ny {
-        for cx in (0..nx).take_while(|cx| cx * ny < nx * (ny - cy)) {
-            let rows = channel.chunks_exact(width).zip(&down[cy]);
+    for (cy, down) in down.iter().enumerate() {
+        // A triangle: the finer one way, the coarser the other.
+        let triangle = across.iter().enumerate();
+        for (_, across) in triangle.take_while(|(cx, _)| cx * ny < nx * (ny - cy)) {
+            let rows = channel.chunks_exact(width).zip(down);
             let sum: f32 = rows
                 .map(|(row, fy)| {
-                    let sum: f32 = row.iter().zip(&across[cx]).map(|(v, fx)| v * fx).sum();
+                    let sum: f32 = row.iter().zip(across).map(|(v, fx)| v * fx).sum();
                     sum * fy
                 })
                 .sum();

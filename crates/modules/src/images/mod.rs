@@ -12,11 +12,11 @@ mod gather;
 mod job;
 mod original;
 mod perfect;
+#[cfg(test)]
+mod perfect_tests;
 mod plan;
 mod reply;
 pub mod target;
-#[cfg(test)]
-mod perfect_tests;
 #[cfg(test)]
 mod tests;
 
