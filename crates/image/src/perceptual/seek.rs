@@ -60,13 +60,13 @@ pub(super) fn search(
         },
         job: &job,
         target: f32::from(target.points()),
-        gauge: Gauge::new(sampled.clone())?,
         share: sampled.height as f64 / picture.height as f64,
-        whole: sampled.height == picture.height,
-        sampled,
+        sampled: (sampled.height < picture.height).then(|| sampled.clone()),
+        gauge: Gauge::new(sampled)?,
+        picture,
         encodes: 0,
     };
-    seek.run(&plan, picture)
+    seek.run(&plan)
 }
 
 pub(super) fn scores(
@@ -182,11 +182,13 @@ impl Plan {
     }
 }
 
-/// A file of the sample that was made on the way.
+/// A file that was made on the way.
 struct Tried {
     step: Step,
     score: f32,
     made: Made,
+    /// Its length in bytes, or what that would be for the whole picture.
+    bytes: u64,
 }
 
 /// A search under way.
@@ -195,32 +197,31 @@ struct Seek<'a> {
     job: &'a Job<'a>,
     target: f32,
     gauge: Gauge,
-    sampled: Picture,
+    picture: Picture,
+    /// What of it is compared, if not all.
+    sampled: Option<Picture>,
     /// The sample's share of the picture.
     share: f64,
-    /// Whether the sample is the whole picture.
-    whole: bool,
     encodes: usize,
 }
 
 impl Seek<'_> {
-    fn run(mut self, plan: &Plan, picture: Picture) -> Result<Option<Searched>, ImageError> {
-        let mut budget = MOST_ENCODES - usize::from(!self.whole);
-        let exact = plan
-            .exact
-            .filter(|_| picture.width * picture.height <= EXACT_PIXELS);
+    fn run(mut self, plan: &Plan) -> Result<Option<Searched>, ImageError> {
+        let (width, height) = (self.picture.width, self.picture.height);
+        let mut budget = MOST_ENCODES - usize::from(self.is_sampled(plan.first));
+        let exact = plan.exact.filter(|_| width * height <= EXACT_PIXELS);
         budget -= usize::from(exact.is_some());
         let spare = plan.rival.map_or(0, |_| FOR_A_RIVAL);
         let Some(mut best) = self.seek(plan.first, budget - spare)? else {
             return Ok(None);
         };
-        let mut sizes = vec![self.size_of(&best)];
-        let small = is_small_file(picture.width, picture.height, best.made.bytes.len());
+        let mut sizes = vec![(best.made.format, best.bytes)];
+        let small = is_small_file(width, height, best.made.bytes.len());
         if let Some(rival) = plan.rival
             && (!plan.rival_if_small || small)
             && let Some(other) = self.seek(rival, budget - self.encodes)?
         {
-            sizes.push(self.size_of(&other));
+            sizes.push((other.made.format, other.bytes));
             if self.is_better(&other, &best) {
                 best = other;
             }
@@ -228,8 +229,8 @@ impl Seek<'_> {
         if let Some(format) = exact
             && let Some(made) = self.exactly(format, &best)?
         {
-            sizes.push((format, self.scaled(made.bytes.len())));
-            return self.finish(picture, Found::Exact { format }, made, sizes);
+            sizes.push((format, made.bytes.len() as u64));
+            return self.finish(Found::Exact { format }, made, sizes);
         }
         let found = Found::Lossy {
             format: best.made.format,
@@ -237,7 +238,7 @@ impl Seek<'_> {
             full_colour: best.step.full_colour,
             score: best.score,
         };
-        self.finish(picture, found, best.made, sizes)
+        self.finish(found, best.made, sizes)
     }
 
     /// The file of one kind that comes nearest to the target.
@@ -255,28 +256,39 @@ impl Seek<'_> {
             let last = tried.len() + 1 == most;
             let place = if last && too_large { 0 } else { place };
             let step = steps[place];
-            let made = encode_as(&self.sampled, format, step.into(), &self.goal)?;
+            let subject = self.subject(format);
+            let made = encode_as(subject, format, step.into(), &self.goal)?;
             self.encodes += 1;
-            let Some(score) = self.gauge.score(self.decoded(&made)?)? else {
+            let seen = match self.is_sampled(format) {
+                true => self.decoded(&made)?,
+                false => sample(&self.decoded(&made)?),
+            };
+            let Some(score) = self.gauge.score(seen)? else {
                 return Ok(None);
             };
+            let bytes = self.whole_bytes(&made);
             // What is larger than the source is no result, however it looks: the search goes on
             // below it, the further the larger it is.
-            let over = self.scaled(made.bytes.len()) as f32 / self.job.source.len() as f32;
+            let over = bytes as f32 / self.job.source.len() as f32;
             let least = self.target + TOLERANCE + POINTS_PER_E * over.ln();
             aim.note(place, if over > 1.0 { score.max(least) } else { score });
             too_large &= over > 1.0;
-            tried.push(Tried { step, score, made });
+            tried.push(Tried {
+                step,
+                score,
+                made,
+                bytes,
+            });
         }
         let miss = |tried: &Tried| (tried.score - self.target).abs();
-        let fitting = |tried: &Tried| !self.is_too_large(&tried.made);
+        let fitting = |tried: &Tried| tried.bytes <= self.job.source.len() as u64;
         let any = tried.iter().any(fitting);
         Ok(tried
             .into_iter()
             .filter(|one| !any || fitting(one))
             .min_by(|one, two| match any {
                 true => miss(one).total_cmp(&miss(two)),
-                false => one.made.bytes.len().cmp(&two.made.bytes.len()),
+                false => one.bytes.cmp(&two.bytes),
             }))
     }
 
@@ -286,60 +298,62 @@ impl Seek<'_> {
         decode(&made.bytes, &header, None, self.job.limits, cancel).map(|decoded| decoded.picture)
     }
 
-    fn is_too_large(&self, made: &Made) -> bool {
-        self.scaled(made.bytes.len()) > self.job.source.len() as u64
+    /// Whether only the sample is encoded on the way: blocks of a JPEG look the same wherever they
+    /// are, but the encoder of WebP treats each by what the whole picture has.
+    fn is_sampled(&self, format: Format) -> bool {
+        format == Format::Jpeg && self.sampled.is_some()
     }
 
-    /// What so many bytes for the sample are for the whole.
-    fn scaled(&self, bytes: usize) -> u64 {
-        (bytes as f64 / self.share) as u64
+    /// What is encoded on the way.
+    fn subject(&self, format: Format) -> &Picture {
+        match &self.sampled {
+            Some(sampled) if format == Format::Jpeg => sampled,
+            _ => &self.picture,
+        }
     }
 
-    fn size_of(&self, tried: &Tried) -> (Format, u64) {
-        (tried.made.format, self.scaled(tried.made.bytes.len()))
+    /// The length of a file as if it were of the whole picture.
+    fn whole_bytes(&self, made: &Made) -> u64 {
+        let bytes = made.bytes.len();
+        match self.is_sampled(made.format) {
+            true => (bytes as f64 / self.share) as u64,
+            false => bytes as u64,
+        }
     }
 
     fn is_better(&self, other: &Tried, best: &Tried) -> bool {
         let looks = other.score >= self.target - TOLERANCE || other.score >= best.score;
-        looks && other.made.bytes.len() < best.made.bytes.len()
+        looks && other.bytes < best.bytes
     }
 
-    /// The sample without loss, if that costs little.
+    /// The picture without loss, if that costs little.
     fn exactly(&mut self, format: Format, lossy: &Tried) -> Result<Option<Made>, ImageError> {
-        let made = exact_as(&self.sampled, format, &self.goal)?;
+        let made = exact_as(&self.picture, format, &self.goal)?;
         self.encodes += 1;
-        let worth = exact_is_worth_it(made.bytes.len(), lossy.made.bytes.len());
+        let worth = exact_is_worth_it(made.bytes.len(), lossy.bytes as usize);
         let worth = worth || lossy.score < self.target - TOLERANCE;
         Ok(worth.then_some(made))
     }
 
-    /// The whole picture as it was found for the sample.
+    /// The whole picture, where only a sample of it was made so far.
     fn finish(
         mut self,
-        picture: Picture,
         found: Found,
         made: Made,
         mut sizes: Vec<(Format, u64)>,
     ) -> Result<Option<Searched>, ImageError> {
-        let made = match self.whole {
-            true => made,
-            false => {
-                drop(std::mem::replace(&mut self.sampled, picture));
+        let made = match found {
+            Found::Lossy {
+                format,
+                quality,
+                full_colour,
+                ..
+            } if self.is_sampled(format) => {
                 self.encodes += 1;
-                match found {
-                    Found::Lossy {
-                        format,
-                        quality,
-                        full_colour,
-                        ..
-                    } => {
-                        let step = (quality.value(), full_colour);
-                        encode_as(&self.sampled, format, step, &self.goal)?
-                    }
-                    Found::Exact { format } => exact_as(&self.sampled, format, &self.goal)?,
-                    Found::Source => return Ok(None),
-                }
+                let step = (quality.value(), full_colour);
+                encode_as(&self.picture, format, step, &self.goal)?
             }
+            _ => made,
         };
         let size = made.bytes.len() as u64;
         for (format, known) in &mut sizes {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ::cache::policy::same_representation;
 use ::cache::{Key, Store};
 use ::image::{Found, ImageError, Limits, Outcome, Searched, Variant, probe, search};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use http::header::{CONTENT_SECURITY_POLICY, ETAG, LAST_MODIFIED, VARY};
 use parking_lot::Mutex;
 use workshop::Cancel;
@@ -63,7 +63,7 @@ impl Findings {
     }
 
     fn name(&self, picture: &Key, source: &HeaderMap) -> Option<u64> {
-        let said = |name| source.get(name).map(|value| value.as_bytes());
+        let said = |name: HeaderName| source.get(name).map(HeaderValue::as_bytes);
         let identity = (said(ETAG), said(LAST_MODIFIED));
         if identity == (None, None) {
             return None;
