@@ -242,6 +242,7 @@ fn read_kept(head: &mut Reader<'_>, body: Held) -> Option<Kept> {
         source,
         forms,
         cost,
+        wish: None,
     })
 }
 

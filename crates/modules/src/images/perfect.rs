@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::time::Instant;
 
 use ::cache::policy::same_representation;
 use ::cache::{Key, Store};
@@ -85,7 +86,8 @@ pub fn perfect(
     let Some(entry) = store.peek(&wish.picture.as_lookup()) else {
         return;
     };
-    let Some(source) = store.peek(&wish.source.as_lookup()) else {
+    let place = wish.source.as_lookup();
+    let Some(source) = store.peek(&place).or_else(|| store.load_now(&place)) else {
         return;
     };
     let (Some(kept), Some(source)) = (entry.response(), source.response()) else {
@@ -95,7 +97,12 @@ pub fn perfect(
     if kept.wish.is_none() || !kept.source.as_ref().is_some_and(same) {
         return;
     }
-    let better = match sought(wish, &source.body, limits, cancel) {
+    // What is too large for memory is too large for a search.
+    if source.file.is_some() || kept.file.is_some() {
+        return;
+    }
+    let since = Instant::now();
+    let mut better = match sought(wish, &source.body, limits, cancel) {
         Err(ImageError::Cancelled) => return,
         Ok(Some(searched)) => {
             tracing::debug!(
@@ -110,6 +117,7 @@ pub fn perfect(
         // There is nothing to seek, or it cannot be: what is there stays.
         Ok(None) | Err(_) => settled(kept),
     };
+    better.cost = kept.cost + since.elapsed();
     if !store.replace(&wish.picture, &entry, Arc::new(Entry::Response(better))) {
         tracing::debug!(key = %wish.name, "it changed meanwhile");
     }
@@ -162,14 +170,8 @@ fn original_headers(kept: &Kept, source: &Kept, wish: &Wish, reason: &str) -> He
 
 /// The same, with nothing more to seek.
 fn settled(kept: &Kept) -> Kept {
-    let mut settled = Kept::new(
-        kept.status,
-        kept.headers.clone(),
-        kept.body.clone(),
-        kept.freshness,
-    );
-    settled.outline.clone_from(&kept.outline);
-    settled.source.clone_from(&kept.source);
-    settled.forms.clone_from(&kept.forms);
-    settled
+    Kept {
+        wish: None,
+        ..kept.twin()
+    }
 }
