@@ -148,9 +148,12 @@ impl Response {
     }
 }
 
+/// What a client says in some headers.
+type Said = Vec<Option<&'static str>>;
+
 /// A shared cache as simple as RFC 9111 allows: by URL and by the headers that `Vary` names.
 #[derive(Default)]
-struct Downstream(HashMap<usize, Vec<(Vec<Option<&'static str>>, Response)>>);
+struct Downstream(HashMap<usize, Vec<(Said, Response)>>);
 
 impl Downstream {
     fn find(&self, url: usize, client: &Client) -> Option<Response> {
@@ -171,7 +174,7 @@ impl Downstream {
 }
 
 /// What a client says in the headers that a response varies on.
-fn said_of(client: &Client, response: &Response) -> Vec<Option<&'static str>> {
+fn said_of(client: &Client, response: &Response) -> Said {
     let names = response.header("vary").split(',').map(str::trim);
     names.map(|name| client.says(name)).collect()
 }

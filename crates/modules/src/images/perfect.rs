@@ -9,8 +9,8 @@ use std::time::Instant;
 use ::cache::policy::same_representation;
 use ::cache::{Key, Store};
 use ::image::{Found, ImageError, Limits, Outcome, Searched, Variant, probe, search};
-use http::{HeaderMap, HeaderName, HeaderValue};
 use http::header::{CONTENT_SECURITY_POLICY, ETAG, LAST_MODIFIED, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use parking_lot::Mutex;
 use workshop::Cancel;
 
