@@ -64,6 +64,11 @@ pub const TARGETS: &[Target] = &[
     target("image_render", pictures::render, pictures::render_seeds),
     target("jpeg_decode", pictures::decode_jpeg, pictures::jpeg_seeds),
     target("jpeg_map", pictures::map_jpeg, pictures::jpeg_seeds),
+    target(
+        "jpeg_transcode",
+        pictures::transcode_jpeg,
+        pictures::jpeg_seeds,
+    ),
     target("priority", requests::priority, requests::priority_seeds),
 ];
 

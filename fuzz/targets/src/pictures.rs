@@ -1,7 +1,7 @@
 //! Files that claim to be pictures.
 
 use image::{Limits, Outcome, Policy, Signals, Transform};
-use jpeg::{DecodeOptions, EncodeOptions, Subsampling};
+use jpeg::{DecodeOptions, EncodeOptions, Script, Subsampling, TranscodeOptions, WriteOptions};
 
 use crate::Seeds;
 
@@ -74,6 +74,37 @@ pub fn decode_jpeg(input: &[u8]) {
             jpeg::Pixels::Cmyk8(pixels) => pixels.len() / 4,
         };
         assert_eq!(bytes, area);
+    }
+}
+
+/// Brings a JPEG into progressive order: what can be decoded shows the same pixels afterwards.
+pub fn transcode_jpeg(input: &[u8]) {
+    let how = TranscodeOptions {
+        limits: JPEG_LIMITS,
+        write: WriteOptions {
+            script: Script::Quick,
+            ..WriteOptions::default()
+        },
+        cancel: &|| false,
+    };
+    let Ok(rescued) = jpeg::transcode(input, &how) else {
+        return;
+    };
+    let decode = |file: &[u8]| {
+        let limits = jpeg::Limits {
+            max_bytes: 1 << 20,
+            ..JPEG_LIMITS
+        };
+        let options = DecodeOptions {
+            limits,
+            ..DecodeOptions::default()
+        };
+        jpeg::decode(file, &options).map(|decoded| decoded.pixels)
+    };
+    let after = decode(&rescued.bytes);
+    assert!(after.is_ok(), "{after:?}");
+    if let Ok(before) = decode(input) {
+        assert!(after == Ok(before), "the pixels are others");
     }
 }
 
