@@ -49,6 +49,7 @@ pub fn transcode(bytes: &[u8], options: &TranscodeOptions<'_>) -> Result<Encoded
     };
     let map = map_scans(bytes, &options.limits)?;
     decoder::check(&map)?;
+    check_sequence(&map)?;
     if map.complete
         && let Some(encoded) = relayed(bytes, &map, &write, options.cancel)?
     {
@@ -56,6 +57,34 @@ pub fn transcode(bytes: &[u8], options: &TranscodeOptions<'_>) -> Result<Encoded
     }
     // Whatever is wrong, the long way says what.
     crate::write(&read_coefficients(bytes, &how)?, &write)
+}
+
+/// Refuses sequential files of which no two decoders make the same picture, so that there is none
+/// to keep: scans that name a part of the coefficients (ITU-T T.81 table B.3), and more than one
+/// scan for a component (§G.1.1 has those for progressive files alone).
+fn check_sequence(map: &ScanMap) -> Result<(), JpegError> {
+    if !matches!(map.process, Process::Baseline | Process::Extended) {
+        return Ok(());
+    }
+    let mut seen = vec![false; map.components.len()];
+    for scan in &map.scans {
+        let malformed = |what| JpegError::Malformed {
+            offset: scan.start,
+            what,
+        };
+        let band = (scan.band_start, scan.band_end);
+        if (band, scan.high_bit, scan.low_bit) != ((0, 63), 0, 0) {
+            return Err(malformed("a sequential scan of a part of the coefficients"));
+        }
+        let again = |component: &usize| {
+            let first = seen.get_mut(*component);
+            first.is_none_or(|seen| std::mem::replace(seen, true))
+        };
+        if scan.components.iter().any(again) {
+            return Err(malformed("a second sequential scan of a component"));
+        }
+    }
+    Ok(())
 }
 
 /// The short way; none if the file is not of the kind that it is for, or damaged.

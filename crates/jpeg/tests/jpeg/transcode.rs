@@ -269,6 +269,26 @@ fn files_of_other_encoders_keep_their_pixels() {
 }
 
 #[test]
+fn a_sequential_file_that_decoders_do_not_agree_on_is_refused() {
+    let file = sequential(&planes(60, 40, &[(1, 1); 3], 5), 85);
+    let map = map_scans(&file, &Limits::default()).expect("maps");
+    let scan = &map.scans[0];
+    let said = |file: &[u8]| match transcode(file, &options()) {
+        Err(JpegError::Malformed { offset, what }) => (offset, what),
+        other => panic!("{other:?}"),
+    };
+    let part = "a sequential scan of a part of the coefficients";
+    for (back, byte) in [(3, 1), (2, 62), (1, 0x10), (1, 0x01)] {
+        let mut changed = file.clone();
+        changed[scan.data - back] = byte;
+        assert_eq!(said(&changed), (scan.start, part), "{back} {byte}");
+    }
+    let twice = [&file[..scan.end], &file[scan.start..]].concat();
+    let second = "a second sequential scan of a component";
+    assert_eq!(said(&twice), (scan.end, second));
+}
+
+#[test]
 fn what_cannot_be_rewritten_says_why() {
     let file = sequential(&planes(60, 40, &[(1, 1); 3], 5), 85);
     let frame = file
