@@ -136,7 +136,9 @@ impl Client {
             target: upstream.target().clone(),
             trust: Trust::Configured,
         };
-        let lease = self.pool.acquire(&key).await?;
+        let mut lease = self.pool.acquire(&key).await?;
+        // One that is not ready yet would be kept after the next request has opened another.
+        lease.sender.ready(&key).await?;
         self.pool.give_back(&key, lease.sender);
         Ok(())
     }

@@ -45,6 +45,15 @@ impl Sender {
         }
     }
 
+    /// Waits until a request can be sent.
+    pub(crate) async fn ready(&mut self, key: &Key) -> Result<(), OriginError> {
+        let ready = match self {
+            Self::Http1(sender) => sender.ready().await,
+            Self::Http2(sender) => sender.ready().await,
+        };
+        ready.map_err(|error| closed(&Place(&key.target), error))
+    }
+
     pub(crate) async fn send(
         &mut self,
         request: Request<Outgoing>,

@@ -48,21 +48,24 @@ fn copy(from: &Path, to: &Path) {
 fn a_process_that_ends_while_it_writes_leaves_nothing_wrong() {
     let folder = Folder::new();
     let store = Store::<Blob>::open(&settings(), folder.path()).unwrap();
+    let write = |places: std::ops::Range<u32>| {
+        for place in places {
+            let url = format!("https://a/{}", place * 7 % 300);
+            store.insert(key(&url, ""), Arc::new(Blob::of(body(&url))));
+            if place % 9 == 0 {
+                store.purge(&url);
+            }
+        }
+    };
+    write(0..300);
     let mut found = 0;
-    for round in 0..6u32 {
+    for round in 0..12u32 {
         let copied = Folder::new();
-        // What is there by now may be found; what comes meanwhile is a matter of luck.
+        // What comes while the folder is copied replaces a part of what is there by now: a copy
+        // holds the rest of it, however the two are scheduled.
         assert!(store.settle());
         std::thread::scope(|scope| {
-            scope.spawn(|| {
-                for place in 0..400u32 {
-                    let url = format!("https://a/{}", (place * 7 + round) % 300);
-                    store.insert(key(&url, ""), Arc::new(Blob::of(body(&url))));
-                    if place % 9 == 0 {
-                        store.purge(&url);
-                    }
-                }
-            });
+            scope.spawn(|| write(round * 40..round * 40 + 40));
             scope.spawn(|| copy(folder.path(), copied.path()));
         });
         let after = Store::<Blob>::open(&settings(), copied.path()).unwrap();
@@ -78,7 +81,7 @@ fn a_process_that_ends_while_it_writes_leaves_nothing_wrong() {
             }
         }
     }
-    assert!(found > 20, "{found}");
+    assert!(found > 200, "{found}");
 }
 
 proptest! {
