@@ -178,7 +178,8 @@ impl Plan {
 /// refinements, unless it is known to be on screen. One that is not named where others are shows
 /// its preview after all others, and its refinements wait for every part of those that are named,
 /// unless the page itself calls it important. Its preview waits for no refinement: browsers do not
-/// name every picture that is on screen.
+/// name every picture that is on screen. One that visitor after visitor was not shown when the page
+/// opened waits for every part of those that are.
 struct Steps {
     /// Header and first scan.
     preview: Level,
@@ -195,6 +196,7 @@ impl Steps {
         let [preview, plain, good, rest] = match priority.urgency.value() {
             _ if priority.visible => [34, 32, 24, 14],
             0 | 1 => [34, 32, 24, 14],
+            2..=5 if priority.below => [8, 6, 6, 3],
             2..=5 if priority.offscreen => [25, 6, 6, 3],
             // Chromium's first five pictures of a page.
             2 => [29, 19, 19, 10],

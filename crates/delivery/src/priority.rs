@@ -35,6 +35,9 @@ pub struct Priority {
     /// Whether the client names pictures that are in the viewport and did not name this one. Never
     /// together with `visible`.
     pub offscreen: bool,
+    /// Whether other visitors showed that it is not in the viewport when the page opens. Never
+    /// together with `visible`.
+    pub below: bool,
 }
 
 impl Default for Priority {
@@ -44,6 +47,7 @@ impl Default for Priority {
             incremental: false,
             visible: false,
             offscreen: false,
+            below: false,
         }
     }
 }
@@ -98,6 +102,7 @@ impl Priority {
                 urgency,
                 visible: weight >= VISIBLE_WEIGHT,
                 offscreen: self.offscreen && weight < VISIBLE_WEIGHT,
+                below: self.below && weight < VISIBLE_WEIGHT,
                 ..self
             },
             None => self,
@@ -110,6 +115,7 @@ impl Priority {
         Self {
             visible: true,
             offscreen: false,
+            below: false,
             ..self
         }
     }
@@ -125,12 +131,13 @@ impl Priority {
     }
 
     /// What it is where others showed whether the picture is in the viewport; what the client says
-    /// itself stands. That others did not name it says little: browsers pass over pictures that have
-    /// begun to come.
+    /// itself stands.
     #[must_use]
     pub fn recalled(self, visible: Option<bool>) -> Self {
+        let shown = self.visible || (visible == Some(true) && !self.offscreen);
         Self {
-            visible: self.visible || (visible == Some(true) && !self.offscreen),
+            visible: shown,
+            below: !shown && visible == Some(false),
             ..self
         }
     }
@@ -149,6 +156,7 @@ impl Priority {
             incremental,
             visible: false,
             offscreen: false,
+            below: false,
         }
     }
 
@@ -243,6 +251,7 @@ mod tests {
             incremental,
             visible: false,
             offscreen: false,
+            below: false,
         }
     }
 
@@ -319,7 +328,10 @@ mod tests {
         let passed = said(3, true).passed_over();
         assert!(passed.offscreen && !passed.reweighted(220).offscreen);
         assert_eq!(seen.passed_over(), seen);
-        assert_eq!(said(3, true).recalled(Some(false)), said(3, true));
+        let below = said(3, true).recalled(Some(false));
+        assert!(below.below && !below.reweighted(220).below && !below.shown().below);
+        assert_eq!(said(3, true).recalled(None), said(3, true));
+        assert_eq!(seen.recalled(Some(false)), seen, "what it says itself stands");
         assert!(said(3, true).recalled(Some(true)).visible);
         assert_eq!(
             passed.recalled(Some(true)),

@@ -9,6 +9,7 @@ fn said(urgency: u8, incremental: bool) -> Priority {
         incremental,
         visible: false,
         offscreen: false,
+        below: false,
     }
 }
 
@@ -172,11 +173,11 @@ proptest! {
     fn every_plan_is_sound(
         sizes in (0u64..200_000, 0u64..200_000, 0u64..200_000),
         urgency in 0u8..8,
-        visible: bool,
+        (visible, below) in prop_oneof![Just((true, false)), Just((false, true)), Just((false, false))],
         kind in prop_oneof![Just(Kind::Image), Just(Kind::Html), Just(Kind::Other)],
     ) {
         let picture = outline(sizes.0, sizes.1, sizes.2);
-        let priority = Priority { visible, ..said(urgency, true) };
+        let priority = Priority { visible, below, ..said(urgency, true) };
         let plan = Plan::new(kind, Some(&picture), priority);
         check(&plan)?;
         for pair in plan.phases().windows(2) {

@@ -248,6 +248,7 @@ mod tests {
             incremental: true,
             visible: true,
             offscreen: false,
+            below: false,
         };
         let piece = |part, why| {
             Event::Sent(Sent {

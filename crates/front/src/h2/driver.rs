@@ -22,14 +22,16 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::H2Error;
 use super::signals::{Early, amend};
-use super::stream::{Sending, State, Stream};
+use super::stream::{Outlet, Sending, Shut, State, Stream};
 use super::upload::Upload;
 use crate::byte_log::{self, Event};
 use crate::context::ConnectionContext;
 use crate::convert::{self, path};
 use crate::ending::Ending;
 use crate::guard::Violation;
-use crate::multiplex::{Asked, Clock, Gate, Patience, Source, Tick, Wakes, Wish, is_shared};
+use crate::multiplex::{
+    Asked, Clock, Gate, Naming, Patience, Source, Tick, Wakes, Wish, is_shared,
+};
 use crate::tap::{Said, Signal, Tap, Tapped};
 
 /// How often the task goes round before other connections have their turn.
@@ -62,8 +64,7 @@ pub struct Driver<IO> {
     /// the crumbs it was given.
     window: i64,
     last_accepted: u32,
-    /// Whether the client has named pictures as those on screen since the last page began.
-    names: bool,
+    naming: Naming,
     scratch: Scratch,
 }
 
@@ -114,7 +115,7 @@ where
             waiting: 0,
             window: INITIAL_WINDOW,
             last_accepted: 0,
-            names: false,
+            naming: Naming::default(),
             scratch: Scratch::default(),
             context,
         }
@@ -139,6 +140,7 @@ where
                     return Poll::Ready(Ok(()));
                 }
                 self.hear();
+                self.hear_silence();
             }
             self.start_incoming(context);
             for id in woken.drain(..) {
@@ -227,6 +229,9 @@ where
         self.tap.take_signals(&mut signals);
         let mut named = false;
         for signal in signals.drain(..) {
+            if matches!(signal.said, Said::Opened(Some(_))) {
+                self.naming.expect();
+            }
             match self.streams.get_mut(&signal.stream) {
                 Some(stream) => {
                     if let Some(priority) = amend(stream.asked.said, signal.said) {
@@ -242,17 +247,33 @@ where
         }
         self.scratch.signals = signals;
         if named {
+            self.naming.heard();
             self.pass_over_others();
         }
     }
 
-    /// The client has named the pictures that are on screen: all others wait for those.
+    /// The client has named the pictures that are on screen, or had the time to: all others wait
+    /// for those, but for the ones that it could not name because they had begun to come.
     fn pass_over_others(&mut self) {
-        self.names = true;
+        let round_trip = self.gate.round_trip();
         for stream in self.streams.values_mut() {
-            if stream.asked.pass_over() {
+            if !stream.has_come(round_trip) && stream.asked.pass_over() {
                 replan(&mut self.scheduler, stream);
             }
+        }
+    }
+
+    /// Takes it as an answer if the client names no picture.
+    fn hear_silence(&mut self) {
+        if !self.naming.is_near() {
+            return;
+        }
+        let is_held_up = self.streams.values().any(|stream| match &stream.state {
+            State::Answer { .. } => stream.asked.may_hold_layout_up(),
+            State::Turn(sending) => sending.wish.holds_layout_up(stream.asked.said),
+        });
+        if !is_held_up && self.naming.is_due(self.gate.round_trip()) {
+            self.pass_over_others();
         }
     }
 
@@ -325,8 +346,9 @@ where
             asked.log.note(|| Event::Said(said));
         }
         if asked.is_named() {
+            self.naming.heard();
             self.pass_over_others();
-        } else if self.names {
+        } else if self.naming.is_known() {
             asked.pass_over();
         }
         let body = Upload::body(upload, &head.headers, &self.context.settings);
@@ -379,7 +401,9 @@ where
     ) {
         let wish = Wish::of(&response, self.gate.keeps_order());
         // What is on screen of a new page is not known.
-        self.names &= !wish.is_page();
+        if wish.is_page() {
+            self.naming.begin_page();
+        }
         convert::settle(&asked.method, false, &mut response);
         if let Some(ending) = &mut ending {
             ending.set_status(response.status);
@@ -392,13 +416,23 @@ where
         *head.headers_mut() = std::mem::take(&mut response.headers);
         let body = std::mem::take(&mut response.body);
         let empty = matches!(body, Body::Empty);
-        asked.log.note(|| Event::Head {
-            status: response.status.as_u16(),
-            length: body.exact_len(),
-        });
-        let Ok(send) = respond.send_response(head, empty) else {
-            // The client gave the stream up meanwhile.
-            return;
+        let length = body.exact_len();
+        // A browser names no picture of which the head has come.
+        let outlet = if wish.is_picture() && !empty && !self.gate.is_open() {
+            let shut = Shut {
+                respond,
+                head,
+                length,
+            };
+            Outlet::Shut(Box::new(shut))
+        } else {
+            let status = head.status().as_u16();
+            asked.log.note(|| Event::Head { status, length });
+            let Ok(send) = respond.send_response(head, empty) else {
+                // The client gave the stream up meanwhile.
+                return;
+            };
+            Outlet::Open(send, None)
         };
         if empty {
             if let Some(ending) = &mut ending {
@@ -408,7 +442,7 @@ where
             return;
         }
         let sending = Sending {
-            send,
+            outlet,
             source: Source::new(body),
             ending,
             wish,
@@ -439,7 +473,11 @@ where
             }
             State::Turn(sending) => {
                 if sending.blocked {
-                    match sending.send.poll_capacity(context) {
+                    let send = sending.outlet.open(&stream.asked.log);
+                    let Ok(capacity) = send.map(|send| send.poll_capacity(context)) else {
+                        return self.end(id, false);
+                    };
+                    match capacity {
                         Poll::Pending => {}
                         Poll::Ready(Some(Ok(_))) => {
                             sending.blocked = false;

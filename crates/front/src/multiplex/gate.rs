@@ -37,6 +37,7 @@ pub struct Gate {
     socket: Option<SocketHandle>,
     open: bool,
     grain: usize,
+    round_trip: Duration,
     /// Body bytes until the path is looked at again.
     credit: u64,
 }
@@ -50,8 +51,14 @@ impl Gate {
             socket,
             open: !order,
             grain: FINE,
+            round_trip: Duration::ZERO,
             credit: 0,
         }
+    }
+
+    /// The path's round trip when it was last looked at; zero if it is not known.
+    pub fn round_trip(&self) -> Duration {
+        self.round_trip
     }
 
     /// Whether the order of bytes is kept at all.
@@ -105,6 +112,7 @@ impl Gate {
         let estimate = (self.connection.estimate)();
         self.open = is_near(&estimate);
         self.grain = grain_for(&estimate);
+        self.round_trip = estimate.min_rtt.or(estimate.rtt).unwrap_or_default();
         self.credit = LOOK_AGAIN[usize::from(self.open)];
         if let Some(socket) = &self.socket {
             socket.set_late(!self.open, estimate.delivery_rate);

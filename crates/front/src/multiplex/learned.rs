@@ -19,8 +19,13 @@ const MAX_PAGES: usize = 1024;
 /// Most pictures that are remembered of a page.
 const MAX_PICTURES: usize = 128;
 
-/// How often a picture must have been seen before it is believed.
+/// How often a picture must have been seen before it is believed to be on screen.
 const ENOUGH: u16 = 2;
+
+/// How often it must have been passed over before it is believed not to be, and how many times as
+/// often as it was named: browsers do not name every picture that is on screen.
+const PASSED_OVER: u16 = 3;
+const FOR_EACH_NAMED: u16 = 8;
 
 /// Says whether the client is a phone, whose screen shows less.
 const MOBILE: HeaderName = HeaderName::from_static("sec-ch-ua-mobile");
@@ -122,7 +127,7 @@ impl Learned {
             None
         } else if visible >= 2 * hidden {
             Some(true)
-        } else if hidden >= 2 * visible {
+        } else if hidden >= PASSED_OVER.max(FOR_EACH_NAMED * visible) {
             Some(false)
         } else {
             None

@@ -4,6 +4,7 @@
 mod clock;
 mod gate;
 mod learned;
+mod naming;
 mod patience;
 mod source;
 mod wakes;
@@ -12,6 +13,7 @@ mod wish;
 pub use clock::{Clock, Tick};
 pub use gate::Gate;
 pub use learned::Learned;
+pub use naming::Naming;
 pub use patience::Patience;
 pub use source::{Read, Source};
 pub use wakes::{StreamWake, Wakes};

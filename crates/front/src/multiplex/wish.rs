@@ -52,6 +52,17 @@ impl Wish {
         self.kind == Kind::Image
     }
 
+    /// Whether a browser that says this of it lays nothing out before it has come: stylesheets, and
+    /// scripts that are wanted as soon.
+    pub fn holds_layout_up(&self, said: Option<Priority>) -> bool {
+        let urgent = || said.is_some_and(Asked::is_urgent);
+        match self.kind {
+            Kind::Html | Kind::Stylesheet => true,
+            Kind::Script => urgent(),
+            _ => false,
+        }
+    }
+
     /// Whether it is a page.
     pub fn is_page(&self) -> bool {
         self.kind == Kind::Html
@@ -99,6 +110,16 @@ impl Asked {
         let before = self.said;
         self.said = before.map(Priority::passed_over);
         self.said != before
+    }
+
+    /// Whether a browser says this of what it cannot show a page without.
+    fn is_urgent(said: Priority) -> bool {
+        said.urgency.value() <= 1 && !said.visible
+    }
+
+    /// Whether it may be something that holds the layout up, as far as the request tells.
+    pub fn may_hold_layout_up(&self) -> bool {
+        self.place.is_none() && self.said.is_some_and(Self::is_urgent)
     }
 
     /// Whether the client says that the picture is on screen.

@@ -6,9 +6,9 @@ use delivery::Grant;
 use h2::Reason;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::super::stream::{Sending, State, Stream};
+use super::super::stream::{Outlet, Sending, State, Stream};
 use super::Driver;
-use crate::byte_log::Event;
+use crate::byte_log::{Event, StreamLog};
 use crate::multiplex::Read;
 use crate::tap::Tap;
 
@@ -30,11 +30,15 @@ where
             && self.waiting + length <= self.gate.limit()
             && {
                 let wanted = usize::try_from(length).unwrap_or(usize::MAX);
-                sending.send.reserve_capacity(wanted);
-                sending.send.capacity() >= wanted
+                let send = sending.outlet.open(&stream.asked.log);
+                send.is_ok_and(|send| {
+                    send.reserve_capacity(wanted);
+                    send.capacity() >= wanted
+                })
             };
         if straight {
-            if hand_over(sending, &self.tap, id, usize::MAX, false).is_ok() {
+            let log = &stream.asked.log;
+            if hand_over(sending, &self.tap, id, (usize::MAX, false), log).is_ok() {
                 stream.asked.note_sent(&sending.wish, (0, length), None);
                 self.waiting += length;
                 self.window = self.window.saturating_sub_unsigned(length);
@@ -44,7 +48,9 @@ where
             }
             return;
         }
-        sending.send.reserve_capacity(0);
+        if let Outlet::Open(send, _) = &mut sending.outlet {
+            send.reserve_capacity(0);
+        }
         let plan = stream.asked.plan(&sending.wish);
         self.scheduler.insert(id.into(), plan);
         self.streams.insert(id, Box::new(stream));
@@ -124,11 +130,15 @@ where
         };
         let window = usize::try_from(self.window).unwrap_or(usize::MAX);
         let wanted = grant.bytes.min(window);
+        let Ok(send) = sending.outlet.open(&asked.log) else {
+            return self.end(id, false);
+        };
         // Only now: what is reserved early is lost to streams that could use it.
-        sending.send.reserve_capacity(wanted);
-        let room = sending.send.capacity().min(wanted);
+        send.reserve_capacity(wanted);
+        let room = send.capacity().min(wanted);
         let before = sending.waiting;
-        if room > 0 && hand_over(sending, &self.tap, id, room, grant.whole).is_err() {
+        let part = (room, grant.whole);
+        if room > 0 && hand_over(sending, &self.tap, id, part, &asked.log).is_err() {
             return self.end(id, false);
         }
         let bytes = sending.waiting - before;
@@ -164,8 +174,11 @@ where
         let State::Turn(sending) = &mut stream.state else {
             return;
         };
-        sending.send.reserve_capacity(1);
-        match sending.send.poll_capacity(&mut Context::from_waker(&waker)) {
+        let Ok(send) = sending.outlet.open(&stream.asked.log) else {
+            return self.end(id, false);
+        };
+        send.reserve_capacity(1);
+        match send.poll_capacity(&mut Context::from_waker(&waker)) {
             Poll::Ready(Some(Ok(_))) => {}
             Poll::Pending => {
                 sending.blocked = true;
@@ -178,13 +191,17 @@ where
 
     /// The last byte was handed over; the end is told, and then waits to leave too.
     pub(super) fn finish(&mut self, id: u32) {
-        let Some(State::Turn(sending)) = self.streams.get_mut(&id).map(|it| &mut it.state) else {
+        let Some(Stream { state, asked, .. }) = self.streams.get_mut(&id).map(|it| &mut **it)
+        else {
+            return;
+        };
+        let State::Turn(sending) = state else {
             return;
         };
         if sending.is_to_reset() {
             return self.reset(id);
         }
-        let told = sending.finish();
+        let told = sending.finish(&asked.log);
         self.scheduler.remove(id.into());
         if told.is_err() {
             self.end(id, false);
@@ -198,7 +215,7 @@ where
         if let Some(stream) = self.streams.get_mut(&id)
             && let State::Turn(sending) = &mut stream.state
         {
-            sending.send.send_reset(Reason::INTERNAL_ERROR);
+            sending.outlet.reset(Reason::INTERNAL_ERROR);
             let by_client = false;
             stream.asked.log.note(|| Event::Reset { by_client });
         }
@@ -218,6 +235,9 @@ where
             if sending.wish.is_picture() {
                 stream.asked.teach(&self.context.learned);
             }
+            if sending.wish.holds_layout_up(stream.asked.said) {
+                self.naming.left();
+            }
             self.waiting -= sending.waiting;
             self.window = self.window.saturating_add_unsigned(sending.waiting);
             if !complete {
@@ -233,13 +253,14 @@ where
     }
 }
 
-/// Hands at most `room` bytes to the connection; they must have window.
+/// Hands bytes to the connection, at most so many, and whether they belong together; they must
+/// have window.
 fn hand_over(
     sending: &mut Sending,
     tap: &Tap,
     id: u32,
-    room: usize,
-    whole: bool,
+    (room, whole): (usize, bool),
+    log: &StreamLog,
 ) -> Result<(), h2::Error> {
     let bytes = sending.source.take(room, whole);
     let length = bytes.len();
@@ -248,11 +269,11 @@ fn hand_over(
     if whole {
         tap.expect_unit(id, length);
     }
-    sending.send.send_data(bytes, last)?;
+    sending.outlet.open(log)?.send_data(bytes, last)?;
     sending.waiting += length as u64;
     if let Some(ending) = &mut sending.ending {
         ending.add_bytes(length as u64);
     }
     sending.finished = last;
-    sending.finish()
+    sending.finish(log)
 }
