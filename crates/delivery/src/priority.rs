@@ -331,7 +331,11 @@ mod tests {
         let below = said(3, true).recalled(Some(false));
         assert!(below.below && !below.reweighted(220).below && !below.shown().below);
         assert_eq!(said(3, true).recalled(None), said(3, true));
-        assert_eq!(seen.recalled(Some(false)), seen, "what it says itself stands");
+        assert_eq!(
+            seen.recalled(Some(false)),
+            seen,
+            "what it says itself stands"
+        );
         assert!(said(3, true).recalled(Some(true)).visible);
         assert_eq!(
             passed.recalled(Some(true)),

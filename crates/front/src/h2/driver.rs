@@ -228,9 +228,13 @@ where
         let mut signals = std::mem::take(&mut self.scratch.signals);
         self.tap.take_signals(&mut signals);
         let mut named = false;
+        let early = !signals.is_empty() && self.is_too_early_to_name();
         for signal in signals.drain(..) {
             if matches!(signal.said, Said::Opened(Some(_))) {
                 self.naming.expect();
+            }
+            if early && signal.said.names() {
+                continue;
             }
             match self.streams.get_mut(&signal.stream) {
                 Some(stream) => {
@@ -265,16 +269,33 @@ where
 
     /// Takes it as an answer if the client names no picture.
     fn hear_silence(&mut self) {
-        if !self.naming.is_near() {
-            return;
-        }
-        let is_held_up = self.streams.values().any(|stream| match &stream.state {
-            State::Answer { .. } => stream.asked.may_hold_layout_up(),
-            State::Turn(sending) => sending.wish.holds_layout_up(stream.asked.said),
-        });
-        if !is_held_up && self.naming.is_due(self.gate.round_trip()) {
+        if self.naming.is_near()
+            && !self.is_layout_held_up()
+            && !self.is_page_coming()
+            && self.naming.is_due(self.gate.round_trip())
+        {
             self.pass_over_others();
         }
+    }
+
+    /// Whether pictures that are named now were named by a layout without the page's stylesheets,
+    /// as browsers do it now and then: what is on screen there will not be.
+    fn is_too_early_to_name(&self) -> bool {
+        self.naming.is_expected()
+            && (self.naming.is_fresh(self.gate.round_trip()) || self.is_layout_held_up())
+    }
+
+    fn is_layout_held_up(&self) -> bool {
+        self.streams.values().any(|stream| match &stream.state {
+            State::Answer { .. } => stream.asked.may_hold_layout_up(),
+            State::Turn(sending) => sending.wish.holds_layout_up(stream.asked.said),
+        })
+    }
+
+    fn is_page_coming(&self) -> bool {
+        let is_page =
+            |stream: &Stream| matches!(&stream.state, State::Turn(it) if it.wish.is_page());
+        self.streams.values().any(|stream| is_page(stream))
     }
 
     /// Counts what has left, and ends the streams whose last byte has.

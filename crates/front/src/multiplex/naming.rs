@@ -30,6 +30,11 @@ impl Naming {
         self.expected = true;
     }
 
+    /// Whether the client is one that names pictures.
+    pub fn is_expected(&self) -> bool {
+        self.expected
+    }
+
     /// A page begins: what is on its screen is not known.
     pub fn begin_page(&mut self) {
         self.known = false;
@@ -51,6 +56,12 @@ impl Naming {
     /// Whether pictures that were not named are not on screen.
     pub fn is_known(&self) -> bool {
         self.known
+    }
+
+    /// Whether something that a layout waits for left so lately that the client cannot have spoken
+    /// since, over a path of this round trip.
+    pub fn is_fresh(&self, round_trip: Duration) -> bool {
+        self.ready.is_some_and(|ready| ready.elapsed() < round_trip)
     }
 
     /// Whether only time is missing: everything a layout waits for has left, as far as this knows.
@@ -90,6 +101,7 @@ mod tests {
         assert!(!naming.is_due(NONE), "nothing has left yet");
         ready(&mut naming);
         assert!(naming.is_near());
+        assert!(naming.is_fresh(LAYOUT * 2) && !naming.is_fresh(LAYOUT));
         assert!(!naming.is_due(Duration::from_secs(3600)), "it is far away");
         assert!(naming.is_due(NONE) && naming.is_known());
         assert!(!naming.is_due(NONE), "once is enough");

@@ -52,15 +52,10 @@ impl Wish {
         self.kind == Kind::Image
     }
 
-    /// Whether a browser that says this of it lays nothing out before it has come: stylesheets, and
-    /// scripts that are wanted as soon.
+    /// Whether a browser that says this of it lays no page out before it has come: stylesheets and
+    /// scripts that are urgent.
     pub fn holds_layout_up(&self, said: Option<Priority>) -> bool {
-        let urgent = || said.is_some_and(Asked::is_urgent);
-        match self.kind {
-            Kind::Html | Kind::Stylesheet => true,
-            Kind::Script => urgent(),
-            _ => false,
-        }
+        matches!(self.kind, Kind::Stylesheet | Kind::Script) && said.is_some_and(Asked::is_urgent)
     }
 
     /// Whether it is a page.

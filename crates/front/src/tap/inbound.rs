@@ -57,6 +57,17 @@ pub enum Said {
     Window(u32),
 }
 
+impl Said {
+    /// Whether it says that a picture is on screen.
+    pub fn names(self) -> bool {
+        match self {
+            Self::Shown => true,
+            Self::Weight(weight) => Priority::default().reweighted(weight).visible,
+            _ => false,
+        }
+    }
+}
+
 /// Reads a client's side of a connection, from its first byte on.
 #[derive(Debug)]
 pub struct Inbound {

@@ -235,7 +235,7 @@ where
             if sending.wish.is_picture() {
                 stream.asked.teach(&self.context.learned);
             }
-            if sending.wish.holds_layout_up(stream.asked.said) {
+            if sending.wish.is_page() || sending.wish.holds_layout_up(stream.asked.said) {
                 self.naming.left();
             }
             self.waiting -= sending.waiting;

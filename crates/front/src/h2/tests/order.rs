@@ -531,6 +531,33 @@ async fn ask_as_chromium(client: &mut Client, stream: u32, path: &str, weight: u
 }
 
 #[tokio::test]
+async fn what_is_named_before_the_stylesheet_can_have_come_is_not_believed() {
+    let far = NetworkEstimate {
+        min_rtt: Some(Duration::from_millis(100)),
+        ..NetworkEstimate::default()
+    };
+    for (late, second) in [(false, 5), (true, 7)] {
+        let server = Server::with(FrontSettings::default(), far, site);
+        let mut client = open(&server).await;
+        ask_as_chromium(&mut client, 1, "/style", 255).await;
+        client.until_ended(&[1]).await;
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_millis(if late { 150 } else { 10 })).await;
+        for stream in [3, 5, 7] {
+            // What fits the pipe goes to the first.
+            ask_as_chromium(&mut client, stream, "/picture", 146).await;
+            client.pause().await;
+        }
+        client.frame(PRIORITY, 0, 7, &[0x80, 0, 0, 0, 219]).await;
+        client.pause().await;
+        let frames = client.until_ended(&[3, 5, 7]).await;
+        tokio::time::resume();
+        let order = runs(&frames);
+        assert_eq!(order[..2], [3, second], "{order:?}");
+    }
+}
+
+#[tokio::test]
 async fn where_no_picture_is_named_in_time_those_that_had_begun_come_first() {
     for late in [false, true] {
         let server = Server::new(site);
