@@ -7,11 +7,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
+use rcgen::PublicKeyData;
+use sha2::{Digest, Sha256};
+
 use crate::shell;
 
 /// A folder of its own with a certificate; gone with the value.
 pub struct Ground {
     folder: PathBuf,
+    /// The base64 of the SHA-256 of the key in `key.pem`, by which a browser can be told to trust it.
+    pub key: String,
 }
 
 impl Ground {
@@ -21,10 +27,12 @@ impl Ground {
     /// The folder cannot be written, or no certificate could be made.
     pub fn new(name: &str) -> Result<Self, String> {
         let folder = std::env::temp_dir().join(format!("firstlight-{name}-{}", std::process::id()));
-        let ground = Self { folder };
-        fs::create_dir_all(ground.path("www")).map_err(|error| error.to_string())?;
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
         let made = rcgen::generate_simple_self_signed(names).map_err(|error| error.to_string())?;
+        let key = Sha256::digest(made.signing_key.subject_public_key_info());
+        let key = BASE64_STANDARD.encode(key);
+        let ground = Self { folder, key };
+        fs::create_dir_all(ground.path("www")).map_err(|error| error.to_string())?;
         ground.write("cert.pem", made.cert.pem())?;
         ground.write("key.pem", made.signing_key.serialize_pem())?;
         Ok(ground)

@@ -21,6 +21,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::control::{ControlStream, Listening};
 use super::early::Early;
+use super::latch::Latch;
 use super::pulse::Pulse;
 use super::rank::{Parked, Ranks};
 use super::stream::{State, Stream};
@@ -57,6 +58,7 @@ pub struct Driver {
     active: usize,
     scheduler: Scheduler,
     ranks: Ranks,
+    latch: Latch,
     gate: Gate,
     pulse: Arc<Pulse>,
     /// What QUIC was last told it may hold, in bytes.
@@ -103,6 +105,7 @@ impl Driver {
             active: 0,
             scheduler: Scheduler::default(),
             ranks: Ranks::default(),
+            latch: Latch::new(&connection),
             gate: Gate::new(order, Arc::clone(&context.connection), None),
             pulse,
             window: 0,
@@ -219,13 +222,20 @@ impl Driver {
             self.listening.add(stream?);
         }
         let mut updates: Vec<(u64, Priority)> = Vec::new();
-        let early = &mut self.early;
+        let (early, latch) = (&mut self.early, &mut self.latch);
+        let order = self.gate.keeps_order();
+        let mut sound = Ok(());
         self.listening.poll(context, |event| match event {
+            Event::Settings(table) if order => latch.settle(table),
+            Event::Acknowledged => sound = sound.and(latch.hear(None)),
+            Event::Inserted(count) => sound = sound.and(latch.hear(Some(count))),
             Event::Priority { stream, priority } if early.listens() => {
                 updates.push((stream, priority));
             }
             _ => {}
         })?;
+        sound?;
+        self.latch.poll(context);
         for (stream, priority) in updates {
             self.reprioritise(stream, priority)?;
         }

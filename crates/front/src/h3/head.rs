@@ -1,11 +1,13 @@
 //! From a field section to the head of a request (RFC 9114 §4.3.1), and from a response to one.
 
-use http::header::{CONTENT_LENGTH, HOST, TE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TE};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version};
 
-use super::wire::{FieldError, decode, encode_field, encode_start, kind, write_number};
+use super::wire::{
+    FieldError, decode, encode_content_type_of, encode_field, encode_start, kind, write_number,
+};
 
 /// Why there is no request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +102,17 @@ pub fn response(status: StatusCode, headers: &HeaderMap) -> Vec<u8> {
     frame(Some(status), headers)
 }
 
+/// A HEADERS frame that the client cannot read before its table has so many entries, by the last
+/// of which it names its content type.
+pub fn response_after(entry: u64, status: StatusCode, headers: &HeaderMap) -> Vec<u8> {
+    let mut section = Vec::with_capacity(256);
+    encode_content_type_of(entry, status.as_str(), &mut section);
+    for (name, value) in headers.iter().filter(|(name, _)| **name != CONTENT_TYPE) {
+        encode_field(name.as_str(), value.as_bytes(), &mut section);
+    }
+    framed(section)
+}
+
 /// A HEADERS frame with trailers.
 pub fn response_trailers(headers: &HeaderMap) -> Vec<u8> {
     frame(None, headers)
@@ -114,6 +127,10 @@ fn frame(status: Option<StatusCode>, headers: &HeaderMap) -> Vec<u8> {
     for (name, value) in headers {
         encode_field(name.as_str(), value.as_bytes(), &mut section);
     }
+    framed(section)
+}
+
+fn framed(mut section: Vec<u8>) -> Vec<u8> {
     let mut frame = Vec::with_capacity(section.len() + 4);
     write_number(kind::HEADERS, &mut frame);
     write_number(section.len() as u64, &mut frame);

@@ -12,6 +12,7 @@ mod driver;
 mod early;
 mod endpoint;
 mod head;
+mod latch;
 mod pulse;
 mod rank;
 mod settings;

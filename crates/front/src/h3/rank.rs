@@ -27,8 +27,17 @@ pub struct Ranks {
 #[derive(Debug, Default)]
 pub struct Rank {
     level: Option<Level>,
-    /// The higher level it was at, and what had been handed over when it left that.
-    before: Option<(Level, u64)>,
+    before: Option<Before>,
+}
+
+/// The higher level a stream was at.
+#[derive(Debug)]
+struct Before {
+    level: Level,
+    /// What had been handed over when it left that.
+    since: u64,
+    /// Whether all of it has been sent.
+    has_left: bool,
 }
 
 /// What waits in QUIC and is overtaken by what it is handed now.
@@ -40,17 +49,25 @@ pub struct Parked {
 }
 
 impl Parked {
-    /// How much of what waits does so below this level, which is the next to be handed over.
-    pub fn below(&mut self, level: Level, waiting: u64) -> u64 {
-        if self.level.is_some_and(|last| last < level) {
-            self.bytes = waiting;
-        } else if self.level != Some(level) {
-            self.bytes = 0;
-        }
-        self.level = Some(level);
+    /// Whether less urgent bytes come next than before.
+    pub fn falls_to(&self, level: Level) -> bool {
+        self.level.is_some_and(|last| last > level)
+    }
+
+    /// How much of what waits does so below this level, of which the next bytes are.
+    pub fn under(&self, level: Level, waiting: u64) -> u64 {
+        let parked = match self.level {
+            Some(last) if last < level => waiting,
+            Some(last) if last == level => self.bytes,
+            _ => 0,
+        };
         // Some of it may have left since.
-        self.bytes = self.bytes.min(waiting);
-        self.bytes
+        parked.min(waiting)
+    }
+
+    /// Bytes of this level are handed over, below which so much waits.
+    pub fn hand(&mut self, level: Level, parked: u64) {
+        (self.level, self.bytes) = (Some(level), parked);
     }
 }
 
@@ -66,7 +83,7 @@ impl Ranks {
     }
 
     /// A priority that comes after all of its level that were given before.
-    fn last_of(&mut self, level: Level) -> i32 {
+    pub fn last_of(&mut self, level: Level) -> i32 {
         let most = (1 << ORDER_BITS) - 1;
         self.given = (self.given + 1) & most;
         (i32::from(level.value()) << ORDER_BITS) + (most - self.given)
@@ -75,22 +92,34 @@ impl Ranks {
 
 impl Rank {
     /// The priority of a stream whose next bytes are of this level; `None` if it stays as it is.
-    pub fn of(&mut self, level: Level, ranks: &mut Ranks) -> Option<i32> {
-        let arrived = |(_, since): &(Level, u64)| ranks.handed.saturating_sub(*since) > ranks.held;
-        let forget = self.before.as_ref().is_some_and(arrived);
-        if forget {
-            self.before = None;
-        }
-        if self.level == Some(level) && !forget {
-            return None;
-        }
-        if let Some(was) = self.level.replace(level)
+    /// `waiting` is how much QUIC has not sent.
+    pub fn of(&mut self, level: Level, waiting: u64, ranks: &mut Ranks) -> Option<i32> {
+        let was = self.level.replace(level);
+        if let Some(was) = was
             && was > level
         {
-            let before = self.before.map_or(was, |(before, _)| before.max(was));
-            self.before = Some((before, ranks.handed));
+            let before = self.before.as_ref().map_or(was, |before| before.level.max(was));
+            self.before = Some(Before {
+                level: before,
+                since: ranks.handed,
+                has_left: false,
+            });
         }
-        let level = self.before.map_or(level, |(before, _)| before.max(level));
+        let Some(before) = self.before.as_mut().filter(|before| before.level > level) else {
+            self.before = None;
+            return (was != Some(level)).then(|| ranks.last_of(level));
+        };
+        let after = ranks.handed.saturating_sub(before.since);
+        if after > ranks.held {
+            self.before = None;
+            return Some(ranks.last_of(level));
+        }
+        // What has not been sent at all must not fall behind others of its own level.
+        if before.has_left || after < waiting {
+            return None;
+        }
+        before.has_left = true;
+        let level = before.level;
         Some(ranks.last_of(level))
     }
 }
@@ -106,7 +135,7 @@ mod tests {
     #[test]
     fn levels_come_first_and_then_the_order_of_grants() {
         let mut ranks = Ranks::default();
-        let of = |level, ranks: &mut Ranks| Rank::default().of(level, ranks).unwrap();
+        let of = |level, ranks: &mut Ranks| Rank::default().of(level, 0, ranks).unwrap();
         let [low, first, second, high] = [10, 30, 30, 63].map(|value| of(level(value), &mut ranks));
         assert!(low < second && second < first && first < high && high < ABOVE_ALL);
     }
@@ -114,21 +143,17 @@ mod tests {
     #[test]
     fn what_is_more_urgent_does_not_wait_for_room() {
         let mut parked = Parked::default();
-        assert_eq!(parked.below(level(10), 0), 0);
-        assert_eq!(parked.below(level(10), 8_000), 0);
-        assert_eq!(parked.below(level(60), 8_000), 8_000);
-        assert_eq!(
-            parked.below(level(60), 15_000),
-            8_000,
-            "7,000 of this level"
-        );
-        assert_eq!(
-            parked.below(level(60), 5_000),
-            5_000,
-            "no one else sent anything"
-        );
-        assert_eq!(parked.below(level(60), 9_000), 5_000);
-        assert_eq!(parked.below(level(10), 9_000), 0);
+        let mut below = |value, waiting| {
+            let bytes = parked.under(level(value), waiting);
+            parked.hand(level(value), bytes);
+            bytes
+        };
+        assert_eq!((below(10, 0), below(10, 8_000)), (0, 0));
+        assert_eq!(below(60, 8_000), 8_000);
+        assert_eq!(below(60, 15_000), 8_000, "7,000 of this level");
+        assert_eq!(below(60, 5_000), 5_000, "no one else sent anything");
+        assert_eq!((below(60, 9_000), below(10, 9_000)), (5_000, 0));
+        assert!(parked.falls_to(level(9)) && !parked.falls_to(level(10)));
     }
 
     #[test]
@@ -136,18 +161,19 @@ mod tests {
         let mut ranks = Ranks::default();
         ranks.set_held(50_000);
         let (mut one, mut other) = (Rank::default(), Rank::default());
-        one.of(level(30), &mut ranks);
-        assert_eq!(one.of(level(30), &mut ranks), None, "nothing has changed");
+        one.of(level(30), 0, &mut ranks);
+        assert_eq!(one.of(level(30), 0, &mut ranks), None, "nothing has changed");
         ranks.handed_over(10_000);
-        let other_preview = other.of(level(30), &mut ranks).unwrap();
-        let details = one.of(level(10), &mut ranks).unwrap();
-        let good = Rank::default().of(level(20), &mut ranks).unwrap();
+        let other_preview = other.of(level(30), 0, &mut ranks).unwrap();
+        assert_eq!(one.of(level(10), 3_000, &mut ranks), None, "some waits yet");
+        let details = one.of(level(10), 0, &mut ranks).unwrap();
+        let good = Rank::default().of(level(20), 0, &mut ranks).unwrap();
         assert!(good < details && details < other_preview);
         ranks.handed_over(50_000);
-        assert_eq!(one.of(level(10), &mut ranks), None);
+        assert_eq!(one.of(level(10), 0, &mut ranks), None);
         ranks.handed_over(1);
-        assert!(one.of(level(10), &mut ranks).unwrap() < good);
-        assert_eq!(one.of(level(10), &mut ranks), None);
-        assert!(one.of(level(40), &mut ranks).unwrap() > other_preview);
+        assert!(one.of(level(10), 0, &mut ranks).unwrap() < good);
+        assert_eq!(one.of(level(10), 0, &mut ranks), None);
+        assert!(one.of(level(40), 0, &mut ranks).unwrap() > other_preview);
     }
 }

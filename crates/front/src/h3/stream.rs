@@ -6,6 +6,8 @@ use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use delivery::{Level, Plan};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
 use quinn::{SendStream, StoppedError, VarInt, WriteError};
 
 use super::driver::go_on;
@@ -45,6 +47,17 @@ pub enum State {
     Leaving,
 }
 
+/// What of a response is kept back.
+#[derive(Default)]
+enum Back {
+    #[default]
+    No,
+    /// Its head is sent with the first bytes of its body.
+    Head(Box<(StatusCode, HeaderMap)>),
+    /// The client sees nothing of it before it has this entry.
+    Until(u64),
+}
+
 /// A response on its way out.
 pub struct Sending {
     pub source: Source,
@@ -53,6 +66,7 @@ pub struct Sending {
     pub wish: Wish,
     /// Frames, or what is left of them, that go before the next byte of the body.
     pending: Bytes,
+    back: Back,
     /// Body bytes that the frame last begun still lacks.
     frame_left: u64,
     /// Whether there is no room: the path's, the connection's or the stream's.
@@ -142,6 +156,7 @@ impl Sending {
             ending,
             wish,
             pending: head.into(),
+            back: Back::No,
             frame_left: 0,
             blocked: false,
             rank: Rank::default(),
@@ -149,9 +164,52 @@ impl Sending {
         }
     }
 
+    /// As [`Sending::new`], but the head is sent with the first bytes of the body.
+    pub fn with_body(
+        (status, headers): (StatusCode, HeaderMap),
+        source: Source,
+        wish: Wish,
+        ending: Option<Box<Ending>>,
+    ) -> Self {
+        let head = Box::new((status, headers));
+        Self {
+            back: Back::Head(head),
+            ..Self::new(Vec::new(), source, wish, ending)
+        }
+    }
+
+    /// Writes the head if that was put off. If `whole`, what is sent now is of use only whole, and
+    /// the client sees nothing of it before the entry comes that `promise` gives for a content type.
+    pub fn begin(&mut self, whole: bool, promise: impl FnOnce(&[u8]) -> Option<u64>) {
+        let Back::Head(head) = std::mem::take(&mut self.back) else {
+            return;
+        };
+        let (status, headers) = *head;
+        let content_type = headers.get(CONTENT_TYPE).filter(|_| whole);
+        let entry = content_type.and_then(|value| promise(value.as_bytes()));
+        let head = match entry {
+            Some(entry) => head::response_after(entry, status, &headers),
+            None => head::response(status, &headers),
+        };
+        self.pending = head.into();
+        self.back = entry.map_or(Back::No, Back::Until);
+    }
+
+    /// The entry that now lets the client see what it has: all that belongs together was sent, or
+    /// `now` no more will be.
+    pub fn let_go(&mut self, now: bool) -> Option<u64> {
+        match self.back {
+            Back::Until(entry) if now || self.frame_left == 0 => {
+                self.back = Back::No;
+                Some(entry)
+            }
+            _ => None,
+        }
+    }
+
     /// The stream's bytes are of this level now.
-    pub fn set_level(&mut self, send: &SendStream, level: Level, ranks: &mut Ranks) {
-        if let Some(priority) = self.rank.of(level, ranks) {
+    pub fn set_level(&mut self, send: &SendStream, level: Level, waiting: u64, ranks: &mut Ranks) {
+        if let Some(priority) = self.rank.of(level, waiting, ranks) {
             let _ = send.set_priority(priority);
         }
     }
@@ -218,6 +276,7 @@ impl Sending {
         pulse: &Pulse,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), WriteError>> {
+        self.begin(false, |_| None);
         if !self.trailers_queued {
             self.trailers_queued = true;
             if let Some(trailers) = self.source.take_trailers() {

@@ -58,6 +58,11 @@ impl Wish {
         matches!(self.kind, Kind::Stylesheet | Kind::Script) && said.is_some_and(Asked::is_urgent)
     }
 
+    /// Whether it is known which of its bytes show what.
+    pub fn has_outline(&self) -> bool {
+        self.outline.is_some()
+    }
+
     /// Whether it is a page.
     pub fn is_page(&self) -> bool {
         self.kind == Kind::Html

@@ -44,6 +44,8 @@ pub(super) struct Camera<'a> {
     pub viewport: (u32, u32),
     pub patience: Patience,
     pub trace: bool,
+    /// See [`super::Capture::trusted_key`].
+    pub trusted_key: Option<&'a str>,
     pub stop: &'a Stop,
 }
 
@@ -64,7 +66,10 @@ impl Camera<'_> {
     }
 
     fn film_once(&self, side: &Side) -> Result<Run, CaptureError> {
-        let browser = Browser::launch_with(self.link, &side.flags(&self.others))?;
+        let mut flags = side.flags(&self.others);
+        let trusted = self.trusted_key.iter();
+        flags.extend(trusted.map(|key| format!("--ignore-certificate-errors-spki-list={key}")));
+        let browser = Browser::launch_with(self.link, &flags)?;
         self.stop.watch(&browser)?;
         let run = self.watch(&browser, side).map_err(named);
         // A browser that was given up is killed when it is dropped.

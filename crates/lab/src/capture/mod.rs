@@ -155,7 +155,7 @@ fn authority(url: &str) -> String {
 }
 
 /// How pages are filmed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Capture {
     /// Loads of each side that count.
     pub runs: u32,
@@ -168,6 +168,10 @@ pub struct Capture {
     /// Whether the browser writes a trace of each load, with pictures of its own: for other
     /// tools to judge the same load. It costs the page some time.
     pub trace: bool,
+    /// A key whose certificates the browser takes although nobody vouches for them: the base64 of
+    /// the SHA-256 of its `SubjectPublicKeyInfo`. Over HTTP/3 it checks certificates even where it
+    /// was told not to. Absent: none.
+    pub trusted_key: Option<String>,
 }
 
 impl Default for Capture {
@@ -178,6 +182,7 @@ impl Default for Capture {
             viewport: (1280, 800),
             patience: Patience::default(),
             trace: false,
+            trusted_key: None,
         }
     }
 }
@@ -245,6 +250,7 @@ impl Capture {
             viewport: self.viewport,
             patience: self.patience,
             trace: self.trace,
+            trusted_key: self.trusted_key.as_deref(),
             stop,
         };
         let mut series: Vec<Series> = sides.iter().map(|side| side.series()).collect();

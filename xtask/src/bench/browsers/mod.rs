@@ -85,7 +85,7 @@ fn film(
     options: &Options,
 ) -> Result<(String, Vec<Series>), String> {
     match browser {
-        None => film_chromium(profile, page, peers, options),
+        None => film_chromium(profile, page, peers, &ground.key, options),
         Some(kind) => photograph::film(kind, profile, page, peers, ground, options),
     }
 }
@@ -161,6 +161,7 @@ fn film_chromium(
     profile: Profile,
     page: &Page,
     peers: &[Peer],
+    key: &str,
     options: &Options,
 ) -> Result<(String, Vec<Series>), String> {
     let runtime = Runtime::new().map_err(|error| error.to_string())?;
@@ -190,6 +191,7 @@ fn film_chromium(
     let sides: Vec<&Side> = sides.iter().collect();
     let capture = Capture {
         runs: u32::try_from(options.runs).unwrap_or(u32::MAX),
+        trusted_key: Some(key.to_owned()),
         ..Capture::default()
     };
     let mut tell = |progress: Progress<'_>| {

@@ -123,14 +123,20 @@ impl Driver {
         if let Some(ending) = &mut ending {
             ending.set_status(response.status);
         }
-        let head = head::response(response.status, &response.headers);
         stream.note(|| Noted::Head {
             status: response.status.as_u16(),
             length: response.body.exact_len(),
         });
         let source = Source::new(std::mem::take(&mut response.body));
         let plan = stream.plan(&wish);
-        stream.state = State::Turn(Box::new(Sending::new(head, source, wish, ending)));
+        let sending = if wish.has_outline() && !self.gate.is_open() && !source.is_spent() {
+            let headers = std::mem::take(&mut response.headers);
+            Sending::with_body((response.status, headers), source, wish, ending)
+        } else {
+            let head = head::response(response.status, &response.headers);
+            Sending::new(head, source, wish, ending)
+        };
+        stream.state = State::Turn(Box::new(sending));
         self.active += 1;
         self.queue(id, plan);
     }

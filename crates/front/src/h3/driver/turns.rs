@@ -7,9 +7,9 @@ use std::time::Duration;
 use delivery::{Grant, Plan};
 use quinn::SendStream;
 
-use super::super::pulse_of;
 use super::super::stream::{Sending, State, Stream};
 use super::super::wire::Code;
+use super::super::{pulse_of, rank};
 use super::Driver;
 use crate::byte_log::Event as Noted;
 use crate::multiplex::{Asked, Read};
@@ -17,11 +17,17 @@ use crate::multiplex::{Asked, Read};
 /// What QUIC may hold, sent or not, in bytes.
 const OPEN_WINDOW: u64 = 2 * 1024 * 1024;
 
+/// A unit smaller than this comes in so few packets that it need not be kept together, in bytes.
+const LEAST_UNIT: usize = 4096;
+
 /// After how many body bytes the path is looked at again: it may have become another one.
 const LOOK_AGAIN: u64 = 32 * 1024;
 
 /// After which time it is looked at again where nothing is heard of it.
 const WATCH: Duration = Duration::from_millis(200);
+
+/// How much that is more urgent may wait when less urgent bytes are handed over: two packets.
+const EDGE: u64 = 2800;
 
 /// On fast paths as much may wait in QUIC as leaves in this time, in milliseconds.
 const SLACK_MILLIS: u64 = 10;
@@ -98,11 +104,17 @@ impl Driver {
         self.aim();
         while let Some(grant) = self.scheduler.next(self.gate.grain()) {
             let waiting = self.pulse.waiting();
-            let parked = self.parked.below(grant.level, waiting);
-            if waiting - parked >= self.slack {
-                self.pulse.want(parked + self.slack / 2);
+            // Less urgent bytes come when hardly any that are more urgent wait.
+            let most = match self.parked.falls_to(grant.level) && !self.gate.is_open() {
+                true => self.slack.min(EDGE),
+                false => self.slack,
+            };
+            let parked = self.parked.under(grant.level, waiting);
+            if waiting - parked >= most {
+                self.pulse.want(parked + most / 2);
                 return self.watch();
             }
+            self.parked.hand(grant.level, parked);
             self.send_grant(grant);
         }
     }
@@ -159,10 +171,14 @@ impl Driver {
         let Some((stream, sending)) = turn(&mut self.streams, id) else {
             return self.scheduler.remove(grant.stream);
         };
-        sending.set_level(stream.send, grant.level, &mut self.ranks);
+        let waiting = self.pulse.waiting();
+        sending.set_level(stream.send, grant.level, waiting, &mut self.ranks);
         let waker = stream.waker.clone();
         let context = &mut Context::from_waker(&waker);
         let before = sending.source.at_hand();
+        let latch = &mut self.latch;
+        let worth = grant.whole && grant.bytes >= LEAST_UNIT;
+        sending.begin(worth, |content_type| latch.promise(content_type));
         let wanted = (grant.bytes, grant.whole);
         match sending.poll_send(stream.send, &self.pulse, wanted, context) {
             Poll::Ready(Ok(0)) if before == 0 => {
@@ -181,6 +197,11 @@ impl Driver {
                 self.clock.progress(bytes as u64);
                 self.gate.spend(bytes as u64);
                 self.ranks.handed_over(bytes as u64);
+                if let Some(entry) = sending.let_go(false) {
+                    let after = self.ranks.last_of(grant.level);
+                    let context = &mut Context::from_waker(&self.waker);
+                    self.latch.keep(entry, after, context);
+                }
                 self.credit = self.credit.saturating_sub(bytes as u64);
                 self.scheduler.sent(grant.stream, bytes);
                 self.read_ahead(id);
@@ -229,6 +250,13 @@ impl Driver {
         };
         if stream.is_active() {
             self.active -= 1;
+        }
+        if let State::Turn(sending) = &mut stream.state
+            && let Some(entry) = sending.let_go(true)
+        {
+            // Other heads may wait for what comes after it.
+            let context = &mut Context::from_waker(&self.waker);
+            self.latch.keep(entry, rank::ABOVE_ALL, context);
         }
         if !complete {
             // Dropped without a word a stream would look finished.

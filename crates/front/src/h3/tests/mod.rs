@@ -1,4 +1,5 @@
 mod hostile;
+mod latch;
 mod lifecycle;
 mod order;
 mod requests;

@@ -13,6 +13,10 @@ use super::qpack::Prefixed;
 /// use are far smaller.
 const MAX_PAYLOAD: usize = 1024;
 
+/// Settings of QPACK (RFC 9204 §5).
+const MAX_TABLE_CAPACITY: u64 = 0x1;
+const BLOCKED_STREAMS: u64 = 0x7;
+
 /// What a unidirectional stream is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
@@ -32,7 +36,11 @@ pub enum Event {
     /// What it is for; comes before all else.
     Opened(Purpose),
     /// The client's SETTINGS have come.
-    Settings,
+    Settings(Table),
+    /// The client has read a head that refers to its table.
+    Acknowledged,
+    /// So many more entries have come to its table.
+    Inserted(u64),
     /// PRIORITY_UPDATE: a complete set for a request (RFC 9218 §7.2).
     Priority {
         /// The request's stream.
@@ -42,6 +50,15 @@ pub enum Event {
     },
     /// The client wants no pushes any more and will leave.
     Goaway,
+}
+
+/// The QPACK table a client keeps for the server (RFC 9204 §5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// Its largest size in bytes; 0: it keeps none.
+    pub capacity: u64,
+    /// How many responses may wait for entries that have not come.
+    pub blocked: u64,
 }
 
 /// Reads one unidirectional stream of a client from its first byte on.
@@ -64,6 +81,10 @@ enum Instruction {
     Capacity,
     /// A request was given up.
     Cancellation,
+    /// A head was read.
+    Acknowledgement,
+    /// Entries have come.
+    Increment,
 }
 
 impl Unidirectional {
@@ -93,7 +114,9 @@ impl Unidirectional {
             None | Some(Purpose::Unknown) => Ok(()),
             Some(Purpose::Control) => self.control(&mut bytes, &mut heard),
             Some(Purpose::Encoder) => bytes.iter().try_for_each(|byte| self.encoder(*byte)),
-            Some(Purpose::Decoder) => bytes.iter().try_for_each(|byte| self.decoder(*byte)),
+            Some(Purpose::Decoder) => bytes
+                .iter()
+                .try_for_each(|byte| self.decoder(*byte, &mut heard)),
         }
     }
 
@@ -154,8 +177,7 @@ impl Unidirectional {
     ) -> Result<(), Broken> {
         match head.kind {
             kind::SETTINGS => {
-                check_settings(payload)?;
-                heard(Event::Settings);
+                heard(Event::Settings(read_settings(payload)?));
             }
             kind::GOAWAY => {
                 let id = only_number(payload)?;
@@ -195,44 +217,49 @@ impl Unidirectional {
             "an insertion into a table of no size",
         );
         let capacity = (byte & 0xe0 == 0x20).then_some((Instruction::Capacity, 5));
-        self.instruction(byte, capacity, error)
+        match self.instruction(byte, capacity, error)? {
+            Some((Instruction::Capacity, 1..)) => Err(error),
+            _ => Ok(()),
+        }
     }
 
-    /// With no dynamic table there is nothing to acknowledge (RFC 9204 §4.4); requests may be
-    /// given up.
-    fn decoder(&mut self, byte: u8) -> Result<(), Broken> {
+    /// What the client says of its table (RFC 9204 §4.4). Whether it makes sense depends on what
+    /// was sent.
+    fn decoder(&mut self, byte: u8, heard: &mut impl FnMut(Event)) -> Result<(), Broken> {
         let error = Broken::new(
             Code::DECODER_STREAM_ERROR,
             "an acknowledgement of nothing that was sent",
         );
-        let cancellation = (byte & 0xc0 == 0x40).then_some((Instruction::Cancellation, 6));
-        self.instruction(byte, cancellation, error)
+        let instruction = match byte {
+            0x80.. => (Instruction::Acknowledgement, 7),
+            0x40.. => (Instruction::Cancellation, 6),
+            _ => (Instruction::Increment, 6),
+        };
+        match self.instruction(byte, Some(instruction), error)? {
+            Some((Instruction::Acknowledgement, _)) => heard(Event::Acknowledged),
+            Some((Instruction::Increment, count)) => heard(Event::Inserted(count)),
+            _ => {}
+        }
+        Ok(())
     }
 
+    /// Takes the next byte of an instruction; `allowed` is what may begin with it.
     fn instruction(
         &mut self,
         byte: u8,
         allowed: Option<(Instruction, u32)>,
         error: Broken,
-    ) -> Result<(), Broken> {
-        let (instruction, value) = match self.instruction.take() {
+    ) -> Result<Option<(Instruction, u64)>, Broken> {
+        let (instruction, mut number, prefix) = match self.instruction.take() {
             None => {
                 let (instruction, prefix) = allowed.ok_or(error)?;
-                let mut number = Prefixed::default();
-                let value = number.push(byte, prefix).map_err(|()| error)?;
-                self.instruction = value.is_none().then_some((instruction, number));
-                (instruction, value)
+                (instruction, Prefixed::default(), prefix)
             }
-            Some((instruction, mut number)) => {
-                let value = number.push(byte, 0).map_err(|()| error)?;
-                self.instruction = value.is_none().then_some((instruction, number));
-                (instruction, value)
-            }
+            Some((instruction, number)) => (instruction, number, 0),
         };
-        match (instruction, value) {
-            (Instruction::Capacity, Some(1..)) => Err(error),
-            _ => Ok(()),
-        }
+        let value = number.push(byte, prefix).map_err(|()| error)?;
+        self.instruction = value.is_none().then_some((instruction, number));
+        Ok(value.map(|value| (instruction, value)))
     }
 }
 
@@ -265,22 +292,28 @@ fn only_number(mut payload: &[u8]) -> Result<u64, Broken> {
     }
 }
 
-/// Nothing of what a client sets concerns us; wrong settings still end the connection (RFC 9114
-/// §7.2.4).
-fn check_settings(mut payload: &[u8]) -> Result<(), Broken> {
+/// Of what a client sets only its table concerns us; wrong settings still end the connection
+/// (RFC 9114 §7.2.4).
+fn read_settings(mut payload: &[u8]) -> Result<Table, Broken> {
     let mut seen: SmallVec<[u64; 16]> = SmallVec::new();
+    let mut table = Table::default();
     while !payload.is_empty() {
         let id = Number::take(&mut payload).ok_or_else(bad_layout)?;
-        Number::take(&mut payload).ok_or_else(bad_layout)?;
+        let value = Number::take(&mut payload).ok_or_else(bad_layout)?;
         if matches!(id, 0x0 | 0x2..=0x5) || seen.contains(&id) {
             return Err(Broken::new(
                 Code::SETTINGS_ERROR,
                 "a setting that may not be sent",
             ));
         }
+        match id {
+            MAX_TABLE_CAPACITY => table.capacity = value,
+            BLOCKED_STREAMS => table.blocked = value,
+            _ => {}
+        }
         seen.push(id);
     }
-    Ok(())
+    Ok(table)
 }
 
 /// Of what is longer than [`MAX_PAYLOAD`] the start is enough: a priority says little.

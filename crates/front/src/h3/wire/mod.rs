@@ -14,10 +14,13 @@ mod qpack;
 mod table;
 
 pub use code::{Broken, Code};
-pub use control::{Event, Purpose, Unidirectional};
+pub use control::{Event, Purpose, Table, Unidirectional};
 pub use frames::{Frames, Head, Step, kind};
 pub use number::{Number, write_number};
-pub use qpack::{FieldError, decode, encode_field, encode_start};
+pub use qpack::{
+    FieldError, decode, encode_content_type_of, encode_field, encode_start, insert_content_type,
+    set_capacity,
+};
 
 #[cfg(test)]
 mod tests;

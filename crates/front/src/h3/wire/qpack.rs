@@ -138,6 +138,31 @@ pub fn encode_start(section: &mut Vec<u8>) {
     section.extend([0, 0]);
 }
 
+/// Where the static table has the name `content-type`.
+const CONTENT_TYPE: usize = 44;
+
+/// Begins a field section that cannot be read before the table has so many entries, by the last of
+/// which it names its content type (RFC 9204 §4.5.1); `status` comes first.
+pub fn encode_content_type_of(entry: u64, status: &str, section: &mut Vec<u8>) {
+    // What is sent is one more than the entry, as long as the table was never turned over.
+    integer(entry as usize + 1, 8, 0, section);
+    // The base is that entry, so that it is the first before it.
+    section.push(0);
+    encode_field(":status", status.as_bytes(), section);
+    integer(0, 6, 0x80, section);
+}
+
+/// Asks for a table of so many bytes (RFC 9204 §4.3.1).
+pub fn set_capacity(bytes: u64, instructions: &mut Vec<u8>) {
+    integer(bytes as usize, 5, 0x20, instructions);
+}
+
+/// Adds an entry for a content type to the table (RFC 9204 §4.3.2).
+pub fn insert_content_type(value: &[u8], instructions: &mut Vec<u8>) {
+    integer(CONTENT_TYPE, 6, 0xc0, instructions);
+    text(value, 7, 0, instructions);
+}
+
 /// Adds a field, as a reference to the static table as far as that has it.
 pub fn encode_field(name: &str, value: &[u8], section: &mut Vec<u8>) {
     let mut known = None;
