@@ -13,6 +13,8 @@ pub enum Kind {
     Font,
     /// A picture.
     Image,
+    /// A video or a sound.
+    Media,
     /// Anything else.
     Other,
 }
@@ -38,6 +40,8 @@ impl Kind {
             Self::Font
         } else if starts("image/") {
             Self::Image
+        } else if starts("video/") || starts("audio/") {
+            Self::Media
         } else if [
             "text/javascript",
             "application/javascript",

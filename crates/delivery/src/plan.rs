@@ -1,10 +1,14 @@
 //! Plans: from which offset on a body is sent at which level.
 
-use crate::{Concurrency, Kind, Level, Outline, Priority};
+use crate::{Concurrency, Kind, Level, Outline, Priority, Urgency};
 
 /// Most bytes of a body that fit one TLS record together with the HTTP/2 frame head: 16,384 bytes
 /// of plaintext (RFC 8446 §5.1) less 9 (RFC 9113 §4.1).
 pub const RECORD_BODY: usize = 16_375;
+
+/// What a player needs to show or play something: the head of the file and the first picture of a
+/// video at usual rates, in bytes.
+const MEDIA_START: u64 = 64 * 1024;
 
 /// A picture of fewer bytes goes in one piece, whatever its scans.
 const SMALL_PICTURE: u64 = 4096;
@@ -40,6 +44,7 @@ impl Plan {
     pub fn new(kind: Kind, outline: Option<&Outline>, priority: Priority) -> Self {
         let concurrency = match kind {
             Kind::Image => return Self::of_picture(outline, priority),
+            Kind::Media if priority.urgency > Urgency::new(1) => return Self::of_media(priority),
             // A page is read from its start, and names what is needed next as it goes.
             Kind::Html => Concurrency::Sequential,
             _ if priority.incremental => Concurrency::RoundRobin,
@@ -119,6 +124,21 @@ impl Plan {
         } else if good <= preview {
             plan.relevel_last(steps.rest);
         }
+        plan
+    }
+
+    /// Videos and sounds: a player can begin with the first part, which comes right after the
+    /// previews. The rest would keep everything else waiting for long; it comes before the last
+    /// details of pictures alone, and after all details of those that are named as on screen.
+    fn of_media(priority: Priority) -> Self {
+        let [start, rest] = match priority.urgency.value() {
+            0..=5 => [27, 13],
+            6 => [12, 4],
+            _ => [4, 2],
+        }
+        .map(Level::new);
+        let mut plan = Self::single(start, Concurrency::RoundRobin);
+        plan.add(MEDIA_START, rest, Concurrency::RoundRobin);
         plan
     }
 

@@ -149,7 +149,7 @@ impl Priority {
             Kind::Stylesheet => (0, false),
             Kind::Font | Kind::Script => (1, false),
             Kind::Image => (3, true),
-            Kind::Other => (3, false),
+            Kind::Media | Kind::Other => (3, false),
         };
         Self {
             urgency: Urgency::new(urgency),

@@ -75,7 +75,7 @@ fn warm(runtime: &Runtime, page: &Page, peers: &[Peer]) -> Outcome {
         discarded: 0,
         ..Capture::default()
     };
-    in_turns(runtime, &stage, page, peers, capture).map(drop)
+    in_turns(runtime, &stage, page, peers, &capture).map(drop)
 }
 
 fn film(
@@ -95,7 +95,7 @@ fn film(
         },
         ..Capture::default()
     };
-    in_turns(runtime, &stage, page, peers, capture)
+    in_turns(runtime, &stage, page, peers, &capture)
 }
 
 fn in_turns(
@@ -103,7 +103,7 @@ fn in_turns(
     stage: &Stage,
     page: &Page,
     peers: &[Peer],
-    capture: Capture,
+    capture: &Capture,
 ) -> Result<Vec<Series>, String> {
     let routes: Result<Vec<Route>, _> = peers
         .iter()

@@ -36,6 +36,22 @@ fn show(plan: &Plan) -> String {
 }
 
 #[test]
+fn media_types_are_videos_and_sounds() {
+    for (content_type, kind) in [
+        ("video/mp4", Kind::Media),
+        ("Audio/ogg; codecs=opus", Kind::Media),
+        ("videos/mp4", Kind::Other),
+        ("application/mp4", Kind::Other),
+    ] {
+        assert_eq!(
+            Kind::from_content_type(content_type),
+            kind,
+            "{content_type}"
+        );
+    }
+}
+
+#[test]
 fn urgency_gives_the_level_and_incremental_the_concurrency() {
     for (kind, urgency, incremental, expected) in [
         (Kind::Html, 0, true, "0:60/1"),
@@ -49,6 +65,10 @@ fn urgency_gives_the_level_and_incremental_the_concurrency() {
         (Kind::Other, 5, false, "0:20/0"),
         (Kind::Other, 6, false, "0:12/0"),
         (Kind::Other, 7, true, "0:4/n"),
+        (Kind::Media, 1, false, "0:50/0"),
+        (Kind::Media, 3, false, "0:27/n, 65536:13/n"),
+        (Kind::Media, 4, true, "0:27/n, 65536:13/n"),
+        (Kind::Media, 7, true, "0:4/n, 65536:2/n"),
     ] {
         let plan = Plan::new(kind, None, said(urgency, incremental));
         assert_eq!(show(&plan), expected, "{kind:?} u={urgency}");

@@ -98,7 +98,10 @@ impl Rank {
         if let Some(was) = was
             && was > level
         {
-            let before = self.before.as_ref().map_or(was, |before| before.level.max(was));
+            let before = self
+                .before
+                .as_ref()
+                .map_or(was, |before| before.level.max(was));
             self.before = Some(Before {
                 level: before,
                 since: ranks.handed,
@@ -162,7 +165,11 @@ mod tests {
         ranks.set_held(50_000);
         let (mut one, mut other) = (Rank::default(), Rank::default());
         one.of(level(30), 0, &mut ranks);
-        assert_eq!(one.of(level(30), 0, &mut ranks), None, "nothing has changed");
+        assert_eq!(
+            one.of(level(30), 0, &mut ranks),
+            None,
+            "nothing has changed"
+        );
         ranks.handed_over(10_000);
         let other_preview = other.of(level(30), 0, &mut ranks).unwrap();
         assert_eq!(one.of(level(10), 3_000, &mut ranks), None, "some waits yet");
