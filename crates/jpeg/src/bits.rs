@@ -19,10 +19,10 @@ pub(crate) fn coded(code: u32, further: u32) -> u64 {
 /// Appends the bits of tokens to `out`, stuffed and padded with ones to a whole byte (T.81
 /// §F.1.2.3).
 ///
-/// A token is an index over 16 further bits. `codes` has, for each index, 6 bits of how many bits
+/// A token is an index over 16 further bits. `codes` has, for each index below a power of two, 6 bits of how many bits
 /// the token takes in all, 57 at most, below these bits; the further ones are added to them.
 #[inline(always)]
-pub(crate) fn emit(parts: &[&[u32]], codes: &[u64], out: &mut Vec<u8>) {
+pub(crate) fn emit<const N: usize>(parts: &[&[u32]], codes: &[u64; N], out: &mut Vec<u8>) {
     let mut plain = [0u8; ROOM];
     let mut bits = Bits {
         buffer: 0,
@@ -30,19 +30,24 @@ pub(crate) fn emit(parts: &[&[u32]], codes: &[u64], out: &mut Vec<u8>) {
         at: 0,
     };
     for batch in parts.iter().flat_map(|tokens| tokens.chunks(BATCH)) {
-        let (pairs, last) = batch.as_chunks::<2>();
-        for [first, second] in pairs {
-            let (first, second) = (Coded::new(*first, codes), Coded::new(*second, codes));
-            // Nearly always both fit beside the up to 7 bits that are left over.
-            if first.length + second.length <= 57 {
-                bits.put(&mut plain, first.and(second));
+        let (fours, rest) = batch.as_chunks::<4>();
+        for [first, second, third, fourth] in fours {
+            let first = Coded::new(*first, codes);
+            let second = Coded::new(*second, codes);
+            let third = Coded::new(*third, codes);
+            let fourth = Coded::new(*fourth, codes);
+            let (here, there) = (first.length + second.length, third.length + fourth.length);
+            // Nearly always they all fit beside the up to 7 bits that are left over.
+            if here + there <= 57 {
+                bits.put(&mut plain, first.and(second).and(third.and(fourth)));
             } else {
-                bits.put(&mut plain, first);
-                bits.put(&mut plain, second);
+                for coded in [first, second, third, fourth] {
+                    bits.put(&mut plain, coded);
+                }
             }
         }
-        if let [last] = last {
-            bits.put(&mut plain, Coded::new(*last, codes));
+        for token in rest {
+            bits.put(&mut plain, Coded::new(*token, codes));
         }
         stuff(plain.get(..bits.at).unwrap_or_default(), out);
         bits.at = 0;
@@ -63,8 +68,8 @@ struct Coded {
 
 impl Coded {
     #[inline(always)]
-    fn new(token: u32, codes: &[u64]) -> Self {
-        let code = codes.get((token >> 16) as usize).copied().unwrap_or(0);
+    fn new<const N: usize>(token: u32, codes: &[u64; N]) -> Self {
+        let code = codes[(token >> 16) as usize & (N - 1)];
         Self {
             bits: code >> 6 | u64::from(token & 0xFFFF),
             length: code as u32 & 63,
@@ -74,7 +79,7 @@ impl Coded {
     #[inline(always)]
     fn and(self, next: Self) -> Self {
         Self {
-            bits: self.bits << next.length | next.bits,
+            bits: self.bits << (next.length & 63) | next.bits,
             length: self.length + next.length,
         }
     }

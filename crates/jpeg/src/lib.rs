@@ -23,6 +23,7 @@ mod huffman;
 mod lanes;
 mod markers;
 mod segments;
+mod spare;
 mod stream;
 mod tokens;
 mod vectors;

@@ -1,229 +1,159 @@
 //! The tokens of one progressive scan, gathered block by block while a sequential scan is read.
 //!
 //! Everything here runs once for each block, so nothing branches on what the picture holds: what
-//! may not be there is written all the same, and not counted in. Where a run of ended blocks
-//! begins, a place is kept for its token, which is written when all runs are known.
+//! may not be there is written all the same, and not counted in.
 
-use crate::decoder::TokenPart;
+use crate::decoder::{LookUpCounts, Mark, TokenPart};
+use crate::spare;
 
-/// More tokens than one block can have in any scan.
-pub(crate) const WINDOW: usize = 128;
+/// Tokens moved at a time; the lower band never has more.
+pub(crate) const SOME: usize = 8;
 /// The longest run of ended blocks that has a code.
 const LONGEST_RUN: u32 = 0x7FFF;
-/// Tokens and runs that any stream has room for at first.
-const LEAST_ROOM: usize = 4 * WINDOW;
 
-/// A run of ended blocks.
+/// A row of MCUs as it was read.
 #[derive(Clone, Copy)]
-struct Run {
-    /// The place of its token.
-    at: usize,
-    /// Blocks in it.
-    blocks: u32,
+pub(crate) struct Blocks<'a> {
+    /// The tokens of all blocks, and some words behind them.
+    pub tokens: &'a [u32],
+    /// The ends of the blocks, and before them the beginning.
+    pub marks: &'a [Mark],
+    /// Tokens and blocks, and some more.
+    pub room: usize,
+    /// Blocks of an MCU.
+    pub in_mcu: usize,
 }
 
-impl Run {
-    /// From a word with the blocks in the lower 24 bits; a row has fewer. Of words of zero there
-    /// can be many at no cost.
-    fn of(packed: u64) -> Self {
-        Self {
-            at: (packed >> 24) as usize,
-            blocks: packed as u32 & 0xFF_FFFF,
-        }
-    }
+/// Some blocks of each MCU of a row.
+#[derive(Clone, Copy)]
+pub(crate) struct Chosen {
+    /// The first one's place in its MCU.
+    pub first: usize,
+    /// How many of an MCU.
+    pub across: usize,
+    /// How many of the row; the others only fill up the last MCU.
+    pub all: usize,
 }
 
-/// Tokens and runs up to the end of a row of blocks.
-#[derive(Clone, Copy, Default)]
-struct Mark {
-    tokens: usize,
-    runs: usize,
-    /// Whether the last run goes on in the next row.
-    open: bool,
-}
-
-/// The tokens of some rows of blocks of a scan: of all of them, or of those with the same place in
-/// their MCU.
+/// The tokens of a scan.
 pub(crate) struct Stream {
+    part: TokenPart,
+    /// The first is none.
     list: Vec<u32>,
     /// How many of `list` hold.
     at: usize,
-    /// The runs, and one before them that is none.
-    runs: Vec<u64>,
-    /// Which of them is the last.
-    run: usize,
-    /// The place of its token.
+    /// The place of the token of the last run of ended blocks.
     slot: usize,
     /// Blocks in it.
-    ended: u32,
-    /// Whether it is open.
-    open: bool,
-    /// The ends of the rows.
-    rows: Vec<Mark>,
+    run: u32,
+    /// 1 if more may come to it, or else 0.
+    open: u32,
+    /// How many tokens are counted.
+    counted: usize,
 }
 
 impl Stream {
-    /// An empty stream with room for so many tokens. Room that is not used costs nothing.
-    pub(crate) fn new(room: usize) -> Self {
-        let room = room.max(LEAST_ROOM);
+    /// An empty one; it has room for so many tokens and may get more.
+    pub(crate) fn new(part: TokenPart, room: usize) -> Self {
         Self {
-            list: vec![0; room],
-            at: 0,
-            runs: vec![0; room / 2],
-            run: 0,
-            slot: 0,
-            ended: 0,
-            open: false,
-            rows: Vec::new(),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn grow(&mut self) {
-        if self.list.len() < self.at + 2 * WINDOW {
-            let length = 2 * self.list.len();
-            self.list.resize(length, 0);
-        }
-        if self.runs.len() < self.run + 2 {
-            let length = 2 * self.runs.len();
-            self.runs.resize(length, 0);
-        }
-    }
-
-    /// Where the next block's tokens go.
-    #[inline(always)]
-    pub(crate) fn window(&mut self) -> Option<&mut [u32; WINDOW]> {
-        if self.list.len() < self.at + 2 * WINDOW || self.runs.len() < self.run + 2 {
-            self.grow();
-        }
-        self.list.get_mut(self.at..)?.first_chunk_mut()
-    }
-
-    /// Takes in the first `tokens` of the window as all that the block has; with `tail`, the block
-    /// ends before the band does.
-    #[inline(always)]
-    pub(crate) fn end_block(&mut self, tokens: usize, tail: bool) {
-        self.at += tokens;
-        let fresh = tail & ((tokens > 0) | !self.open);
-        self.run += usize::from(fresh);
-        self.ended = if fresh { 0 } else { self.ended };
-        self.ended += u32::from(tail);
-        self.slot = if fresh { self.at } else { self.slot };
-        if let Some(run) = self.runs.get_mut(self.run) {
-            *run = (self.slot as u64) << 24 | u64::from(self.ended);
-        }
-        self.at += usize::from(fresh);
-        self.open = tail;
-    }
-
-    /// Ends a row of blocks.
-    pub(crate) fn end_row(&mut self) {
-        self.rows.push(Mark {
-            tokens: self.at,
-            runs: self.run,
-            open: self.open,
-        });
-        self.open = false;
-    }
-
-    /// The tokens of the `row`-th of these rows of blocks.
-    fn tokens(&self, row: usize) -> &[u32] {
-        let (start, end) = self.row(row);
-        self.list.get(start.tokens..end.tokens).unwrap_or_default()
-    }
-
-    fn row(&self, row: usize) -> (Mark, Mark) {
-        let mark = |place: usize| self.rows.get(place).copied().unwrap_or_default();
-        let start = row.checked_sub(1).map(mark).unwrap_or_default();
-        (start, mark(row))
-    }
-}
-
-/// A scan of one component: row by row of blocks in turn, each from the stream of its place in the
-/// MCUs.
-pub(crate) struct Streams {
-    pub(crate) lines: Vec<Stream>,
-    part: TokenPart,
-}
-
-impl Streams {
-    /// For MCUs with so many rows of blocks, and room for so many tokens.
-    pub(crate) fn new(part: TokenPart, lines: usize, room: usize) -> Self {
-        Self {
-            lines: (0..lines).map(|_| Stream::new(room / lines)).collect(),
             part,
+            list: spare::words(room),
+            at: 1,
+            slot: 0,
+            run: 0,
+            open: 0,
+            counted: 1,
         }
     }
 
-    /// Ends a row of MCUs.
-    pub(crate) fn end_row(&mut self) {
-        self.lines.iter_mut().for_each(Stream::end_row);
-    }
-
-    fn rows(&self) -> usize {
-        self.lines.iter().map(|line| line.rows.len()).sum()
-    }
-
-    /// The tokens, row of blocks by row of blocks.
-    pub(crate) fn parts(&self) -> Vec<&[u32]> {
-        let count = self.lines.len();
-        // The rows of a lone stream lie one behind the other.
-        if let [line] = &self.lines[..] {
-            let end = line.rows.last().map_or(0, |mark| mark.tokens);
-            return vec![line.list.get(..end).unwrap_or_default()];
+    /// Adds the chosen blocks. `block` says of each, given the mark before it and its own, which
+    /// token is its first, how many there are, and whether it ends before the band does.
+    #[inline(always)]
+    pub(crate) fn add(
+        &mut self,
+        row: Blocks<'_>,
+        chosen: Chosen,
+        block: impl Fn(Mark, Mark) -> (usize, usize, bool),
+    ) {
+        let least = self.at + row.room;
+        if self.list.len() < least {
+            self.list.resize(least + least / 8, 0);
         }
-        let parts = (0..self.rows()).map(|row| self.lines[row % count].tokens(row / count));
-        parts.collect()
-    }
-
-    /// Writes the tokens of runs of ended blocks and counts them. Runs that meet where one row
-    /// ends and another begins become one.
-    pub(crate) fn finish(&mut self, counts: &mut [u32]) {
-        let count = self.lines.len();
-        // The run that may go on.
-        let mut last: Option<(usize, Run)> = None;
-        for row in 0..self.rows() {
-            let line = row % count;
-            let (start, end) = self.lines[line].row(row / count);
-            for place in start.runs + 1..=end.runs {
-                let mut run = Run::of(self.lines[line].runs[place]);
-                let leads = run.at == start.tokens;
-                match last.take() {
-                    Some((before, mut open)) if leads => {
-                        let all = open.blocks + run.blocks;
-                        open.blocks = all.min(LONGEST_RUN);
-                        run.blocks = all - open.blocks;
-                        if run.blocks == 0 {
-                            self.lines[line].list[run.at] = self.part.no_token();
-                            last = Some((before, open));
-                            continue;
-                        }
-                        self.close(before, open, counts);
+        let list = &mut self.list[..];
+        let base = (self.part.single() as u32) << 16;
+        let (mut at, mut slot, mut run, mut open) = (self.at, self.slot, self.run, self.open);
+        let mut left = chosen.all;
+        let mut mcu = row.marks.get(chosen.first..).unwrap_or_default();
+        while left > 0 && mcu.len() > chosen.across {
+            let here = chosen.across.min(left);
+            for pair in mcu.windows(2).take(here) {
+                let (from, count, tail) = block(pair[0], pair[1]);
+                // Once at least, so that it is the same for nearly all blocks.
+                let mut done = 0;
+                loop {
+                    let some = row
+                        .tokens
+                        .get(from + done..)
+                        .and_then(<[u32]>::first_chunk::<SOME>);
+                    let place = list.get_mut(at + done..).and_then(<[u32]>::first_chunk_mut);
+                    if let (Some(some), Some(place)) = (some, place) {
+                        *place = *some;
                     }
-                    Some((before, open)) => self.close(before, open, counts),
-                    None => {}
+                    done += SOME;
+                    if done >= count {
+                        break;
+                    }
                 }
-                last = Some((line, run));
+                at += count;
+                // One run token stands for all blocks that end one behind the other, and is
+                // written anew with each of them.
+                let goes_on = open & u32::from(count == 0) & u32::from(run < LONGEST_RUN);
+                let tail = u32::from(tail);
+                let fresh = tail & !goes_on;
+                run = (run & fresh.wrapping_sub(1)) + tail;
+                slot ^= (slot ^ at) & (fresh as usize).wrapping_neg();
+                let size = (run | 1).ilog2();
+                if let Some(place) = list.get_mut(slot) {
+                    *place = base + (size << 20) + (run & !(1 << size));
+                }
+                at += fresh as usize;
+                open = tail;
             }
-            if !end.open
-                && let Some((before, open)) = last.take()
-            {
-                self.close(before, open, counts);
-            }
+            left -= here;
+            mcu = mcu.get(row.in_mcu..).unwrap_or_default();
         }
-        if let Some((before, open)) = last {
-            self.close(before, open, counts);
-        }
+        (self.at, self.slot, self.run, self.open) = (at, slot, run, open);
     }
 
-    /// Writes the token of a run to which nothing will be added.
-    fn close(&mut self, line: usize, run: Run, counts: &mut [u32]) {
-        let size = run.blocks.max(1).ilog2();
-        let symbol = size << 4;
-        self.lines[line].list[run.at] = self.part.token(symbol, run.blocks & !(1 << size));
-        if let Some(count) = counts.get_mut(self.part.single() + symbol as usize) {
-            *count += 1;
+    /// Counts the tokens so far, but for the last run.
+    #[inline(always)]
+    pub(crate) fn count(&mut self, counts: &mut LookUpCounts) {
+        for token in self.list.get(self.counted..self.slot).unwrap_or_default() {
+            if let Some(count) = counts.get_mut((token >> 16) as usize) {
+                *count += 1;
+            }
         }
+        self.counted = self.slot.max(self.counted);
+    }
+
+    /// Counts what is left.
+    pub(crate) fn finish(&mut self, counts: &mut LookUpCounts) {
+        self.slot = self.at;
+        self.count(counts);
+    }
+
+    /// Takes the buffer away.
+    pub(crate) fn take(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.list)
+    }
+
+    /// The tokens.
+    pub(crate) fn tokens(&self) -> &[u32] {
+        self.list.get(1..self.at).unwrap_or_default()
+    }
+
+    /// Which of the scans it is.
+    pub(crate) fn part(&self) -> TokenPart {
+        self.part
     }
 }

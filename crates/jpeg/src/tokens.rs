@@ -70,12 +70,6 @@ impl Tokens {
         self.push(RAW, 1, bit & 1);
     }
 
-    /// Up to 16 bits without a code.
-    #[inline(always)]
-    pub(crate) fn raw(&mut self, count: u32, bits: u32) {
-        self.push(RAW, count, bits);
-    }
-
     /// The AC coefficients of a block in sequential coding (T.81 §F.1.2.2).
     #[inline(always)]
     pub(crate) fn sequential(&mut self, table: usize, block: &Block, mask: u64) {
@@ -132,9 +126,76 @@ impl Tokens {
     }
 }
 
+/// The tokens of a scan that adds the `low`-th bit to DC coefficients in the order of the scan.
+#[inline(always)]
+pub(crate) fn dc_bits(dc: &[i16], low: u8, tokens: &mut Tokens) {
+    const WEIGHTS: [u16; 16] = {
+        let mut weights = [0; 16];
+        let mut place = 0;
+        while place < 16 {
+            weights[place] = 1 << (15 - place);
+            place += 1;
+        }
+        weights
+    };
+    let bit = |dc: i16, weight: u16| ((dc >> low) as u16 & 1) * weight;
+    let (some, rest) = dc.as_chunks::<16>();
+    for some in some {
+        let weighed = some
+            .iter()
+            .zip(&WEIGHTS)
+            .map(|(dc, weight)| bit(*dc, *weight));
+        tokens.push(RAW, 16, u32::from(weighed.fold(0u16, |sum, one| sum | one)));
+    }
+    for dc in rest {
+        tokens.bit(u32::from(bit(*dc, 1)));
+    }
+}
+
+/// The tokens of a scan of DC coefficients from the `low`-th bit on, given these in the order of
+/// the scan and the component of each block of an MCU.
+#[inline(always)]
+pub(crate) fn dc_differences(dc: &[i16], units: &[usize], low: u8, tokens: &mut Tokens) {
+    // How far back the one before of the same component is.
+    let back = (0..units.len()).map(|unit| {
+        let same = (1..=units.len())
+            .find(|back| units[(unit + units.len() - back) % units.len()] == units[unit]);
+        (units[unit].min(1), same.unwrap_or(1))
+    });
+    let back: Vec<_> = back.collect();
+    let first = units.len().min(dc.len());
+    let mut previous = [0; 4];
+    for (component, dc) in units.iter().zip(&dc[..first]) {
+        let dc = i32::from(*dc) >> low;
+        let previous = &mut previous[component & 3];
+        tokens.dc_difference(DC[(*component).min(1)], dc - *previous);
+        *previous = dc;
+    }
+    let mut at = tokens.list.len();
+    tokens.list.resize(at + dc.len() - first, 0);
+    let list = &mut tokens.list[..];
+    let counts = &mut *tokens.counts;
+    let mut place = first;
+    while place < dc.len() {
+        for (table, back) in &back {
+            let (Some(dc), Some(before)) = (dc.get(place), dc.get(place - back)) else {
+                return;
+            };
+            let (size, bits) = category((i32::from(*dc) >> low) - (i32::from(*before) >> low));
+            let index = (*table as u32) << 8 | size;
+            counts[index as usize & 2047] += 1;
+            if let Some(place) = list.get_mut(at) {
+                *place = index << 16 | bits;
+            }
+            at += 1;
+            place += 1;
+        }
+    }
+}
+
 /// The bits of every index under these codes, as [`emit`](crate::bits::emit) takes them.
-pub(crate) fn bits_of(codes: &[u32; 2048]) -> Vec<u64> {
-    let mut bits = vec![0; 2048];
+pub(crate) fn bits_of(codes: &[u32; 2048]) -> [u64; 2048] {
+    let mut bits = [0; 2048];
     for (index, (place, code)) in bits.iter_mut().zip(codes).enumerate() {
         let (table, symbol) = (index >> 8, index & 255);
         *place = match table {

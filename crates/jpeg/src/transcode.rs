@@ -5,13 +5,11 @@
 //! bytes.
 
 use crate::coefficients::Grid;
-use crate::decoder::{
-    self, Chroma, Combined, Differences, Luma, Reader, Relay, Tables, Unit, unstuffed,
-};
+use crate::decoder::{self, LookUps, Pair, Reader, Relay, Tables, unstuffed};
 use crate::writer::Writer;
 use crate::{
     Coefficients, ComponentCoefficients, DecodeOptions, Encoded, JpegError, Limits, Marks, Process,
-    ScanMap, Script, WriteOptions, map_scans, read_coefficients, vectors,
+    ScanMap, Script, WriteOptions, map_scans, read_coefficients, spare, vectors,
 };
 
 /// How to bring a file into progressive order.
@@ -174,46 +172,30 @@ fn relay<'a>(
     let scan = map.scans.first()?;
     let selectors = bytes.get(scan.start + 5..scan.data)?;
     let selectors = selectors.chunks_exact(2).take(frame.components.len());
-    let (mut dc_codes, mut codes) = (Vec::new(), Vec::new());
-    for (place, selector) in selectors.enumerate() {
+    let mut pairs = Vec::new();
+    for selector in selectors {
         let selector = usize::from(selector[1]);
-        let dc = tables.dc.get(selector >> 4)?.as_ref()?;
-        dc_codes.push(Differences::new(dc));
-        let ac = tables.ac.get(selector & 15)?.as_ref()?;
-        codes.push(match place {
-            0 => Combined::of_luma(ac),
-            _ => Combined::of_chroma(ac),
+        pairs.push(Pair {
+            dc: tables.dc.get(selector >> 4)?.as_ref()?,
+            ac: tables.ac.get(selector & 15)?.as_ref()?,
         });
     }
-    let size = scan.end - scan.data;
+    if pairs.len() < frame.components.len() {
+        return None;
+    }
     let factors = frame.factors();
     let (across, down) = frame.mcus();
-    let mut units: Vec<_> = (0..factors.0 * factors.1)
-        .map(|place| Unit {
-            component: 0,
-            line: place / factors.0,
-            column: place % factors.0,
-        })
-        .collect();
-    let others = 1..frame.components.len();
-    units.extend(others.clone().map(|component| Unit {
-        component,
-        line: 0,
-        column: 0,
-    }));
+    let mut units = vec![0; factors.0 * factors.1];
+    units.extend(1..frame.components.len());
     let first = frame.components.first()?;
-    Some(Relay {
-        dc_codes,
-        codes,
-        dc: vec![0; units.len() * across * down],
+    let blocks = (first.columns, first.rows);
+    Some(Relay::new(
+        LookUps::new(pairs),
         units,
-        factors,
-        blocks: (first.columns, first.rows),
-        luma: Luma::new(factors.1, size / 2),
-        chroma: others.map(|_| Chroma::new(size / 6)).collect(),
-        read: 0,
-        previous: [0; 4],
-    })
+        (factors, blocks),
+        (across, across * down),
+        scan.end - scan.data,
+    ))
 }
 
 /// Reads the scan; false if it cannot be read.
@@ -227,8 +209,8 @@ fn read(
     let scan = &map.scans[0];
     let mut data = bytes.get(scan.data..scan.end).unwrap_or_default();
     let mut plain = Vec::new();
-    let total = relay.dc.len() / relay.units.len();
     let across = (map.width as usize).div_ceil(8 * relay.factors.0);
+    let total = across * (map.height as usize).div_ceil(8 * relay.factors.1);
     let interval = match interval {
         0 => total,
         interval => interval,
@@ -242,12 +224,12 @@ fn read(
         while mcu < end {
             let (x, row) = (mcu % across, mcu / across);
             let count = (across - x).min(end - mcu);
-            if vectors::relay_row(relay, &mut reader, (x, row, count)).is_err() {
+            if vectors::relay_row(relay, &mut reader, count).is_err() {
                 return Ok(false);
             }
             mcu += count;
             if mcu % across == 0 {
-                relay.end_row();
+                vectors::relay_end(relay, row);
                 if cancel() {
                     return Err(JpegError::Cancelled);
                 }
@@ -255,5 +237,6 @@ fn read(
         }
     }
     relay.finish();
+    spare::keep_bytes(plain);
     Ok(true)
 }

@@ -7,7 +7,8 @@
 
 use crate::coefficients::Block;
 use crate::dct::Quantiser;
-use crate::decoder::{self, Bad, Carried, Part, Reader, Relay, Run};
+use crate::decoder::{self, Bad, Carried, INDICES, Part, Reader, Relay, Run};
+use crate::tokens::Tokens;
 use crate::{Plane, bits, forward, planes, tokens};
 
 /// Declares a function that runs another one in its AVX2 form where the processor allows it.
@@ -61,7 +62,12 @@ dispatched!(
 dispatched!(
     /// See [`bits::emit`].
     emit => bits::emit,
-    (parts: &[&[u32]], codes: &[u64], out: &mut Vec<u8>)
+    (parts: &[&[u32]], codes: &[u64; 2048], out: &mut Vec<u8>)
+);
+dispatched!(
+    /// See [`bits::emit`].
+    emit_look_ups => bits::emit,
+    (parts: &[&[u32]], codes: &[u64; INDICES], out: &mut Vec<u8>)
 );
 dispatched!(
     /// See [`decoder::decode_row`].
@@ -72,8 +78,12 @@ dispatched!(
 dispatched!(
     /// See [`decoder::relay_row`].
     relay_row => decoder::relay_row,
-    (relay: &mut Relay<'_>, reader: &mut Reader<'_>, place: (usize, usize, usize))
-        -> Result<(), Bad>
+    (relay: &mut Relay<'_>, reader: &mut Reader<'_>, count: usize) -> Result<(), Bad>
+);
+dispatched!(
+    /// See [`decoder::relay_end`].
+    relay_end => decoder::relay_end,
+    (relay: &mut Relay<'_>, y: usize)
 );
 dispatched!(
     /// See [`decoder::render_row`].
@@ -89,4 +99,14 @@ dispatched!(
     /// See [`decoder::rgb_row`].
     rgb_row => decoder::rgb_row,
     (rows: [&[u8]; 3], out: &mut [u8])
+);
+dispatched!(
+    /// See [`tokens::dc_bits`].
+    dc_bits => tokens::dc_bits,
+    (dc: &[i16], low: u8, tokens: &mut Tokens)
+);
+dispatched!(
+    /// See [`tokens::dc_differences`].
+    dc_differences => tokens::dc_differences,
+    (dc: &[i16], units: &[usize], low: u8, tokens: &mut Tokens)
 );

@@ -1,13 +1,15 @@
 //! From coefficients to a file: baseline or progressive, with the best Huffman codes for each
 //! scan, and every offset recorded while writing.
 
-use crate::decoder::{Relay, TokenPart};
+use crate::decoder::{INDICES, Relay};
 use crate::huffman::Codes;
 use crate::markers::{self, DHT, DQT, EOI, SOF0, SOF1, SOF2, SOS};
 use crate::quantisation::{NATURAL, QuantisationTable};
 use crate::script::{LOW_END, Members, Script, Step, progressive};
 use crate::tokens::{AC, Band, DC, Tokens, bits_of, masks_of};
-use crate::{Coefficients, ComponentCoefficients, Encoded, JpegError, RECORD, Scan, vectors};
+use crate::{
+    Coefficients, ComponentCoefficients, Encoded, JpegError, RECORD, Scan, spare, vectors,
+};
 
 /// How to write coefficients down.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +83,8 @@ pub(crate) struct Writer<'a> {
     /// Which coefficients are not zero, for each component's blocks.
     masks: Vec<Vec<u64>>,
     tokens: Tokens,
+    /// The bits of every index of the relay.
+    bits: Option<Box<[u64; INDICES]>>,
     out: Vec<u8>,
     scans: Vec<Scan>,
 }
@@ -119,6 +123,7 @@ impl<'a> Writer<'a> {
             relay,
             masks,
             tokens: Tokens::new(),
+            bits: None,
             out,
             scans: Vec::new(),
         })
@@ -170,7 +175,10 @@ impl<'a> Writer<'a> {
             drafts = self.drafts(script(FINEST_DC), drafts)?;
         }
         self.out.reserve(length(&drafts));
-        drafts.iter().for_each(|draft| self.append(draft));
+        for draft in drafts {
+            self.append(&draft);
+            spare::keep_bytes(draft.data);
+        }
         Ok(())
     }
 
@@ -205,7 +213,8 @@ impl<'a> Writer<'a> {
         }
         let (header, codes) = self.header(step, &self.tokens.counts)?;
         let bits = bits_of(&codes);
-        let data = entropy_coded(&[&self.tokens.list], &bits, &self.tokens.counts[..]);
+        let mut data = room_for(&self.tokens.counts[..], &bits);
+        vectors::emit(&[&self.tokens.list], &bits, &mut data);
         Ok(Draft { step, header, data })
     }
 
@@ -233,50 +242,40 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes a scan whose tokens are there.
-    fn relayed(&self, index: usize, step: Step, relay: &Relay<'_>) -> Result<Draft, JpegError> {
-        let above = usize::from(usize::from(step.start) > LOW_END);
-        let (part, streams, indices) = match index.checked_sub(1) {
-            None => {
-                let luma = &relay.luma;
-                let part = [TokenPart::Low, TokenPart::High][above];
-                (part, &luma.bands[above], &luma.counts[..])
-            }
-            Some(index) => {
-                let chroma = &relay.chroma[index];
-                (TokenPart::Colour, &chroma.band, &chroma.counts[..])
-            }
+    fn relayed(&mut self, index: usize, step: Step, relay: &Relay<'_>) -> Result<Draft, JpegError> {
+        let above = usize::from(step.start) > LOW_END;
+        let Some(stream) = relay.stream(index, above) else {
+            return Err(JpegError::InvalidInput {
+                what: "a component that there is not",
+            });
         };
         let table = AC[index.min(1)] << 8;
         let mut counts = [0; 2048];
-        let look_ups = &relay.codes[index];
-        look_ups.count(part, indices, &mut counts[table..table + 256]);
+        let look_ups = &relay.look_ups;
+        look_ups.count(
+            stream.part(),
+            &relay.counts,
+            &mut counts[table..table + 256],
+        );
         let (header, codes) = self.header(step, &counts)?;
-        let bits = look_ups.bits(part, indices, &codes[table..table + 256]);
-        let data = entropy_coded(&streams.parts(), &bits, indices);
+        let bits = self.bits.get_or_insert_with(|| Box::new([0; INDICES]));
+        look_ups.bits(
+            stream.part(),
+            &relay.counts,
+            &codes[table..table + 256],
+            &mut bits[..],
+        );
+        let mut data = room_for(&relay.counts[..], &bits[..]);
+        vectors::emit_look_ups(&[stream.tokens()], bits, &mut data);
         Ok(Draft { step, header, data })
     }
 
     /// Collects the tokens of a scan of DC coefficients that are there in its order.
     fn relayed_dc(&mut self, step: Step, relay: &Relay<'_>) {
         if step.high > 0 {
-            for some in relay.dc.chunks(16) {
-                let bits = some.iter().fold(0, |bits, dc| {
-                    bits << 1 | u32::from((*dc >> step.low) as u16 & 1)
-                });
-                self.tokens.raw(some.len() as u32, bits);
-            }
-            return;
-        }
-        self.tokens.list.reserve(relay.dc.len());
-        let mut previous = [0; 4];
-        for mcu in relay.dc.chunks_exact(relay.units.len()) {
-            for (unit, dc) in relay.units.iter().zip(mcu) {
-                let dc = i32::from(*dc) >> step.low;
-                let previous = &mut previous[unit.component & 3];
-                let table = DC[unit.component.min(1)];
-                self.tokens.dc_difference(table, dc - *previous);
-                *previous = dc;
-            }
+            vectors::dc_bits(&relay.dc, step.low, &mut self.tokens);
+        } else {
+            vectors::dc_differences(&relay.dc, &relay.units, step.low, &mut self.tokens);
         }
     }
 
@@ -394,17 +393,15 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// The entropy-coded data of tokens, given the bits of each index and how often it occurs.
-fn entropy_coded(parts: &[&[u32]], bits: &[u64], counts: &[u32]) -> Vec<u8> {
+/// Room for the entropy-coded data of tokens, given how often each index occurs and its bits.
+fn room_for(counts: &[u32], bits: &[u64]) -> Vec<u8> {
     let taken = counts.iter().zip(bits);
     let taken: u64 = taken
         .map(|(count, bits)| u64::from(*count) * (bits & 63))
         .sum();
     let bytes = taken as usize / 8;
     // A little more, for what is stuffed.
-    let mut data = Vec::with_capacity(bytes + bytes / 64 + 64);
-    vectors::emit(parts, bits, &mut data);
-    data
+    spare::bytes(bytes + bytes / 64 + 64)
 }
 
 /// The tables that differ, and which of them each component uses.

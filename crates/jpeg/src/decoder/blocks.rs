@@ -1,324 +1,256 @@
-//! The AC coefficients of one block, from a sequential scan to the tokens of progressive ones.
+//! From a sequential scan to tokens, one look-up after another.
 //!
-//! What costs most here is a branch that goes the other way than the processor expected: a block
-//! has one of these, where it ends. Readers are passed by value, so that the compiler keeps them
-//! in registers.
+//! What costs most in such work is a branch that goes the other way than the processor expected.
+//! Here is none: where a block ends, the next look-up is one of the next block, and nothing asks.
 
 use super::codes::Codes;
-use super::combined::{
-    CHROMA, ChromaCounts, Combined, END, LOOK, LUMA, LumaCounts, Part, SPECIAL, place,
+use super::look_ups::{
+    BEYOND, CLOSES, COLOUR, DIFFERENCE, END, HIGH, INDICES, JOINED, LOOK, LOW, LookUps, MOST_USED,
+    NEXT, OPEN, Part, REACH, SOME, SUM,
 };
 use super::reader::{Bad, Reader};
 use crate::script::LOW_END;
-use crate::stream::WINDOW;
 
-/// Look-ups after one refill, which makes 56 bits ready; each takes up to ten bits more than are
-/// looked up.
-const LOOKS: u32 = 56 / (LOOK + 10);
-/// The place of look-ups from the upper band on.
-const HIGH: usize = LOW_END << LOOK;
+/// Look-ups after one refill, which makes 56 bits ready.
+const LOOKS: u32 = 56 / MOST_USED;
 /// Coefficients in a block.
-pub(super) const ALL: u32 = 64;
+const ALL: u32 = 64;
+/// The most tokens of a block.
+pub(super) const MOST_TOKENS: usize = 64;
 
-/// The tokens of a block in a window.
-#[derive(Clone, Copy)]
-pub(super) struct Block {
-    /// How many there are.
-    pub(super) all: usize,
-    /// Behind the coefficients that tokens reach to: a bit for each such place before the end.
-    reached: u64,
-    /// Behind the last coefficient of all.
-    pub(super) end: u32,
+/// The end of a block: how many tokens there are up to there, and the sum over its look-ups.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Mark {
+    pub(super) tokens: u32,
+    sum: u32,
 }
 
-/// The places behind the coefficients of the lower band.
-const LOW_PLACES: u64 = (1 << (LOW_END + 2)) - 4;
-
-impl Block {
-    const NONE: Self = Self {
-        all: 0,
-        reached: 0,
-        end: 1,
-    };
-
-    /// Adds a token that reaches to `end`.
+impl Mark {
+    /// The first token of AC coefficients of the block that ends here; `before` is the end of the
+    /// one before.
     #[inline(always)]
-    fn add(&mut self, token: u32, end: u32, window: &mut Window) {
-        window[self.all & (WINDOW - 1)] = token;
-        self.all += 1;
-        self.end = end;
-        self.reached |= 1 << (end & 63);
+    pub(super) fn first(self, before: Self) -> usize {
+        before.tokens as usize + usize::from(self.sum & JOINED == 0)
+    }
+
+    /// How many tokens there are from `first` to the end of the block.
+    #[inline(always)]
+    pub(super) fn until(self, first: usize) -> usize {
+        (self.tokens as usize).saturating_sub(first)
     }
 
     /// How many tokens are of the lower band; they come first.
     #[inline(always)]
-    pub(super) fn low(&self) -> usize {
-        (self.reached & LOW_PLACES).count_ones() as usize
+    pub(super) fn low(self) -> usize {
+        ((self.sum / LOW) & 15) as usize
     }
 
     /// Whether the lower band ends before its last coefficient.
     #[inline(always)]
-    pub(super) fn low_tail(&self) -> bool {
-        self.reached >> (LOW_END + 1) & 1 == 0
+    pub(super) fn low_tail(self) -> bool {
+        self.sum & CLOSES == 0
+    }
+
+    /// Whether the block ends before its last coefficient.
+    #[inline(always)]
+    pub(super) fn tail(self) -> bool {
+        self.sum & BEYOND == 0
     }
 }
 
-pub(super) type Window = [u32; WINDOW];
+/// Where blocks are read to.
+pub(super) struct Room<'a> {
+    /// Room for [`MOST_TOKENS`] for each block.
+    pub(super) tokens: &'a mut [u32],
+    /// How many there are.
+    pub(super) count: usize,
+    /// One for each block.
+    pub(super) marks: &'a mut [Mark],
+    /// The component of each block, and of one behind them.
+    pub(super) states: &'a [u32],
+}
 
-/// Tokens moved at a time; the lower band never has more.
-pub(super) const FEW: usize = 16;
+/// The first index of the look-ups of a component's DC coefficients.
+pub(super) const fn state_of(component: usize) -> u32 {
+    ((DIFFERENCE + component) << LOOK) as u32
+}
 
-/// Reads the AC coefficients of a block of brightness.
+/// Reads as many blocks as there are marks.
 #[inline(always)]
-pub(super) fn luma<'a>(
+pub(super) fn read<'a>(
     reader: Reader<'a>,
-    codes: &Combined<'_>,
-    entries: &[u32; LUMA],
-    counts: &mut LumaCounts,
-    window: &mut Window,
-) -> Result<(Reader<'a>, Block), Bad> {
+    look_ups: &LookUps<'_>,
+    room: &mut Room<'_>,
+) -> Result<Reader<'a>, Bad> {
     let mut local = reader;
-    let mut block = Block::NONE;
-    let mut from = 0;
-    loop {
-        let entry = 'look: loop {
-            local.refill();
-            for _ in 0..LOOKS {
-                let index = from + (local.ready() >> (64 - LOOK)) as usize;
-                let entry = entries[index];
-                let token = (index as u32) << 16 | local.further(entry);
-                local.take(entry & 63);
-                counts[index] += 1;
-                from = place(entry);
-                block.add(token, block.end + (entry >> 10 & 63), window);
-                if block.end + (entry >> 10 & (END | SPECIAL)) >= ALL {
-                    break 'look entry;
+    let entries = &look_ups.entries;
+    let tokens = &mut *room.tokens;
+    let total = room.marks.len().min(room.states.len().saturating_sub(1));
+    // One more of each, where the look-up behind the last one goes.
+    let marks = room.marks.get_mut(..total).ok_or(Bad)?;
+    let states = room.states.get(..total + 1).ok_or(Bad)?;
+    let mut count = room.count;
+    let mut from = states.first().copied().ok_or(Bad)? & NEXT;
+    let mut sum = REACH;
+    let mut block = 0;
+    'refill: while block < total {
+        local.refill();
+        for _ in 0..LOOKS {
+            let index = from | (local.ready() >> (64 - LOOK)) as u32;
+            let entry = entries[index as usize & (INDICES - 1)];
+            let reached = sum + (entry & SUM);
+            let Some(follower) = states.get(block + 1).copied() else {
+                break;
+            };
+            if reached & BEYOND != 0 {
+                local.settle();
+                let rare = Rare { from, sum };
+                let (behind, step) =
+                    rare.step(local, look_ups, tokens.get_mut(count..).ok_or(Bad)?)?;
+                local = behind;
+                count += step.tokens;
+                from = step.from;
+                sum = step.sum;
+                if step.ends {
+                    marks[block] = Mark {
+                        tokens: count as u32,
+                        sum,
+                    };
+                    block += 1;
+                    sum = REACH;
+                    from = follower & NEXT;
                 }
+                continue 'refill;
+            }
+            let Some(place) = tokens.get_mut(count) else {
+                return Err(Bad);
+            };
+            *place = index << 16 | local.further(entry);
+            local.skip(entry);
+            count += usize::from(entry & SOME != 0);
+            marks[block] = Mark {
+                tokens: count as u32,
+                sum: reached,
+            };
+            let ends = entry & END != 0;
+            block += usize::from(ends);
+            sum = if ends { REACH } else { reached };
+            from = (if ends { follower } else { entry }) & NEXT;
+        }
+        local.settle();
+    }
+    room.count = count;
+    Ok(local)
+}
+
+/// A look-up that does not settle all.
+struct Rare {
+    from: u32,
+    sum: u32,
+}
+
+/// What a symbol does.
+struct Step {
+    tokens: usize,
+    from: u32,
+    sum: u32,
+    ends: bool,
+}
+
+impl Rare {
+    /// Takes one coefficient.
+    #[cold]
+    #[inline(never)]
+    fn step<'b>(
+        &self,
+        mut reader: Reader<'b>,
+        look_ups: &LookUps<'_>,
+        tokens: &mut [u32],
+    ) -> Result<(Reader<'b>, Step), Bad> {
+        let state = (self.from >> LOOK) as usize;
+        let mut step = Step {
+            tokens: 0,
+            from: self.from,
+            sum: self.sum,
+            ends: false,
+        };
+        let mut push = |token: u32| {
+            if let Some(place) = tokens.get_mut(step.tokens) {
+                *place = token;
+                step.tokens += 1;
             }
         };
-        if entry & SPECIAL << 10 != 0 {
-            block.all -= 1;
-            let (behind, symbol) = local.lone(codes.codes)?;
-            local = behind;
-            let Some((symbol, bits)) = symbol else {
-                break;
-            };
-            let run = symbol >> 4;
-            let end = block.end + run + 1;
-            if symbol & 15 == 0 || end > ALL {
-                return slow_luma(reader, codes.codes, counts, block.all, window);
+        if let Some(component) = state.checked_sub(DIFFERENCE) {
+            let codes = look_ups.pairs.get(component).ok_or(Bad)?.dc;
+            let (run, size, value) = reader.symbol(codes)?;
+            if run > 0 || size > 11 {
+                return Err(Bad);
             }
-            let first = block.end <= LOW_END as u32 && end > LOW_END as u32 + 1;
-            let over = if first {
-                LOW_END as u32 + 1 - block.end
+            push(Part::Difference.token(size, value_bits(size, value)));
+            let next = component.checked_sub(1).map_or(0, |other| COLOUR + other);
+            step.from = (next << LOOK) as u32;
+            return Ok((reader, step));
+        }
+        let component = (state + 1).saturating_sub(COLOUR);
+        let codes = look_ups.pairs.get(component).ok_or(Bad)?.ac;
+        let k = (self.sum / REACH) & 127;
+        let Some((place, size, bits)) = reader.coefficient(codes, k)? else {
+            step.ends = true;
+            return Ok((reader, step));
+        };
+        let low_end = LOW_END as u32;
+        let part = match (component, place <= low_end) {
+            (0, true) => Part::Low,
+            (0, false) => Part::High,
+            _ => Part::Colour(component - 1),
+        };
+        let zeros = place
+            - if part == Part::High {
+                k.max(low_end + 1)
             } else {
-                0
+                k
             };
-            let part = if end <= LOW_END as u32 + 1 {
-                Part::Low
-            } else {
-                Part::High
-            };
-            let symbol = symbol - (over << 4);
-            counts[part.single() + symbol as usize] += 1;
-            block.add(part.token(symbol, bits), end, window);
-            from = ((end as usize - 1) << LOOK).min(HIGH);
-            if end == ALL {
-                break;
-            }
-            continue;
+        for _ in 0..zeros / 16 {
+            push(part.token(0xF0, 0));
         }
-        let ends = entry & END << 10 != 0;
-        // The end of a block behind its last coefficient is not its own.
-        if ends == (block.end >= ALL) || block.end > ALL {
-            return slow_luma(reader, codes.codes, counts, block.all, window);
+        push(part.token((zeros & 15) << 4 | size, bits));
+        let closes = part == Part::Low && place == low_end;
+        step.sum += (place + 1 - k) * REACH
+            + u32::from(part == Part::Low) * LOW
+            + u32::from(closes) * CLOSES;
+        if component == 0 {
+            step.from = ((place as usize).min(HIGH) << LOOK) as u32;
         }
-        block.all -= usize::from(entry >> 10 & 63 == 0);
-        break;
+        step.ends = place + 1 == ALL;
+        Ok((reader, step))
     }
-    // A place that only the beginning marks.
-    block.reached &= !2;
-    Ok((local, block))
-}
-
-/// The same for a block with runs of more than 15 zeros, which are several symbols and not the
-/// same ones in a band. What is counted of it so far is taken back.
-#[cold]
-#[inline(never)]
-fn slow_luma<'a>(
-    mut reader: Reader<'a>,
-    codes: &Codes,
-    counts: &mut LumaCounts,
-    so_far: usize,
-    window: &mut Window,
-) -> Result<(Reader<'a>, Block), Bad> {
-    for token in window.iter().take(so_far) {
-        counts[(token >> 16) as usize] -= 1;
-    }
-    let mut block = Block::NONE;
-    let mut next = 1;
-    while let Some((k, symbol, bits)) = reader.coefficient(codes, block.end)? {
-        if k as usize > LOW_END {
-            next = next.max(LOW_END as u32 + 1);
-        }
-        let part = if k as usize <= LOW_END {
-            Part::Low
-        } else {
-            Part::High
-        };
-        let zeros = k - next;
-        let long = (0..zeros / 16).map(|_| (0xF0, 0));
-        for (symbol, bits) in long.chain([((zeros & 15) << 4 | symbol, bits)]) {
-            let token = part.token(symbol, bits);
-            counts[(token >> 16) as usize] += 1;
-            block.add(token, k + 1, window);
-        }
-        next = k + 1;
-        if next == ALL {
-            break;
-        }
-    }
-    Ok((reader, block))
-}
-
-/// Reads the AC coefficients of a block of colour.
-#[inline(always)]
-pub(super) fn chroma<'a>(
-    reader: Reader<'a>,
-    codes: &Combined<'_>,
-    entries: &[u32; CHROMA],
-    counts: &mut ChromaCounts,
-    window: &mut Window,
-) -> Result<(Reader<'a>, Block), Bad> {
-    let mut local = reader;
-    let (mut all, mut end) = (0usize, 1);
-    loop {
-        let entry = 'look: loop {
-            local.refill();
-            for _ in 0..LOOKS {
-                let index = (local.ready() >> (64 - LOOK)) as usize;
-                let entry = entries[index];
-                window[all & (WINDOW - 1)] = (index as u32) << 16 | local.further(entry);
-                local.take(entry & 63);
-                counts[index] += 1;
-                all += 1;
-                let reach = entry >> 10 & 511;
-                end += reach & 63;
-                if end + (reach & (END | SPECIAL)) >= ALL {
-                    break 'look entry;
-                }
-            }
-        };
-        if entry & SPECIAL << 10 != 0 {
-            all -= 1;
-            let (behind, symbol) = local.lone(codes.codes)?;
-            local = behind;
-            let Some((symbol, bits)) = symbol else {
-                break;
-            };
-            end += (symbol >> 4) + 1;
-            if symbol & 15 == 0 || end > ALL {
-                return slow_chroma(reader, codes.codes, counts, (all, window));
-            }
-            counts[Part::Colour.single() + symbol as usize] += 1;
-            window[all & (WINDOW - 1)] = Part::Colour.token(symbol, bits);
-            all += 1;
-            if end == ALL {
-                break;
-            }
-            continue;
-        }
-        let ends = entry & END << 10 != 0;
-        if ends == (end >= ALL) || end > ALL {
-            return slow_chroma(reader, codes.codes, counts, (all, window));
-        }
-        all -= usize::from(entry >> 10 & 63 == 0);
-        break;
-    }
-    let block = Block {
-        all,
-        reached: 0,
-        end,
-    };
-    Ok((local, block))
-}
-
-/// As [`slow_luma`].
-#[cold]
-#[inline(never)]
-fn slow_chroma<'a>(
-    mut reader: Reader<'a>,
-    codes: &Codes,
-    counts: &mut ChromaCounts,
-    (so_far, window): (usize, &mut Window),
-) -> Result<(Reader<'a>, Block), Bad> {
-    for token in window.iter().take(so_far) {
-        counts[(token >> 16) as usize] -= 1;
-    }
-    let mut block = Block::NONE;
-    while let Some((k, symbol, bits)) = reader.coefficient(codes, block.end)? {
-        let zeros = k - block.end;
-        let long = (0..zeros / 16).map(|_| (0xF0, 0));
-        for (symbol, bits) in long.chain([((zeros & 15) << 4 | symbol, bits)]) {
-            let token = Part::Colour.token(symbol, bits);
-            counts[(token >> 16) as usize] += 1;
-            window[block.all & (WINDOW - 1)] = token;
-            block.all += 1;
-        }
-        block.end = k + 1;
-        if block.end == ALL {
-            break;
-        }
-    }
-    Ok((reader, block))
 }
 
 impl Reader<'_> {
     /// The bits of the last value of a look-up that are not in its index.
     #[inline(always)]
     fn further(&self, entry: u32) -> u32 {
-        let used = entry & 63;
-        let open = entry >> 6 & 15;
         // Nothing used up leaves nothing open.
-        (self.ready() >> ((64 - used) & 63)) as u32 & ((1 << open) - 1)
-    }
-
-    /// The next symbol and its further bits, none for the end of a block; and the reader behind it.
-    /// By value, so that nobody's reader has to have an address.
-    #[cold]
-    #[inline(never)]
-    fn lone(mut self, codes: &Codes) -> Result<(Self, Option<(u32, u32)>), Bad> {
-        self.refill();
-        let (run, size, value) = self.symbol(codes)?;
-        let symbol = match (run, size) {
-            (15, 0) => Some((0xF0, 0)),
-            (_, 0) => None,
-            (_, 11..) => return Err(Bad),
-            _ => Some((run << 4 | size, value_bits(size, value))),
-        };
-        Ok((self, symbol))
+        (self.ready() >> (entry.wrapping_neg() & 63)) as u32 & ((1 << (entry >> OPEN)) - 1)
     }
 
     /// The next coefficient from `k` on: its place, its size, its further bits; none if there is
     /// no other.
     fn coefficient(&mut self, codes: &Codes, mut k: u32) -> Result<Option<(u32, u32, u32)>, Bad> {
         loop {
-            let (behind, symbol) = self.lone(codes)?;
-            *self = behind;
-            let Some((symbol, bits)) = symbol else {
-                return Ok(None);
-            };
-            k += symbol >> 4;
-            if symbol & 15 > 0 {
-                return if k < ALL {
-                    Ok(Some((k, symbol & 15, bits)))
-                } else {
-                    Err(Bad)
-                };
-            }
-            k += 1;
-            if k >= ALL {
-                return if k == ALL { Ok(None) } else { Err(Bad) };
+            self.refill();
+            let (run, size, value) = self.symbol(codes)?;
+            match (run, size) {
+                (15, 0) => {
+                    k += 16;
+                    if k >= ALL {
+                        return if k == ALL { Ok(None) } else { Err(Bad) };
+                    }
+                }
+                (_, 0) => return Ok(None),
+                (_, 11..) => return Err(Bad),
+                _ if k + run < ALL => return Ok(Some((k + run, size, value_bits(size, value)))),
+                _ => return Err(Bad),
             }
         }
     }

@@ -8,22 +8,23 @@
 mod blocks;
 mod codes;
 mod colour;
-mod combined;
-mod differences;
 mod frame;
 mod inverse;
+mod look_ups;
 mod reader;
 mod relay;
 mod run;
 mod scans;
 mod tables;
 
+pub(crate) use blocks::Mark;
 pub(crate) use colour::{halves_row, rgb_row};
-pub(crate) use combined::{Combined, Part as TokenPart, further};
-pub(crate) use differences::Differences;
 pub(crate) use frame::Part;
+pub(crate) use look_ups::{
+    Counts as LookUpCounts, INDICES, LookUps, Pair, Part as TokenPart, further,
+};
 pub(crate) use reader::{Bad, Reader, unstuffed};
-pub(crate) use relay::{Chroma, Luma, Relay, Unit, relay_row};
+pub(crate) use relay::{Relay, relay_end, relay_row};
 pub(crate) use run::{Run, decode_row, render_row};
 pub(crate) use scans::Carried;
 pub(crate) use tables::Tables;

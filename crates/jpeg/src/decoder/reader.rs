@@ -97,6 +97,20 @@ impl<'a> Reader<'a> {
         self.count -= count;
     }
 
+    /// Takes as many bits as the lower six bits of `entry` say. [`settle`](Self::settle) has to
+    /// come before anything but `ready` and `skip`.
+    #[inline(always)]
+    pub(super) fn skip(&mut self, entry: u32) {
+        self.buffer <<= entry & 63;
+        self.count = self.count.wrapping_sub(entry);
+    }
+
+    /// See [`skip`](Self::skip).
+    #[inline(always)]
+    pub(super) fn settle(&mut self) {
+        self.count &= 63;
+    }
+
     /// The next bits at the top of a word, at least 56 of them after a [`refill`](Self::refill).
     #[inline(always)]
     pub(super) fn ready(&self) -> u64 {

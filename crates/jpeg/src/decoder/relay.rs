@@ -5,180 +5,246 @@
 //! run begins there, and for how blocks end. So look-ups of several symbols are noted as they are
 //! read, by their indices.
 
-use super::blocks::{ALL, FEW, chroma, luma};
-use super::combined::{ChromaCounts, Combined, LumaCounts, Part};
-use super::differences::Differences;
+use super::blocks::{MOST_TOKENS, Mark, Room, read, state_of};
+use super::look_ups::{Counts, LookUps, Part};
 use super::reader::{Bad, Reader};
-use super::scans::stepped_over;
-use crate::stream::Streams;
+use crate::spare;
+use crate::stream::{Blocks, Chosen, SOME, Stream};
 
-/// Brightness: its scans of two bands.
-pub(crate) struct Luma {
-    pub bands: [Streams; 2],
-    pub counts: Box<LumaCounts>,
-}
-
-impl Luma {
-    /// With so many rows of blocks in an MCU, and room for so many tokens.
-    pub(crate) fn new(rows: usize, room: usize) -> Self {
-        Self {
-            bands: [Part::Low, Part::High].map(|part| Streams::new(part, rows, room)),
-            counts: Box::new([0; _]),
-        }
-    }
-
-    #[inline(always)]
-    fn block<'a>(
-        &mut self,
-        line: usize,
-        reader: Reader<'a>,
-        codes: &Combined<'_>,
-    ) -> Result<Reader<'a>, Bad> {
-        let [low, high] = &mut self.bands;
-        let low = low.lines.get_mut(line).ok_or(Bad)?;
-        let high = high.lines.get_mut(line).ok_or(Bad)?;
-        let entries = codes.entries.first_chunk().ok_or(Bad)?;
-        // The tokens of both bands come one behind the other, to where those of the upper go.
-        let window = high.window().ok_or(Bad)?;
-        let (reader, block) = luma(reader, codes, entries, &mut self.counts, window)?;
-        let few = block.low();
-        let first: [u32; FEW] = *window.first_chunk().ok_or(Bad)?;
-        // Once at least, so that it is the same for nearly all blocks.
-        for start in (0..block.all.max(1)).step_by(FEW) {
-            let some = window.get(start + few..start + few + FEW).ok_or(Bad)?;
-            let some: [u32; FEW] = *some.first_chunk().ok_or(Bad)?;
-            *window
-                .get_mut(start..start + FEW)
-                .ok_or(Bad)?
-                .first_chunk_mut()
-                .ok_or(Bad)? = some;
-        }
-        *low.window().ok_or(Bad)?.first_chunk_mut().ok_or(Bad)? = first;
-        low.end_block(few, block.low_tail());
-        high.end_block(block.all - few, block.end != ALL);
-        Ok(reader)
-    }
-}
-
-/// Colour: one scan of everything.
-pub(crate) struct Chroma {
-    pub band: Streams,
-    pub counts: Box<ChromaCounts>,
-}
-
-impl Chroma {
-    pub(crate) fn new(room: usize) -> Self {
-        Self {
-            band: Streams::new(Part::Colour, 1, room),
-            counts: Box::new([0; _]),
-        }
-    }
-
-    #[inline(always)]
-    fn block<'a>(&mut self, reader: Reader<'a>, codes: &Combined<'_>) -> Result<Reader<'a>, Bad> {
-        let stream = self.band.lines.first_mut().ok_or(Bad)?;
-        let window = stream.window().ok_or(Bad)?;
-        let entries = codes.entries.first_chunk().ok_or(Bad)?;
-        let (reader, block) = chroma(reader, codes, entries, &mut self.counts, window)?;
-        stream.end_block(block.all, block.end != ALL);
-        Ok(reader)
-    }
-}
-
-/// A block's place in an MCU.
-#[derive(Clone, Copy)]
-pub(crate) struct Unit {
-    pub component: usize,
-    /// Its row among those of its component.
-    pub line: usize,
-    /// Its column among those of its component.
-    pub column: usize,
-}
+/// MCUs read at a time: few enough for their tokens to stay close to the processor.
+const BATCH: usize = 64;
 
 /// A sequential scan on its way into progressive ones.
 pub(crate) struct Relay<'a> {
-    /// The codes of each component's DC coefficients.
-    pub dc_codes: Vec<Differences<'a>>,
-    /// Those of its others.
-    pub codes: Vec<Combined<'a>>,
-    /// The blocks of an MCU in their order.
-    pub units: Vec<Unit>,
+    pub look_ups: LookUps<'a>,
+    /// How often each index occurs.
+    pub counts: Box<Counts>,
+    /// The component of each block of an MCU.
+    pub units: Vec<usize>,
     /// How many blocks across and down an MCU has of brightness.
     pub factors: (usize, usize),
     /// Blocks of brightness across and down that carry samples.
     pub blocks: (usize, usize),
-    /// The first component.
-    pub luma: Luma,
-    /// The others.
-    pub chroma: Vec<Chroma>,
+    /// The lower and the upper band of brightness.
+    pub luma: [Stream; 2],
+    /// The other components.
+    pub chroma: Vec<Stream>,
     /// The DC coefficients in the order of the scan.
     pub dc: Vec<i16>,
-    /// How many of them are read.
-    pub read: usize,
     /// The last DC coefficient of each component.
     pub previous: [i32; 4],
+    row: Row,
 }
 
-impl Relay<'_> {
-    /// Ends a row of MCUs.
-    pub(crate) fn end_row(&mut self) {
-        self.luma.bands.iter_mut().for_each(Streams::end_row);
-        for chroma in &mut self.chroma {
-            chroma.band.end_row();
+/// A row of MCUs on its way.
+struct Row {
+    tokens: Vec<u32>,
+    /// How many of them hold.
+    count: usize,
+    /// The ends of the blocks, and before them the beginning.
+    marks: Vec<Mark>,
+    /// How many blocks there are so far.
+    blocks: usize,
+    /// Where the look-ups of each block of a batch begin.
+    states: Vec<u32>,
+}
+
+impl<'a> Relay<'a> {
+    /// An empty one for MCUs of such units, so many of them `across` and in `all`, in a scan of
+    /// `size` bytes.
+    pub(crate) fn new(
+        look_ups: LookUps<'a>,
+        units: Vec<usize>,
+        (factors, blocks): ((usize, usize), (usize, usize)),
+        (across, all): (usize, usize),
+        size: usize,
+    ) -> Self {
+        let components = units.last().map_or(1, |last| last + 1);
+        let around = units.iter().copied().cycle();
+        let states = around.take(BATCH * units.len() + 1);
+        let row = Row {
+            tokens: spare::words(0),
+            count: 0,
+            marks: vec![Mark::default(); across * units.len() + 1],
+            blocks: 0,
+            states: states.map(state_of).collect(),
+        };
+        Self {
+            look_ups,
+            counts: Box::new([0; _]),
+            factors,
+            blocks,
+            luma: [
+                Stream::new(Part::Low, size / 2),
+                Stream::new(Part::High, size / 2),
+            ],
+            chroma: (1..components)
+                .map(|index| Stream::new(Part::Colour(index - 1), size / 4))
+                .collect(),
+            dc: Vec::with_capacity(units.len() * all),
+            previous: [0; 4],
+            units,
+            row,
+        }
+    }
+
+    /// The tokens of a component; those of brightness are divided.
+    pub(crate) fn stream(&self, component: usize, above: bool) -> Option<&Stream> {
+        match component.checked_sub(1) {
+            None => self.luma.get(usize::from(above)),
+            Some(index) => self.chroma.get(index),
         }
     }
 
     /// Ends all scans.
     pub(crate) fn finish(&mut self) {
-        for band in &mut self.luma.bands {
-            band.finish(&mut self.luma.counts[..]);
-        }
-        for chroma in &mut self.chroma {
-            chroma.band.finish(&mut chroma.counts[..]);
+        for stream in self.luma.iter_mut().chain(&mut self.chroma) {
+            stream.finish(&mut self.counts);
         }
     }
 }
 
-/// Reads `count` MCUs of a row from the `x`-th on.
+/// Reads `count` more MCUs of a row.
 #[inline(always)]
 pub(crate) fn relay_row(
     relay: &mut Relay<'_>,
     reader: &mut Reader<'_>,
-    (x, row, count): (usize, usize, usize),
+    mut count: usize,
 ) -> Result<(), Bad> {
-    let (across, down) = relay.factors;
     let mut local = *reader;
-    for mcu in x..x + count {
-        for unit in &relay.units {
-            let dc_codes = relay.dc_codes.get(unit.component).ok_or(Bad)?;
-            let codes = relay.codes.get(unit.component).ok_or(Bad)?;
-            local.refill();
-            let difference = dc_codes.take(&mut local)?;
-            let previous = relay.previous.get_mut(unit.component).ok_or(Bad)?;
-            *previous = previous.wrapping_add(difference);
-            // Beyond it there may be no code for a difference.
-            if !(-1024..=1023).contains(previous) {
-                return Err(Bad);
-            }
-            *relay.dc.get_mut(relay.read).ok_or(Bad)? = *previous as i16;
-            relay.read += 1;
-            if unit.component > 0 {
-                let chroma = relay.chroma.get_mut(unit.component - 1).ok_or(Bad)?;
-                local = chroma.block(local, codes)?;
-                continue;
-            }
-            let place = (mcu * across + unit.column, row * down + unit.line);
-            if place.0 < relay.blocks.0 && place.1 < relay.blocks.1 {
-                local = relay.luma.block(unit.line, local, codes)?;
-            } else {
-                // It only fills up the MCU.
-                stepped_over(&mut local, codes.codes, 1)?;
-            }
+    while count > 0 {
+        let some = count.min(BATCH);
+        count -= some;
+        let blocks = some * relay.units.len();
+        let row = &mut relay.row;
+        let least = row.count + blocks * MOST_TOKENS + SOME;
+        if row.tokens.len() < least {
+            row.tokens.resize(least + least / 2, 0);
         }
+        let marks = row
+            .marks
+            .get_mut(row.blocks..row.blocks + blocks + 1)
+            .ok_or(Bad)?;
+        let (_, marks) = marks.split_first_mut().ok_or(Bad)?;
+        let mut room = Room {
+            tokens: &mut row.tokens,
+            count: row.count,
+            marks,
+            states: &row.states,
+        };
+        local = read(local, &relay.look_ups, &mut room)?;
         if local.overrun() {
             return Err(Bad);
         }
+        row.count = room.count;
+        let marks = row
+            .marks
+            .get(row.blocks..row.blocks + blocks + 1)
+            .ok_or(Bad)?;
+        differences(
+            &relay.look_ups,
+            &relay.units,
+            &mut relay.previous,
+            &mut relay.dc,
+            (&row.tokens, marks),
+        )?;
+        row.blocks += blocks;
     }
     *reader = local;
     Ok(())
+}
+
+/// Adds up the differences of DC coefficients, with which the tokens of each block begin.
+#[inline(always)]
+fn differences(
+    look_ups: &LookUps<'_>,
+    units: &[usize],
+    previous: &mut [i32; 4],
+    dc: &mut Vec<i16>,
+    (tokens, marks): (&[u32], &[Mark]),
+) -> Result<(), Bad> {
+    let table = &look_ups.differences;
+    let mut wrong = false;
+    let from = dc.len();
+    dc.resize(from + marks.len().saturating_sub(1), 0);
+    let dc = dc.get_mut(from..).unwrap_or_default();
+    let mut first = 0;
+    while let Some(component) = units.get(first).copied() {
+        let same = units.iter().skip(first);
+        let count = same.take_while(|other| **other == component).count();
+        let last = &mut previous[component & 3];
+        let mut value = *last;
+        let places = dc.chunks_mut(units.len());
+        for (marks, places) in marks.chunks(units.len()).zip(places) {
+            let chosen = marks.iter().zip(places).skip(first).take(count);
+            for (mark, place) in chosen {
+                let token = tokens.get(mark.tokens as usize).copied().ok_or(Bad)?;
+                let settled = table.get((token >> 16) as usize).copied().ok_or(Bad)?;
+                let all = (1 << (settled & 31)) - 1;
+                let bits = (token & 0xFFFF) as i32 & all;
+                let negative = i32::from(bits <= all >> 1) & (settled & 255).min(1);
+                value += (settled >> 8) + bits - all * negative;
+                wrong |= !(-1024..=1023).contains(&value);
+                *place = value as i16;
+            }
+        }
+        *last = value;
+        first += count;
+    }
+    // Beyond it there may be no code for a difference.
+    if wrong { Err(Bad) } else { Ok(()) }
+}
+
+/// Ends the `y`-th row of MCUs: divides its tokens among the scans.
+#[inline(always)]
+pub(crate) fn relay_end(relay: &mut Relay<'_>, y: usize) {
+    let row = &mut relay.row;
+    let (across, down) = relay.factors;
+    let blocks = Blocks {
+        tokens: &row.tokens,
+        marks: &row.marks,
+        room: row.count + row.blocks + 2 * SOME,
+        in_mcu: relay.units.len(),
+    };
+    let [low, high] = &mut relay.luma;
+    for line in (0..down).filter(|line| y * down + line < relay.blocks.1) {
+        let chosen = Chosen {
+            first: line * across,
+            across,
+            all: relay.blocks.0,
+        };
+        low.add(blocks, chosen, |before, mark| {
+            (mark.first(before), mark.low(), mark.low_tail())
+        });
+        high.add(blocks, chosen, |before, mark| {
+            let first = mark.first(before) + mark.low();
+            (first, mark.until(first), mark.tail())
+        });
+    }
+    for (index, stream) in relay.chroma.iter_mut().enumerate() {
+        let chosen = Chosen {
+            first: across * down + index,
+            across: 1,
+            all: row.blocks,
+        };
+        stream.add(blocks, chosen, |before, mark| {
+            let first = mark.first(before);
+            (first, mark.until(first), mark.tail())
+        });
+    }
+    for stream in relay.luma.iter_mut().chain(&mut relay.chroma) {
+        stream.count(&mut relay.counts);
+    }
+    row.count = 0;
+    row.blocks = 0;
+}
+
+impl Drop for Relay<'_> {
+    fn drop(&mut self) {
+        let streams = self.luma.iter_mut().chain(&mut self.chroma);
+        let buffers = streams.map(Stream::take);
+        std::iter::once(std::mem::take(&mut self.row.tokens))
+            .chain(buffers)
+            .for_each(spare::keep_words);
+    }
 }

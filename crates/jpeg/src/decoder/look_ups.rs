@@ -1,0 +1,458 @@
+//! Look-ups that settle several symbols of a sequential scan at once, and say what becomes of them
+//! elsewhere.
+//!
+//! A look-up is named by its index. Whoever writes the symbols down again, with other codes, finds
+//! all the bits of a look-up under the same index: several symbols are read, counted and written
+//! as one.
+
+use super::codes::{Codes, FAST, VALUED};
+use crate::script::LOW_END;
+
+/// Bits looked up at once: few enough for all tables to stay close to the processor.
+pub(super) const LOOK: u32 = 10;
+/// Look-ups of one state.
+const WIDTH: usize = 1 << LOOK;
+/// The states of reading: each coefficient of the lower band of brightness, for symbols must not
+/// reach from there into the upper one; and all the rest of brightness.
+pub(super) const HIGH: usize = LOW_END;
+/// The state of the first component of colour; the others follow.
+pub(super) const COLOUR: usize = HIGH + 1;
+/// The state before a DC coefficient of the first component; the others follow.
+pub(super) const DIFFERENCE: usize = COLOUR + 3;
+/// The first index of single symbols, behind the look-ups of all states.
+const SINGLES: usize = (DIFFERENCE + 4) * WIDTH;
+/// All indices.
+pub(crate) const INDICES: usize = 16 * WIDTH;
+/// The most symbols in a look-up: their codes and values fit into 57 bits.
+const MOST: usize = 3;
+
+/// How often each index occurs.
+pub(crate) type Counts = [u32; INDICES];
+
+/// The most bits a look-up uses up; where it would be more, nothing is settled.
+pub(super) const MOST_USED: u32 = 18;
+
+/// In an entry: whether there is a symbol.
+pub(super) const SOME: u32 = 1 << 6;
+/// In an entry: whether the block ends behind it.
+pub(super) const END: u32 = 1 << 7;
+/// The bits of an entry that say from which index on to go on.
+pub(super) const NEXT: u32 = 15 << LOOK;
+/// The bits of an entry that are summed up over a block.
+pub(super) const SUM: u32 = 0x3FFF << 14;
+/// One of the coefficients reached over, in the sum.
+pub(super) const REACH: u32 = 1 << 14;
+/// Coefficients beyond all blocks, in the sum.
+pub(super) const BEYOND: u32 = 3 * SPECIAL;
+/// In an entry: nothing is settled.
+const SPECIAL: u32 = 64 * REACH;
+/// One look-up of the lower band, in the sum.
+pub(super) const LOW: u32 = 256 * REACH;
+/// That the lower band ends with its last coefficient, in the sum.
+pub(super) const CLOSES: u32 = 16 * LOW;
+/// That DC and AC coefficients share a look-up, in the sum.
+pub(super) const JOINED: u32 = 2 * CLOSES;
+/// Where in an entry the length of the last symbol's value begins.
+pub(super) const OPEN: u32 = 28;
+
+/// Which of the scans a token belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The lower band of brightness.
+    Low,
+    /// The upper band of brightness.
+    High,
+    /// All of a component of colour, counted from 0.
+    Colour(usize),
+    /// DC coefficients, as they are read.
+    Difference,
+}
+
+impl Part {
+    /// The index of the first single symbol.
+    pub(crate) const fn single(self) -> usize {
+        let place = match self {
+            Self::Low => 0,
+            Self::High => 1,
+            Self::Difference => 2,
+            Self::Colour(component) => 3 + component % 3,
+        };
+        SINGLES + place * 256
+    }
+
+    /// A token of a single symbol.
+    #[inline(always)]
+    pub(crate) const fn token(self, symbol: u32, bits: u32) -> u32 {
+        (self.single() as u32 + symbol) << 16 | bits
+    }
+}
+
+/// How many bits follow the code of a progressive scan's AC symbol.
+pub(crate) fn further(symbol: usize) -> u32 {
+    match (symbol as u32 >> 4, symbol as u32 & 15) {
+        (run @ ..15, 0) => run,
+        (_, size) => size,
+    }
+}
+
+/// The codes of one component.
+#[derive(Clone, Copy)]
+pub(crate) struct Pair<'a> {
+    pub dc: &'a Codes,
+    pub ac: &'a Codes,
+}
+
+/// The look-ups of a scan.
+///
+/// An entry is, from the low bits up: 6 bits of how many bits are used up; [`SOME`] and [`END`]; two
+/// bits of nothing; 4 of the state to go on in; 14 of what is summed up, see [`REACH`], [`LOW`] and
+/// [`CLOSES`]; 4 of how many of the used bits are the last symbol's value, which then is not in the
+/// index.
+pub(crate) struct LookUps<'a> {
+    pub(super) pairs: Vec<Pair<'a>>,
+    pub(super) entries: Box<[u32; INDICES]>,
+    /// Of look-ups that begin with a DC coefficient: above 8 bits of how many bits of its
+    /// difference are not in the index, the difference itself if there are none.
+    pub(super) differences: Box<[i32; INDICES]>,
+    tables: Vec<Table>,
+    /// What codes make of bits.
+    walks: Vec<Vec<Walk>>,
+}
+
+/// The look-ups of a state.
+struct Table {
+    component: usize,
+    state: usize,
+    /// The state of AC coefficients that decides how far they go.
+    cut: usize,
+    /// Which of the walks are taken.
+    walks: usize,
+}
+
+impl<'a> LookUps<'a> {
+    /// For up to four components.
+    pub(crate) fn new(pairs: Vec<Pair<'a>>) -> Self {
+        let mut made = Self {
+            entries: Box::new([SPECIAL; INDICES]),
+            differences: Box::new([0; INDICES]),
+            tables: Vec::new(),
+            walks: Vec::new(),
+            pairs: Vec::new(),
+        };
+        for (component, pair) in pairs.iter().enumerate().take(4) {
+            let before = pairs.iter().take(component);
+            let same_ac = |other: &Pair<'_>| std::ptr::eq(other.ac, pair.ac);
+            let same = |other: &Pair<'_>| same_ac(other) && std::ptr::eq(other.dc, pair.dc);
+            let walks = match before.clone().position(same_ac) {
+                Some(other) => made.walks_of(other, false),
+                None => made.add(None, pair.ac),
+            };
+            let joined = match before.clone().position(same) {
+                Some(other) => made.walks_of(other, true),
+                None => made.add(Some(pair.dc), pair.ac),
+            };
+            let states = match component {
+                0 => 0..COLOUR,
+                _ => COLOUR + component - 1..COLOUR + component,
+            };
+            let cut = states.start;
+            made.tables.extend(states.map(|state| Table {
+                component,
+                state,
+                cut: state,
+                walks,
+            }));
+            made.tables.push(Table {
+                component,
+                state: DIFFERENCE + component,
+                cut,
+                walks: joined,
+            });
+        }
+        for table in &made.tables {
+            let Some(walks) = made.walks.get(table.walks) else {
+                continue;
+            };
+            let range = table.state * WIDTH..(table.state + 1) * WIDTH;
+            for (entry, walk) in made.entries[range.clone()].iter_mut().zip(walks) {
+                *entry = walk.cut(table.cut).entry();
+            }
+            for (difference, walk) in made.differences[range].iter_mut().zip(walks) {
+                *difference = walk.difference;
+            }
+        }
+        for size in 0..12 {
+            made.differences[Part::Difference.single() + size] = size as i32;
+        }
+        made.pairs = pairs;
+        made
+    }
+
+    /// Walks all look-ups of codes; gives their place.
+    fn add(&mut self, dc: Option<&Codes>, ac: &Codes) -> usize {
+        let walks = (0..WIDTH as u32).map(|bits| Walk::new(dc, ac, bits));
+        self.walks.push(walks.collect());
+        self.walks.len() - 1
+    }
+
+    /// The place of a component's walks, those behind a DC coefficient or the others.
+    fn walks_of(&self, component: usize, joined: bool) -> usize {
+        let found = self
+            .tables
+            .iter()
+            .find(|table| table.component == component && (table.state >= DIFFERENCE) == joined);
+        found.map_or(0, |table| table.walks)
+    }
+
+    /// Adds how often each symbol of `part` occurs to `symbols`, given the counts of indices.
+    pub(crate) fn count(&self, part: Part, indices: &Counts, symbols: &mut [u32]) {
+        let single = indices.get(part.single()..).unwrap_or_default();
+        for (sum, count) in symbols.iter_mut().zip(single).take(256) {
+            *sum += count;
+        }
+        self.each(part, indices, |_, cut, count| {
+            for symbol in cut.symbols() {
+                symbols[symbol.name() & 255] += count;
+            }
+        });
+    }
+
+    /// The bits of every index that occurs in `part`, given the codes of its symbols, as
+    /// [`emit`](crate::bits::emit) takes them.
+    pub(crate) fn bits(&self, part: Part, indices: &Counts, codes: &[u32], bits: &mut [u64]) {
+        for (symbol, code) in codes.iter().enumerate() {
+            bits[part.single() + symbol] = crate::bits::coded(*code, further(symbol));
+        }
+        self.each(part, indices, |index, cut, _| {
+            bits[index] = cut.recoded(codes);
+        });
+    }
+
+    /// Gives each look-up of `part` that occurs.
+    fn each(&self, part: Part, indices: &Counts, mut take: impl FnMut(usize, &Cut, u32)) {
+        let component = match part {
+            Part::Low | Part::High => 0,
+            Part::Colour(index) => index + 1,
+            Part::Difference => return,
+        };
+        let tables = self.tables.iter();
+        for table in tables.filter(|table| table.component == component) {
+            let counts = &indices[table.state * WIDTH..(table.state + 1) * WIDTH];
+            let Some(walks) = self.walks.get(table.walks) else {
+                return;
+            };
+            for (bits, (count, walk)) in counts.iter().zip(walks).enumerate() {
+                if *count > 0 {
+                    let cut = walk.cut(table.cut);
+                    if component > 0 || cut.high == (part == Part::High) {
+                        take(table.state * WIDTH + bits, &cut, *count);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A symbol of a look-up.
+#[derive(Clone, Copy, Default)]
+struct Symbol {
+    /// Zeros before it, from the beginning of its band on.
+    run: u8,
+    size: u8,
+    /// Bits of its code, and of its value.
+    used: u8,
+    /// Whether the further bits are part of the index.
+    whole: bool,
+    /// Its further bits, if they are part of the index.
+    bits: u16,
+}
+
+impl Symbol {
+    fn name(self) -> usize {
+        usize::from(self.run) << 4 | usize::from(self.size)
+    }
+}
+
+/// What codes make of the bits of a look-up.
+#[derive(Clone, Copy, Default)]
+struct Walk {
+    found: [Symbol; MOST],
+    count: u8,
+    /// The length of the code behind the symbols that ends the block, 0 for none.
+    end: u8,
+    /// Bits of a DC coefficient before it all, 0 for none.
+    before: u8,
+    /// Whether nothing is settled.
+    special: bool,
+    /// See [`LookUps::differences`].
+    difference: i32,
+}
+
+impl Walk {
+    /// What AC codes make of bits, perhaps behind one of these DC codes.
+    fn new(dc: Option<&Codes>, codes: &Codes, bits: u32) -> Self {
+        let bits = bits << (FAST - LOOK);
+        let mut walk = Self::default();
+        let mut used = 0;
+        if let Some(dc) = dc {
+            let entry = dc.fast[bits as usize];
+            let (run, size) = (entry >> 5 & 15, entry >> 9 & 15);
+            let inner = if entry & VALUED == 0 { 0 } else { size };
+            let code = (entry & 31).wrapping_sub(inner);
+            used = code + size;
+            if entry == 0 || code > LOOK || run > 0 || size > 11 || used > MOST_USED {
+                walk.special = true;
+                return walk;
+            }
+            walk.before = used as u8;
+            if used > LOOK {
+                walk.difference = size as i32;
+                return walk;
+            }
+            // All of it is in the index, so the entry has a value unless it is zero.
+            walk.difference = if size > 0 { entry as i32 >> 16 << 8 } else { 0 };
+        }
+        while usize::from(walk.count) < MOST {
+            let left = LOOK - used;
+            // Zeros that follow may make it a wrong code, which then is longer than what is left.
+            let entry = codes.fast[((bits << used) & ((1 << FAST) - 1)) as usize];
+            let (run, size) = (entry >> 5 & 15, entry >> 9 & 15);
+            let inner = if entry & VALUED == 0 { 0 } else { size };
+            let code = (entry & 31).wrapping_sub(inner);
+            if entry == 0 || code > left || size > 10 {
+                break;
+            }
+            if size == 0 {
+                walk.end = if run == 0 { code as u8 } else { 0 };
+                break;
+            }
+            let whole = code + size <= left;
+            if used + code + size > MOST_USED || !whole && usize::from(walk.count) + 1 == MOST {
+                break;
+            }
+            let mut symbol = Symbol {
+                run: run as u8,
+                size: size as u8,
+                used: (code + size) as u8,
+                whole,
+                bits: 0,
+            };
+            if whole {
+                let behind = FAST - used - code - size;
+                symbol.bits = (bits >> behind & ((1 << size) - 1)) as u16;
+            }
+            walk.found[usize::from(walk.count)] = symbol;
+            walk.count += 1;
+            if !whole {
+                break;
+            }
+            used += code + size;
+        }
+        walk
+    }
+
+    /// What of it is taken in a state.
+    fn cut(&self, state: usize) -> Cut {
+        let low = state < HIGH;
+        let mut cut = Cut {
+            found: self.found,
+            count: 0,
+            used: self.before.into(),
+            special: self.special,
+            joined: self.before > 0,
+            open: self.difference as u32 & 255,
+            reach: 0,
+            end: false,
+            high: !low,
+            closes: false,
+            next: state,
+        };
+        // Coefficients up to the upper band.
+        let mut before = LOW_END.saturating_sub(state) as u32;
+        let symbols = self.found.iter().take(self.count.into());
+        for (place, symbol) in symbols.enumerate() {
+            let run = u32::from(symbol.run);
+            if !cut.high && run >= before {
+                if place > 0 {
+                    break;
+                }
+                cut.found[0].run = (run - before) as u8;
+                cut.high = true;
+            }
+            cut.count += 1;
+            cut.used += u32::from(symbol.used);
+            cut.open = if symbol.whole { 0 } else { symbol.size.into() };
+            cut.reach += run + 1;
+            before = before.saturating_sub(run + 1);
+        }
+        if self.end > 0 && cut.count == usize::from(self.count) {
+            cut.end = true;
+            cut.used += u32::from(self.end);
+        }
+        if state < COLOUR {
+            cut.next = (state + cut.reach as usize).min(HIGH);
+            cut.closes = low && !cut.high && cut.next == HIGH;
+        }
+        cut
+    }
+}
+
+/// The part of a walk that is one look-up.
+struct Cut {
+    found: [Symbol; MOST],
+    count: usize,
+    used: u32,
+    open: u32,
+    /// Coefficients reached over.
+    reach: u32,
+    /// Whether the block ends behind it.
+    end: bool,
+    /// Whether the symbols are of the upper band.
+    high: bool,
+    /// Whether they take the lower band to its end.
+    closes: bool,
+    /// The state to go on in.
+    next: usize,
+    special: bool,
+    /// Whether there is a DC coefficient.
+    joined: bool,
+}
+
+impl Cut {
+    fn symbols(&self) -> impl Iterator<Item = Symbol> {
+        self.found.into_iter().take(self.count)
+    }
+
+    fn entry(&self) -> u32 {
+        if self.special || self.count == 0 && !self.end && !self.joined {
+            return SPECIAL;
+        }
+        let mut entry = self.used | (self.reach * REACH) | (self.open << OPEN);
+        if self.count > 0 {
+            entry |= SOME | if self.high { 0 } else { LOW };
+        }
+        if self.joined {
+            entry |= SOME | if self.count > 0 { JOINED } else { 0 };
+        }
+        if self.closes {
+            entry |= CLOSES;
+        }
+        entry
+            | if self.end {
+                END
+            } else {
+                (self.next as u32) << LOOK
+            }
+    }
+
+    fn recoded(&self, codes: &[u32]) -> u64 {
+        let (mut bits, mut length) = (0u64, 0);
+        for symbol in self.symbols() {
+            let code = codes[symbol.name() & 255];
+            let taken = (code & 31) + u32::from(symbol.size);
+            bits = bits << taken | u64::from(code >> 5) << symbol.size | u64::from(symbol.bits);
+            length += taken;
+        }
+        bits << 6 | u64::from(length)
+    }
+}
