@@ -213,7 +213,9 @@ impl<'a> Writer<'a> {
         }
         let (header, codes) = self.header(step, &self.tokens.counts)?;
         let bits = bits_of(&codes);
-        let mut data = room_for(&self.tokens.counts[..], &bits);
+        let taken = self.tokens.counts.iter().zip(&bits);
+        let taken = taken.map(|(count, bits)| u64::from(*count) * (bits & 63));
+        let mut data = room_for(taken.sum());
         vectors::emit(&[&self.tokens.list], &bits, &mut data);
         Ok(Draft { step, header, data })
     }
@@ -251,21 +253,12 @@ impl<'a> Writer<'a> {
         };
         let table = AC[index.min(1)] << 8;
         let mut counts = [0; 2048];
-        let look_ups = &relay.look_ups;
-        look_ups.count(
-            stream.part(),
-            &relay.counts,
-            &mut counts[table..table + 256],
-        );
+        let found = relay.look_ups.found(stream.part(), &relay.counts);
+        found.count(&relay.counts, &mut counts[table..table + 256]);
         let (header, codes) = self.header(step, &counts)?;
         let bits = self.bits.get_or_insert_with(|| Box::new([0; INDICES]));
-        look_ups.bits(
-            stream.part(),
-            &relay.counts,
-            &codes[table..table + 256],
-            &mut bits[..],
-        );
-        let mut data = room_for(&relay.counts[..], &bits[..]);
+        found.bits(&codes[table..table + 256], bits);
+        let mut data = room_for(found.length(&relay.counts, bits));
         vectors::emit_look_ups(&[stream.tokens()], bits, &mut data);
         Ok(Draft { step, header, data })
     }
@@ -393,13 +386,9 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Room for the entropy-coded data of tokens, given how often each index occurs and its bits.
-fn room_for(counts: &[u32], bits: &[u64]) -> Vec<u8> {
-    let taken = counts.iter().zip(bits);
-    let taken: u64 = taken
-        .map(|(count, bits)| u64::from(*count) * (bits & 63))
-        .sum();
-    let bytes = taken as usize / 8;
+/// Room for entropy-coded data of so many bits.
+fn room_for(bits: u64) -> Vec<u8> {
+    let bytes = bits as usize / 8;
     // A little more, for what is stuffed.
     spare::bytes(bytes + bytes / 64 + 64)
 }

@@ -204,52 +204,115 @@ impl<'a> LookUps<'a> {
         found.map_or(0, |table| table.walks)
     }
 
-    /// Adds how often each symbol of `part` occurs to `symbols`, given the counts of indices.
-    pub(crate) fn count(&self, part: Part, indices: &Counts, symbols: &mut [u32]) {
-        let single = indices.get(part.single()..).unwrap_or_default();
-        for (sum, count) in symbols.iter_mut().zip(single).take(256) {
-            *sum += count;
-        }
-        self.each(part, indices, |_, cut, count| {
-            for symbol in cut.symbols() {
-                symbols[symbol.name() & 255] += count;
-            }
-        });
-    }
-
-    /// The bits of every index that occurs in `part`, given the codes of its symbols, as
-    /// [`emit`](crate::bits::emit) takes them.
-    pub(crate) fn bits(&self, part: Part, indices: &Counts, codes: &[u32], bits: &mut [u64]) {
-        for (symbol, code) in codes.iter().enumerate() {
-            bits[part.single() + symbol] = crate::bits::coded(*code, further(symbol));
-        }
-        self.each(part, indices, |index, cut, _| {
-            bits[index] = cut.recoded(codes);
-        });
-    }
-
-    /// Gives each look-up of `part` that occurs.
-    fn each(&self, part: Part, indices: &Counts, mut take: impl FnMut(usize, &Cut, u32)) {
+    /// The look-ups of `part` that occur, given the counts of indices.
+    pub(crate) fn found(&self, part: Part, indices: &Counts) -> Found {
+        let mut found = Found {
+            part,
+            list: Vec::new(),
+        };
         let component = match part {
             Part::Low | Part::High => 0,
             Part::Colour(index) => index + 1,
-            Part::Difference => return,
+            Part::Difference => return found,
         };
         let tables = self.tables.iter();
         for table in tables.filter(|table| table.component == component) {
-            let counts = &indices[table.state * WIDTH..(table.state + 1) * WIDTH];
-            let Some(walks) = self.walks.get(table.walks) else {
-                return;
+            let first = table.state * WIDTH;
+            let behind = if table.state < DIFFERENCE {
+                SOME
+            } else {
+                JOINED
             };
-            for (bits, (count, walk)) in counts.iter().zip(walks).enumerate() {
-                if *count > 0 {
-                    let cut = walk.cut(table.cut);
-                    if component > 0 || cut.high == (part == Part::High) {
-                        take(table.state * WIDTH + bits, &cut, *count);
-                    }
+            let walks = self.walks.get(table.walks).into_iter().flatten();
+            let counts = indices.iter().zip(self.entries.iter()).skip(first);
+            for (place, ((times, entry), walk)) in counts.zip(walks).enumerate() {
+                let other = component == 0 && (entry & LOW != 0) != (part == Part::Low);
+                if *times == 0 || entry & behind == 0 || other {
+                    continue;
                 }
+                let cut = walk.cut(table.cut);
+                let mut symbols = walk.found;
+                symbols[0].run -= cut.over;
+                found.list.push(Taken {
+                    index: first + place,
+                    times: *times,
+                    symbols,
+                    count: cut.count,
+                });
             }
         }
+        found
+    }
+}
+
+/// Look-ups that occur in a part.
+pub(crate) struct Found {
+    part: Part,
+    list: Vec<Taken>,
+}
+
+impl Found {
+    /// Adds how often each symbol occurs to `symbols`, given the counts of indices.
+    pub(crate) fn count(&self, indices: &Counts, symbols: &mut [u32]) {
+        let single = indices.get(self.part.single()..).unwrap_or_default();
+        for (sum, count) in symbols.iter_mut().zip(single).take(256) {
+            *sum += count;
+        }
+        for taken in &self.list {
+            for symbol in taken.symbols() {
+                symbols[symbol.name() & 255] += taken.times;
+            }
+        }
+    }
+
+    /// How many bits all of it takes, given the counts of indices and the bits of each.
+    pub(crate) fn length(&self, indices: &Counts, bits: &[u64; INDICES]) -> u64 {
+        let counted = indices.iter().zip(bits).skip(self.part.single()).take(256);
+        let single: u64 = counted
+            .map(|(times, bits)| u64::from(*times) * (bits & 63))
+            .sum();
+        let taken = self.list.iter();
+        let several =
+            taken.map(|taken| u64::from(taken.times) * (bits[taken.index & (INDICES - 1)] & 63));
+        single + several.sum::<u64>()
+    }
+
+    /// The bits of every index that occurs, given the codes of the symbols, as
+    /// [`emit`](crate::bits::emit) takes them.
+    pub(crate) fn bits(&self, codes: &[u32], bits: &mut [u64; INDICES]) {
+        let single = bits.iter_mut().skip(self.part.single());
+        for (symbol, (code, place)) in codes.iter().zip(single).take(256).enumerate() {
+            *place = crate::bits::coded(*code, further(symbol));
+        }
+        for taken in &self.list {
+            bits[taken.index & (INDICES - 1)] = taken.recoded(codes);
+        }
+    }
+}
+
+/// A look-up that occurs.
+struct Taken {
+    index: usize,
+    times: u32,
+    symbols: [Symbol; MOST],
+    /// How many symbols there are.
+    count: usize,
+}
+
+impl Taken {
+    fn symbols(&self) -> impl Iterator<Item = &Symbol> {
+        self.symbols.iter().take(self.count)
+    }
+
+    fn recoded(&self, codes: &[u32]) -> u64 {
+        let (mut bits, mut length) = (0u64, 0);
+        for symbol in self.symbols() {
+            let code = codes[symbol.name() & 255];
+            let taken = (code & 31) + u32::from(symbol.size);
+            bits = bits << taken | u64::from(code >> 5) << symbol.size | u64::from(symbol.bits);
+            length += taken;
+        }
+        bits << 6 | u64::from(length)
     }
 }
 
@@ -268,7 +331,7 @@ struct Symbol {
 }
 
 impl Symbol {
-    fn name(self) -> usize {
+    fn name(&self) -> usize {
         usize::from(self.run) << 4 | usize::from(self.size)
     }
 }
@@ -355,8 +418,8 @@ impl Walk {
     fn cut(&self, state: usize) -> Cut {
         let low = state < HIGH;
         let mut cut = Cut {
-            found: self.found,
             count: 0,
+            over: 0,
             used: self.before.into(),
             special: self.special,
             joined: self.before > 0,
@@ -376,7 +439,7 @@ impl Walk {
                 if place > 0 {
                     break;
                 }
-                cut.found[0].run = (run - before) as u8;
+                cut.over = before as u8;
                 cut.high = true;
             }
             cut.count += 1;
@@ -399,8 +462,9 @@ impl Walk {
 
 /// The part of a walk that is one look-up.
 struct Cut {
-    found: [Symbol; MOST],
     count: usize,
+    /// Zeros before the first symbol that belong to the lower band, where it is in the upper one.
+    over: u8,
     used: u32,
     open: u32,
     /// Coefficients reached over.
@@ -419,10 +483,6 @@ struct Cut {
 }
 
 impl Cut {
-    fn symbols(&self) -> impl Iterator<Item = Symbol> {
-        self.found.into_iter().take(self.count)
-    }
-
     fn entry(&self) -> u32 {
         if self.special || self.count == 0 && !self.end && !self.joined {
             return SPECIAL;
@@ -443,16 +503,5 @@ impl Cut {
             } else {
                 (self.next as u32) << LOOK
             }
-    }
-
-    fn recoded(&self, codes: &[u32]) -> u64 {
-        let (mut bits, mut length) = (0u64, 0);
-        for symbol in self.symbols() {
-            let code = codes[symbol.name() & 255];
-            let taken = (code & 31) + u32::from(symbol.size);
-            bits = bits << taken | u64::from(code >> 5) << symbol.size | u64::from(symbol.bits);
-            length += taken;
-        }
-        bits << 6 | u64::from(length)
     }
 }

@@ -377,3 +377,23 @@ proptest! {
         prop_assert!(shown(&baseline) == shown(&short.bytes));
     }
 }
+
+#[test]
+fn what_is_kept_from_one_file_does_not_show_in_the_next() {
+    let file = |side: usize, quality| {
+        let factors = SUBSAMPLINGS[3];
+        sequential(&planes(side, side / 2, factors, side as u32), quality)
+    };
+    let files = [file(40, 30), file(400, 95), file(90, 60), file(40, 30)];
+    let alone = files.each_ref().map(|file| {
+        let made = std::thread::scope(|scope| {
+            let thread = scope.spawn(|| transcode(file, &options()));
+            thread.join()
+        });
+        made.expect("ends").expect("transcodes").bytes
+    });
+    for (file, alone) in files.iter().zip(&alone) {
+        let after_others = transcode(file, &options()).expect("transcodes").bytes;
+        assert!(after_others == *alone);
+    }
+}
