@@ -75,7 +75,8 @@ impl<'a> Reader<'a> {
 
     #[cold]
     fn refilled_at_end(mut self) -> Self {
-        while self.count <= 56 {
+        // Never 64 of them, which six bits do not hold.
+        while self.count < 56 {
             let byte = self.data.get(self.at).copied().unwrap_or(0);
             self.buffer |= u64::from(byte) << (56 - self.count);
             self.count += 8;
@@ -168,5 +169,27 @@ impl<'a> Reader<'a> {
         // DC symbols are sizes alone: a run would be a size beyond 15.
         let (run, _, value) = self.symbol(codes)?;
         if run == 0 { Ok(value) } else { Err(Bad) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ready_at_the_end_can_be_settled() {
+        for length in 0..12usize {
+            for taken in 0..17 {
+                let data: Vec<_> = (1..=length as u8).collect();
+                let mut reader = Reader::new(&data);
+                reader.refill();
+                reader.take(taken);
+                reader.refill();
+                let (next, count) = (reader.peek(32), reader.count);
+                reader.settle();
+                assert_eq!((reader.peek(32), reader.count), (next, count));
+                assert!((56..64).contains(&count));
+            }
+        }
     }
 }
