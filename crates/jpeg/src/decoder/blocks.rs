@@ -66,7 +66,7 @@ pub(super) struct Room<'a> {
     pub(super) count: usize,
     /// One for each block.
     pub(super) marks: &'a mut [Mark],
-    /// The component of each block, and of one behind them.
+    /// Where the look-ups of each block begin, and of one behind them.
     pub(super) states: &'a [u32],
 }
 
@@ -86,7 +86,6 @@ pub(super) fn read<'a>(
     let entries = &look_ups.entries;
     let tokens = &mut *room.tokens;
     let total = room.marks.len().min(room.states.len().saturating_sub(1));
-    // One more of each, where the look-up behind the last one goes.
     let marks = room.marks.get_mut(..total).ok_or(Bad)?;
     let states = room.states.get(..total + 1).ok_or(Bad)?;
     let mut count = room.count;
