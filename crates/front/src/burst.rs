@@ -120,30 +120,65 @@ impl Train {
         })
     }
 
-    /// The rate that the times say: a little less than the middle of those of all pairs that are
-    /// far enough apart. So one acknowledgement that was held back, or was seen late, does no harm.
+    /// The rate that the times say.
+    ///
+    /// Nothing is ever seen too early, but many a thing too late: an acknowledgement was held back,
+    /// or nobody looked. So what counts is the line under all points, in bytes and time, that bends
+    /// only upwards (their lower hull): it touches what was seen in time and passes under the rest.
+    /// Of that line the middle half of the bytes counts: the first point may be late without any
+    /// before it to show that, and what left last may have been held back by the sender's own pace.
     fn spread(&self) -> Option<u64> {
-        let seen = || self.seen.iter().flatten();
-        let whole = self.last()?.1 - self.first()?.1;
-        let apart = (self.packet * 3 / 2).max(whole / 3);
-        let mut rates = [0; LOOKS * LOOKS / 2];
-        let mut count = 0;
-        for (place, (earlier, fewer)) in seen().enumerate() {
-            for (later, more) in seen().skip(place + 1) {
-                let bytes = more.saturating_sub(*fewer);
-                if bytes < apart {
-                    continue;
-                }
-                if let Some(slot) = rates.get_mut(count) {
-                    *slot = rate(bytes, later.saturating_duration_since(*earlier));
-                    count += 1;
-                }
-            }
+        let ((first_at, first), (_, last)) = (self.first()?, self.last()?);
+        let whole = last - first;
+        if whole < self.packet * 3 / 2 {
+            return None;
         }
-        let rates = rates.get_mut(..count)?;
-        rates.sort_unstable();
-        rates.get(count.checked_sub(1)? * 2 / 5).copied()
+        let mut hull = Hull::default();
+        for (at, upto) in self.seen.iter().flatten() {
+            let time = at.saturating_duration_since(first_at).as_secs_f64();
+            hull.add(((upto - first) as f64, time));
+        }
+        let [earlier, later] = [1.0, 3.0].map(|part| hull.at(whole as f64 * part / 4.0));
+        let time = Duration::try_from_secs_f64(later? - earlier?).ok()?;
+        Some(rate(whole / 2, time))
     }
+}
+
+/// The lower hull of points that come from left to right: bytes and seconds.
+#[derive(Default)]
+struct Hull {
+    points: [(f64, f64); LOOKS],
+    count: usize,
+}
+
+impl Hull {
+    fn add(&mut self, point: (f64, f64)) {
+        while let [.., before, last] = self.points.get(..self.count).unwrap_or_default() {
+            if slope(*before, *last) < slope(*last, point) {
+                break;
+            }
+            self.count -= 1;
+        }
+        if let Some(place) = self.points.get_mut(self.count) {
+            *place = point;
+            self.count += 1;
+        }
+    }
+
+    /// The time at so many bytes.
+    fn at(&self, bytes: f64) -> Option<f64> {
+        let points = self.points.get(..self.count)?;
+        points.windows(2).find_map(|pair| match pair {
+            [left, right] if (left.0..=right.0).contains(&bytes) => {
+                Some(left.1 + (bytes - left.0) * slope(*left, *right))
+            }
+            _ => None,
+        })
+    }
+}
+
+fn slope(left: (f64, f64), right: (f64, f64)) -> f64 {
+    (right.1 - left.1) / (right.0 - left.0)
 }
 
 fn rate(bytes: u64, time: Duration) -> u64 {

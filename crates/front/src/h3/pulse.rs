@@ -260,7 +260,6 @@ impl Controller for Told {
             self.pulse.rest();
         }
         if let Some((burst, left)) = self.watch.look(now) {
-            tracing::trace!(?burst, "looked at a train");
             self.pulse.tell_burst(burst, left);
         }
         self.tell();
@@ -432,6 +431,7 @@ impl Watch {
         let train = self.train.as_mut().filter(|train| train.is_long())?;
         train.arrived(now, self.base + self.arrived);
         let burst = train.burst();
+        tracing::trace!(?train, ?burst, "looked at a train");
         let over = train.is_over() || now.saturating_duration_since(train.start()) > PATIENCE;
         let left = train.start();
         if over {
