@@ -7,7 +7,7 @@ use ::cache::policy::CacheStatus;
 use http::{HeaderValue, Uri};
 use pipeline::Exchange;
 
-use crate::compression::Accepted;
+use crate::compression::{Accepted, Digest};
 use crate::kept::Entry;
 
 /// What is known of a request beside the request itself.
@@ -24,6 +24,8 @@ pub struct Facts {
     pub image_time: Option<Duration>,
     /// What codings the visitor takes.
     pub accepted: Accepted,
+    /// The dictionary the visitor has.
+    pub dictionary: Option<Digest>,
     /// The visitor's `If-None-Match` where it has weak tags.
     pub asked_weakly: Option<HeaderValue>,
     /// What is kept and was the answer when it left the cache.

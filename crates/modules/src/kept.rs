@@ -14,7 +14,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pipeline::Response;
 
-use crate::compression::Coding;
+use crate::compression::{Coding, DeltaCoding, Digest};
 use crate::images::Wish;
 
 /// A response that is kept whole.
@@ -47,7 +47,25 @@ pub struct Kept {
 pub struct Forms {
     brotli: Option<Bytes>,
     gzip: Option<Bytes>,
+    /// The oldest first.
+    deltas: Vec<Delta>,
 }
+
+/// A body as a delta to another.
+#[derive(Clone, Debug)]
+pub struct Delta {
+    /// What it is a delta to.
+    pub dictionary: Digest,
+    /// Where that was kept.
+    pub from: Key,
+    /// How it is coded.
+    pub coding: DeltaCoding,
+    /// It itself; empty if it was tried and saves nothing.
+    pub bytes: Bytes,
+}
+
+/// The most deltas that are kept with a body: so many earlier versions are about.
+pub const MOST_DELTAS: usize = 8;
 
 impl Forms {
     /// These forms of `body`; those that save less than a twentieth are left out.
@@ -57,12 +75,45 @@ impl Forms {
         Self {
             brotli: brotli.filter(worth_it),
             gzip: gzip.filter(worth_it),
+            deltas: Vec::new(),
         }
     }
 
     /// The same forms come back.
-    pub(crate) fn kept(brotli: Option<Bytes>, gzip: Option<Bytes>) -> Self {
-        Self { brotli, gzip }
+    pub(crate) fn kept(brotli: Option<Bytes>, gzip: Option<Bytes>, deltas: Vec<Delta>) -> Self {
+        Self {
+            brotli,
+            gzip,
+            deltas,
+        }
+    }
+
+    /// The same with another delta; the oldest goes where there are too many. One of a body of this
+    /// `length` that saves less than a twentieth of the best form is kept as one that saves nothing.
+    pub fn with_delta(&self, mut delta: Delta, length: usize) -> Self {
+        let best = self.brotli.as_ref().map_or(length, Bytes::len);
+        if delta.bytes.len() >= best - best / 20 {
+            delta.bytes = Bytes::new();
+        }
+        let extra = (self.deltas.len() + 1).saturating_sub(MOST_DELTAS);
+        let mut deltas = self.deltas.get(extra..).unwrap_or_default().to_vec();
+        deltas.push(delta);
+        Self {
+            brotli: self.brotli.clone(),
+            gzip: self.gzip.clone(),
+            deltas,
+        }
+    }
+
+    /// The delta to this dictionary.
+    pub fn delta(&self, dictionary: Digest) -> Option<&Delta> {
+        let mut deltas = self.deltas.iter();
+        deltas.find(|delta| delta.dictionary == dictionary)
+    }
+
+    /// Every delta, the oldest first.
+    pub fn deltas(&self) -> &[Delta] {
+        &self.deltas
     }
 
     /// The form in this coding.
@@ -87,7 +138,11 @@ impl Forms {
 
     fn size(&self) -> usize {
         let both = [&self.brotli, &self.gzip];
-        both.into_iter().flatten().map(Bytes::len).sum()
+        let forms: usize = both.into_iter().flatten().map(Bytes::len).sum();
+        let names = |delta: &Delta| delta.from.primary.len() + delta.from.variant.len();
+        let deltas = self.deltas.iter();
+        let deltas = deltas.map(|delta| delta.bytes.len() + names(delta) + size_of::<Delta>());
+        forms + deltas.sum::<usize>()
     }
 }
 
@@ -310,6 +365,17 @@ pub enum Entry {
     Varies(Vec<HeaderName>),
     /// No picture is made from the source; the source is the answer.
     Refused(Refused),
+    /// The body with the hash that this is kept under.
+    Dictionary(Dictionary),
+}
+
+/// Where a body is kept that visitors may have as a dictionary (RFC 9842).
+#[derive(Clone, Debug)]
+pub struct Dictionary {
+    /// Where.
+    pub key: Key,
+    /// For which addresses it is a dictionary, as they were told.
+    pub pattern: Arc<str>,
 }
 
 /// A picture that cannot be made, or must not be.
@@ -331,7 +397,7 @@ impl Entry {
     pub fn response(&self) -> Option<&Kept> {
         match self {
             Self::Response(kept) => Some(kept),
-            Self::Varies(_) | Self::Refused(_) => None,
+            Self::Varies(_) | Self::Refused(_) | Self::Dictionary(_) => None,
         }
     }
 }

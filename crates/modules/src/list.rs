@@ -11,7 +11,7 @@ use workshop::Workshop;
 
 use crate::access_log::AccessLogModule;
 use crate::cache::{CacheModule, SourceFlights};
-use crate::compression::CompressionModule;
+use crate::compression::{CompressionModule, DeltaCounts};
 use crate::headers::HeadersModule;
 use crate::hints::HintsModule;
 use crate::https::HttpsModule;
@@ -36,6 +36,8 @@ pub struct Services {
     pub pictures: Arc<PictureFlights>,
     /// Sources being fetched.
     pub sources: Arc<SourceFlights>,
+    /// Counts deltas between versions of texts.
+    pub deltas: Arc<DeltaCounts>,
 }
 
 impl Services {
@@ -47,6 +49,7 @@ impl Services {
             workshop,
             pictures: Arc::default(),
             sources: Arc::default(),
+            deltas: Arc::default(),
         }
     }
 
@@ -110,7 +113,10 @@ impl Purge<'_> {
     fn names(&self, named: &Named<'_>) -> bool {
         let primary = named.primary;
         // What visitors brought in from other sites is purged by its own address too.
-        let url = primary.strip_prefix("foreign ").unwrap_or(primary);
+        let url = ["foreign ", "dictionary "]
+            .into_iter()
+            .find_map(|word| primary.strip_prefix(word))
+            .unwrap_or(primary);
         match self {
             Self::Everything => true,
             Self::Prefix(prefix) => url.starts_with(prefix),
@@ -228,8 +234,10 @@ pub fn build(
 fn compression(settings: &SiteSettings, services: &Services) -> Box<dyn Module> {
     Box::new(CompressionModule::new(
         settings.compression.clone(),
+        &settings.trusted_proxies,
         services.store.clone(),
         services.workshop.clone(),
+        services.deltas.clone(),
     ))
 }
 

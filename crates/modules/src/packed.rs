@@ -9,13 +9,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ::cache::policy::{Control, Freshness};
 use ::cache::wire::{Reader, Writer};
-use ::cache::{Change, Held, Keep, Packed, tag};
+use ::cache::{Change, Held, Keep, Key, Packed, tag};
 use bytes::Bytes;
 use delivery::{Outline, Scan};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use crate::compression::Coding;
-use crate::kept::{Entry, Forms, Kept, Refused};
+use crate::compression::{Coding, DeltaCoding, Digest};
+use crate::kept::{Delta, Dictionary, Entry, Forms, Kept, MOST_DELTAS, Refused};
 
 /// Most tags of one response that count.
 const MOST_TAGS: usize = 256;
@@ -23,6 +23,8 @@ const MOST_TAGS: usize = 256;
 const MOST: u32 = 4096;
 /// How long what was made stale by hand may answer while it is being asked for again.
 const GRACE: Duration = Duration::from_secs(24 * 3600);
+/// What losing the way to a dictionary costs: its deltas are made anew.
+const COST_OF_DICTIONARY: Duration = Duration::from_secs(1);
 
 impl Keep for Entry {
     fn weight(&self) -> u64 {
@@ -32,12 +34,19 @@ impl Keep for Entry {
             Self::Refused(refused) => {
                 refused.reason.len() + refused.original.as_ref().map_or(0, Kept::size)
             }
+            Self::Dictionary(found) => {
+                found.key.primary.len() + found.key.variant.len() + found.pattern.len()
+            }
         };
         (size + size_of::<Self>()) as u64
     }
 
     fn cost(&self) -> Duration {
-        self.response().map_or(Duration::ZERO, |kept| kept.cost)
+        match self {
+            Self::Response(kept) => kept.cost,
+            Self::Dictionary(_) => COST_OF_DICTIONARY,
+            Self::Varies(_) | Self::Refused(_) => Duration::ZERO,
+        }
     }
 
     fn tags(&self) -> Vec<u64> {
@@ -73,6 +82,11 @@ impl Keep for Entry {
                     write_kept(&mut head, original, &mut parts);
                 }
             }
+            Self::Dictionary(found) => {
+                head.u8(4);
+                write_key(&mut head, &found.key);
+                head.bytes(found.pattern.as_bytes());
+            }
         }
         Some(Packed {
             head: head.0,
@@ -98,6 +112,10 @@ impl Keep for Entry {
                     _ => Some(read_kept(&mut head, body)?),
                 },
             }),
+            4 => Self::Dictionary(Dictionary {
+                key: read_key(&mut head)?,
+                pattern: head.text()?.into(),
+            }),
             _ => return None,
         })
     }
@@ -110,6 +128,7 @@ impl Keep for Entry {
                 Self::Response(stale)
             }
             Self::Varies(fields) => Self::Varies(fields.clone()),
+            Self::Dictionary(found) => Self::Dictionary(found.clone()),
             Self::Refused(refused) => {
                 let mut freshness = refused.freshness;
                 make_stale(&mut freshness, since, &HeaderMap::new());
@@ -128,6 +147,11 @@ impl Keep for Entry {
             (Self::Response(new), _) if new.file.is_some() => Change::None,
             (Self::Response(new), Some(Self::Response(old))) => new.change_from(old),
             (Self::Varies(new), Some(Self::Varies(old))) if new == old => Change::None,
+            (Self::Dictionary(new), Some(Self::Dictionary(old)))
+                if new.key == old.key && new.pattern == old.pattern =>
+            {
+                Change::None
+            }
             _ => Change::Other,
         }
     }
@@ -202,6 +226,14 @@ fn write_kept(head: &mut Writer, kept: &Kept, parts: &mut Vec<Bytes>) {
             head.u64(form.map_or(0, |form| form.len() as u64));
             parts.extend(form.cloned());
         }
+        head.u8(u8::try_from(forms.deltas().len()).unwrap_or(0));
+        for delta in forms.deltas() {
+            head.bytes(&delta.dictionary.0);
+            write_key(head, &delta.from);
+            head.u8(delta.coding as u8);
+            head.u64(delta.bytes.len() as u64);
+            parts.push(delta.bytes.clone());
+        }
     }
 }
 
@@ -222,13 +254,8 @@ fn read_kept(head: &mut Reader<'_>, body: Held) -> Option<Kept> {
     let (body, forms, file) = match body {
         Held::File(file) => (Bytes::new(), None, Some(file)),
         Held::Memory(bytes) if has_forms => {
-            let (brotli, gzip) = (head.u64()?, head.u64()?);
-            let plain = (bytes.len() as u64).checked_sub(brotli.checked_add(gzip)?)?;
-            let (plain, brotli) = (plain as usize, brotli as usize);
-            let form = |from, until| Some(bytes.slice(from..until)).filter(|form| !form.is_empty());
-            let brotli_end = plain + brotli;
-            let forms = Forms::kept(form(plain, brotli_end), form(brotli_end, bytes.len()));
-            (bytes.slice(..plain), Some(Arc::new(forms)), None)
+            let (plain, forms) = read_forms(head, bytes)?;
+            (plain, Some(Arc::new(forms)), None)
         }
         Held::Memory(bytes) => (bytes, None, None),
     };
@@ -243,6 +270,51 @@ fn read_kept(head: &mut Reader<'_>, body: Held) -> Option<Kept> {
         forms,
         cost,
         wish: None,
+    })
+}
+
+/// The body and its forms, which lie one behind the other.
+fn read_forms(head: &mut Reader<'_>, bytes: Bytes) -> Option<(Bytes, Forms)> {
+    let (brotli, gzip) = (head.u64()?, head.u64()?);
+    let count = head.u8().filter(|count| usize::from(*count) <= MOST_DELTAS)?;
+    let mut deltas = Vec::new();
+    for _ in 0..count {
+        let dictionary = Digest(head.bytes()?.try_into().ok()?);
+        let from = read_key(head)?;
+        let coding = usize::from(head.u8()?);
+        let coding = *DeltaCoding::ALL.get(coding)?;
+        deltas.push((dictionary, from, coding, head.u64()?));
+    }
+    // From behind: how long the body is follows from the rest.
+    let mut rest = bytes;
+    let mut cut = |length: u64| {
+        let at = (rest.len() as u64).checked_sub(length)?;
+        Some(rest.split_off(at as usize))
+    };
+    let mut made = Vec::new();
+    for (dictionary, from, coding, length) in deltas.into_iter().rev() {
+        made.push(Delta {
+            dictionary,
+            from,
+            coding,
+            bytes: cut(length)?,
+        });
+    }
+    made.reverse();
+    let gzip = Some(cut(gzip)?).filter(|form| !form.is_empty());
+    let brotli = Some(cut(brotli)?).filter(|form| !form.is_empty());
+    Some((rest, Forms::kept(brotli, gzip, made)))
+}
+
+fn write_key(head: &mut Writer, key: &Key) {
+    head.bytes(key.primary.as_bytes());
+    head.bytes(key.variant.as_bytes());
+}
+
+fn read_key(head: &mut Reader<'_>) -> Option<Key> {
+    Some(Key {
+        primary: head.text()?.into(),
+        variant: head.text()?.into(),
     })
 }
 

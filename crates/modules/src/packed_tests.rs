@@ -39,8 +39,27 @@ fn kept(body: &str) -> Kept {
     kept
 }
 
+fn key(primary: &str) -> Key {
+    Key {
+        primary: primary.into(),
+        variant: "one".into(),
+    }
+}
+
 fn entries() -> Vec<Entry> {
-    let forms = Forms::kept(Some("brotli".into()), None);
+    let forms = Forms::kept(Some("brotli".into()), None, vec![]);
+    let delta = |byte, coding, bytes: &'static str| Delta {
+        dictionary: Digest([byte; 32]),
+        from: key("https://a/1"),
+        coding,
+        bytes: bytes.into(),
+    };
+    let deltas = vec![
+        delta(1, DeltaCoding::Dcz, "a delta"),
+        delta(2, DeltaCoding::Dcb, ""),
+        delta(3, DeltaCoding::Dcb, "another"),
+    ];
+    let with_deltas = Forms::kept(Some("brotli".into()), Some("gzip".into()), deltas);
     let refused = |original| {
         Entry::Refused(Refused {
             reason: "too large".into(),
@@ -53,6 +72,11 @@ fn entries() -> Vec<Entry> {
         Entry::Response(kept("hello")),
         Entry::Response(kept("")),
         Entry::Response(kept("hello").with_forms(Arc::new(forms), Duration::from_millis(3))),
+        Entry::Response(kept("hello").with_forms(Arc::new(with_deltas), Duration::ZERO)),
+        Entry::Dictionary(Dictionary {
+            key: key("https://a/app.1.js"),
+            pattern: "/app.*.js".into(),
+        }),
         Entry::Varies(vec![http::header::ACCEPT, http::header::ORIGIN]),
         refused(None),
         refused(Some(kept("original"))),
@@ -122,7 +146,7 @@ fn only_what_matters_is_written_again() {
         "the older would be fresh for too long"
     );
     assert_eq!(change(kept("other")), Change::Other);
-    let forms = Arc::new(Forms::kept(None, None));
+    let forms = Arc::new(Forms::kept(None, None, vec![]));
     assert_eq!(change(old.with_forms(forms, Duration::ZERO)), Change::Grown);
     let silent = renewed(0);
     let again = Entry::Response(silent.renewed(silent.headers.clone(), silent.freshness));

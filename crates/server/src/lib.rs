@@ -21,6 +21,7 @@ pub use error::{ConfigError, ServerError};
 pub use feature::Feature;
 pub use front::byte_log;
 pub use modules::Purge;
+pub use modules::compression::Deltas;
 pub use modules::images::ImagesSettings;
 pub use origin::{OriginSettings, Upstream};
 pub use reference::reference;

@@ -9,6 +9,7 @@ use base::settings::Report;
 use cache::{Keep, Stats, Store};
 use front::Http2Settings;
 use modules::Services;
+use modules::compression::Deltas;
 use origin::{Client, Upstream};
 use pipeline::{Directory, Pipeline};
 use tokio::task::JoinSet;
@@ -109,6 +110,11 @@ impl Rooms {
         let mut found: Vec<String> = attempts.join_all().await.into_iter().flatten().collect();
         found.sort();
         found
+    }
+
+    /// Deltas between versions of texts, since the start.
+    pub(crate) fn deltas(&self) -> Deltas {
+        self.services.deltas.read()
     }
 
     /// Where the work on pictures and texts is done.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use front::{Address, Front, byte_log};
 use modules::Purge;
+use modules::compression::Deltas;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -82,12 +83,15 @@ impl Server {
             Ok(drained) => {
                 self.handle.0.current.load().settle();
                 let cache = self.handle.cache();
+                let deltas = self.handle.deltas();
                 tracing::info!(
                     connections = drained.connections,
                     cut_off = drained.cut_off,
                     improved = self.handle.workshop().improving.finished,
                     kept = cache.entries,
                     on_disk = cache.disk.entries,
+                    deltas = deltas.sent,
+                    saved_by_deltas = deltas.saved,
                     "stopped"
                 );
             }
@@ -144,6 +148,11 @@ impl Handle {
     /// What is kept, in memory and on disk, and how often it answered.
     pub fn cache(&self) -> cache::Stats {
         self.0.current.load().cache()
+    }
+
+    /// Deltas between versions of texts that were sent, and the bytes they saved.
+    pub fn deltas(&self) -> Deltas {
+        self.0.current.load().deltas()
     }
 
     /// Drops everything that is kept for a URL (absolute, as visitors have it): the response, and

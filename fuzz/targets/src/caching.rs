@@ -11,7 +11,7 @@ use cache::policy::{
 use cache::{Held, Keep};
 use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use modules::compression::{Accepted, Coding};
+use modules::compression::{Accepted, Coding, Digest, pattern};
 use modules::kept::{Entry, Kept};
 
 use crate::Seeds;
@@ -45,6 +45,36 @@ pub fn encoding_seeds() -> Seeds {
         ("odd", ",, x-gzip;level=1;q=2, zstd;q="),
     ];
     texts.map(|(name, text)| (name, text.into())).into()
+}
+
+/// `Available-Dictionary`, and the address that is asked for, a line each: a hash is written in one
+/// way, and a pattern leaves a version open and keeps something.
+pub fn available_dictionary(input: &[u8]) {
+    let mut lines = input.splitn(2, |byte| *byte == b'\n');
+    let line = lines.next().unwrap_or_default();
+    if let Some(digest) = Digest::parse(line) {
+        assert_eq!(digest.to_header().as_bytes(), line.trim_ascii());
+        assert_eq!(Digest::from_hex(&digest.to_hex()), Some(digest));
+    }
+    let target = String::from_utf8_lossy(lines.next().unwrap_or_default());
+    if let Some(pattern) = pattern::of(&target) {
+        assert!(pattern.starts_with('/') && pattern.contains('*') && pattern.is_ascii());
+        assert!(pattern.len() <= 2 * target.len());
+        assert!(pattern.bytes().any(|byte| byte.is_ascii_alphanumeric()));
+        assert!(HeaderValue::try_from(pattern::to_header(&pattern)).is_ok());
+    }
+}
+
+/// Seeds of [`available_dictionary`].
+pub fn dictionary_seeds() -> Seeds {
+    let hash = Digest::of(b"what was there before").to_header();
+    let with = |target: &str| format!("{hash}\n{target}").into_bytes();
+    vec![
+        ("file", with("/assets/app-v2.1.3f2a1c9d.min.js?lang=de")),
+        ("folder", with("/npm/@scope/name@1.0.0-beta.2/3.6.0/x+y.css")),
+        ("query", with("/style.css?a=b&ver=6.4.2&1700000000")),
+        ("odd", b":AAAA=:;q=1\n//..?=&v=".to_vec()),
+    ]
 }
 
 /// A request's headers and a response's, a line each, with an empty line between them: what is kept
@@ -158,7 +188,7 @@ fn entry(input: &[u8]) {
 
 /// Seeds of [`files`].
 pub fn file_seeds() -> Seeds {
-    let mut journal = b"\0FLINDEX1".to_vec();
+    let mut journal = b"\0FLINDEX2".to_vec();
     for number in 0..3 {
         let put = Put {
             number,

@@ -34,6 +34,11 @@ pub const TARGETS: &[Target] = &[
         caching::accept_encoding,
         caching::encoding_seeds,
     ),
+    target(
+        "available_dictionary",
+        caching::available_dictionary,
+        caching::dictionary_seeds,
+    ),
     target("cache_files", caching::files, caching::file_seeds),
     target("cache_policy", caching::policy, caching::policy_seeds),
     target("config", settings::config, settings::seeds),

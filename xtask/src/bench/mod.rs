@@ -7,6 +7,7 @@ mod cache;
 mod cache_tests;
 mod compress;
 mod crash;
+mod deltas;
 mod ground;
 mod hits;
 mod itself;
@@ -149,6 +150,11 @@ pub const BENCHES: &[Bench] = &[
         name: "crash",
         about: "`kill -9` at random moments while what is kept is written: no wrong byte afterwards",
         run: crash::run,
+    },
+    Bench {
+        name: "deltas",
+        about: "updates of npm packages as deltas: bytes beside Brotli 11, decoded by Chromium and others",
+        run: deltas::run,
     },
     Bench {
         name: "hits",

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::Link;
+pub use network::WireHeaders;
 pub use page::{Activity, Page, Step};
 use session::{Session, text};
 

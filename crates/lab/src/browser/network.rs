@@ -14,12 +14,44 @@ pub struct NetworkLog {
     entries: Vec<Entry>,
     /// Those under way, by the browser's name for them, with their place among the entries.
     open: HashMap<String, usize>,
+    /// Headers as they were on the wire, by the browser's name for the request.
+    headers: HashMap<String, WireHeaders>,
     /// What is added to the browser's own clock to get seconds since 1970.
     epoch: Option<f64>,
 }
 
+/// The headers of a request and of its answer as they were on the wire, names in lower case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WireHeaders {
+    /// What the browser asked with.
+    pub asked: Vec<(String, String)>,
+    /// What it was answered with.
+    pub answered: Vec<(String, String)>,
+}
+
+impl WireHeaders {
+    /// What the browser asked with under this name; empty if nothing.
+    pub fn asked(&self, name: &str) -> &str {
+        find(&self.asked, name)
+    }
+
+    /// What it was answered with under this name; empty if nothing.
+    pub fn answered(&self, name: &str) -> &str {
+        find(&self.answered, name)
+    }
+}
+
+fn find<'a>(headers: &'a [(String, String)], name: &str) -> &'a str {
+    let mut headers = headers.iter();
+    headers
+        .find(|(own, _)| own == name)
+        .map_or("", |(_, value)| value)
+}
+
 /// A request; times are seconds of the browser's own clock.
 struct Entry {
+    /// The browser's name for it.
+    id: String,
     resource: Resource,
     asked: f64,
     sent: Option<f64>,
@@ -48,6 +80,12 @@ impl NetworkLog {
                     entry.resource.bytes += params["encodedDataLength"].as_u64().unwrap_or(0);
                 }
             }
+            "Network.requestWillBeSentExtraInfo" => {
+                self.headers.entry(id).or_default().asked = wire_headers(params);
+            }
+            "Network.responseReceivedExtraInfo" => {
+                self.headers.entry(id).or_default().answered = wire_headers(params);
+            }
             "Network.loadingFinished" | "Network.loadingFailed" => self.ended(&id, params),
             _ => return false,
         }
@@ -75,6 +113,13 @@ impl NetworkLog {
             .collect()
     }
 
+    /// The headers of the last request for an address, where it reached the network.
+    pub fn headers(&self, url: &str) -> Option<WireHeaders> {
+        let mut entries = self.entries.iter().rev();
+        let entry = entries.find(|entry| entry.resource.url == url)?;
+        self.headers.get(&entry.id).cloned()
+    }
+
     fn entry(&mut self, id: &str) -> Option<&mut Entry> {
         self.entries.get_mut(*self.open.get(id)?)
     }
@@ -98,8 +143,9 @@ impl NetworkLog {
             return;
         }
         let priority = text(request, "initialPriority");
-        self.open.insert(id, self.entries.len());
+        self.open.insert(id.clone(), self.entries.len());
         self.entries.push(Entry {
+            id,
             resource: Resource {
                 url,
                 kind: text(params, "type"),
@@ -145,6 +191,16 @@ impl Entry {
     }
 }
 
+fn wire_headers(params: &Value) -> Vec<(String, String)> {
+    let headers = params["headers"].as_object().into_iter().flatten();
+    headers
+        .map(|(name, value)| {
+            let value = value.as_str().unwrap_or_default();
+            (name.to_ascii_lowercase(), value.to_owned())
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -186,6 +242,26 @@ mod tests {
         assert_eq!(resource.priority, ("Low".into(), "High".into()));
         assert_eq!((resource.status, resource.bytes), (200, 700));
         assert_eq!((&*resource.mime, &*resource.protocol), ("image/jpeg", "h2"));
+    }
+
+    #[test]
+    fn headers_are_those_on_the_wire() {
+        let mut log = NetworkLog::default();
+        let extra = |headers: Value| json!({ "requestId": "1", "headers": headers });
+        let said = extra(json!({ "Accept-Encoding": "br, dcb" }));
+        assert!(log.note("Network.requestWillBeSentExtraInfo", &said));
+        log.note("Network.requestWillBeSent", &asked("1", "https://a/b", 1.0));
+        log.note(
+            "Network.responseReceivedExtraInfo",
+            &extra(json!({ "vary": "x" })),
+        );
+        let headers = log.headers("https://a/b").unwrap();
+        assert_eq!(headers.asked("accept-encoding"), "br, dcb");
+        assert_eq!(
+            (headers.answered("vary"), headers.answered("etag")),
+            ("x", "")
+        );
+        assert_eq!(log.headers("https://a/c"), None);
     }
 
     #[test]

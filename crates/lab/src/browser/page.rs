@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::network::WireHeaders;
 use super::session::{PageState, Session, text};
 use super::{BrowserError, CastFrame, Problem, Response, base64};
 use crate::run::Resource;
@@ -162,6 +163,26 @@ impl Page {
         let any = |_: &PageState| true;
         let read = |state: &mut PageState| state.network.resources(origin);
         self.session.page(&self.id, Duration::ZERO, any, read)
+    }
+
+    /// From now on the browser's cache is on, with its dictionaries, or off, as it is at first.
+    ///
+    /// # Errors
+    /// When the browser refuses or does not answer.
+    pub fn set_cache(&self, on: bool) -> Result<(), BrowserError> {
+        let how = json!({ "cacheDisabled": !on });
+        self.call("Network.setCacheDisabled", &how).map(drop)
+    }
+
+    /// The headers of the last request for an address since the navigation, as they were on the
+    /// wire; `None` if there was none, or it was answered without the network.
+    pub fn headers(&self, url: &str) -> Option<WireHeaders> {
+        let any = |_: &PageState| true;
+        let read = |state: &mut PageState| state.network.headers(url);
+        self.session
+            .page(&self.id, Duration::ZERO, any, read)
+            .ok()
+            .flatten()
     }
 
     /// Looks at what the page is doing now, and again whenever it has reported something, until

@@ -4,11 +4,13 @@ use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderValue};
 
 use super::Coding;
+use super::dictionary::delta::DeltaCoding;
 
 /// How much a visitor wants each coding, in thousandths; `0`: not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted {
     codings: [u16; Coding::ALL.len()],
+    deltas: [u16; DeltaCoding::ALL.len()],
     identity: u16,
 }
 
@@ -21,6 +23,7 @@ impl Default for Accepted {
     fn default() -> Self {
         Self {
             codings: [0; Coding::ALL.len()],
+            deltas: [0; DeltaCoding::ALL.len()],
             identity: FULL,
         }
     }
@@ -72,6 +75,18 @@ impl Accepted {
         best.filter(|_| highest >= self.identity)
     }
 
+    /// Whether a delta in this coding is taken: only where it is named.
+    pub fn takes_delta(&self, coding: DeltaCoding) -> bool {
+        self.deltas[coding as usize] > 0
+    }
+
+    /// Whether a delta is taken, and nothing else is wanted more.
+    pub fn wants_delta(&self) -> bool {
+        let highest = self.deltas.into_iter().max().unwrap_or(0);
+        let others = self.codings.into_iter().chain([self.identity]);
+        highest > 0 && others.max().is_none_or(|other| highest >= other)
+    }
+
     /// What an origin may be asked for on behalf of this visitor: the same few words whoever asks.
     pub fn to_header(&self) -> HeaderValue {
         let words: Vec<&str> = Coding::ALL
@@ -91,6 +106,7 @@ impl Accepted {
 #[derive(Default)]
 struct Said {
     codings: [Option<u16>; Coding::ALL.len()],
+    deltas: [Option<u16>; DeltaCoding::ALL.len()],
     identity: Option<u16>,
     others: Option<u16>,
 }
@@ -106,6 +122,8 @@ impl Said {
             &mut self.identity
         } else if let Some(coding) = Coding::parse(name) {
             &mut self.codings[coding as usize]
+        } else if let Some(coding) = DeltaCoding::parse(name) {
+            &mut self.deltas[coding as usize]
         } else {
             return;
         };
@@ -117,6 +135,8 @@ impl Said {
         let others = self.others.unwrap_or(0);
         Accepted {
             codings: self.codings.map(|said| said.unwrap_or(others)),
+            // `*` is for who has a dictionary and who has none.
+            deltas: self.deltas.map(|said| said.unwrap_or(0)),
             // Taken unless it is refused by its name, or by a `*` that names the rest.
             identity: self.identity.or(self.others).unwrap_or(UNSPOKEN),
         }
@@ -213,6 +233,29 @@ mod tests {
             assert_eq!(accepted(&[line]).takes_plain(), plain, "{line}");
         }
         assert!(accepted(&[]).takes_plain() && !accepted(&[]).takes_any());
+    }
+
+    #[test]
+    fn deltas_are_taken_by_name_and_wanted_as_much_as_all_else() {
+        use DeltaCoding::{Dcb, Dcz};
+        for (line, takes, wants) in [
+            ("gzip, deflate, br, zstd, dcb, dcz", [true, true], true),
+            ("br, DCZ;q=1.0", [false, true], true),
+            ("br, dcb;q=0.9", [true, false], false),
+            ("dcb;q=0.5", [true, false], true),
+            ("dcb;q=0, *", [false, false], false),
+            ("identity, dcb;q=0.5", [true, false], false),
+            ("*", [false, false], false),
+            ("", [false, false], false),
+        ] {
+            let accepted = accepted(&[line]);
+            assert_eq!(
+                [Dcb, Dcz].map(|delta| accepted.takes_delta(delta)),
+                takes,
+                "{line}"
+            );
+            assert_eq!(accepted.wants_delta(), wants, "{line}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use workshop::{Cancel, Offered, Workshop};
 
 use super::Coding;
 use super::coding::{brotli_parameters, window};
+use super::dictionary::index::{self, Candidate};
 use crate::kept::{Entry, Forms};
 
 /// How much is encoded between two looks at the flag.
@@ -21,29 +22,56 @@ const GOOD: u32 = 9;
 /// Brotli's best quality.
 pub const BEST: u32 = 11;
 
-/// What an improvement is called; all that is needed to begin it again.
-pub(super) fn name(key: &Key, best: u64) -> String {
-    format!("compress {best} {}\u{1f}{}", key.primary, key.variant)
+/// What an improvement is called; all that is needed to begin it again. `-` stands for no pattern.
+pub(super) fn name(key: &Key, pattern: Option<&str>, best: u64) -> String {
+    let Key { primary, variant } = key;
+    let pattern = pattern.unwrap_or("-");
+    format!("compress {best} {pattern} {primary}\u{1f}{variant}")
 }
 
 /// Goes on with what waited to be improved when an earlier process ended. Returns how much that is.
 pub fn resume(store: &Arc<Store<Entry>>, workshop: &Workshop) -> usize {
     let left = workshop.left_over();
     let resumed = left.iter().filter(|(asked, name)| {
-        let Some((best, key)) = read_name(name) else {
+        let store = store.clone();
+        if let Some(job) = super::dictionary::resumed(name) {
+            let job = move |cancel: &Cancel| job(&store, cancel);
+            return workshop.improve_again(*asked, name, job) == Offered::Waits;
+        }
+        let Some((best, key, pattern)) = read_name(name) else {
             return false;
         };
-        let store = store.clone();
-        let job = move |cancel: &Cancel| improve(&store, &key, best, cancel);
+        let job = move |cancel: &Cancel| all(&store, &key, pattern.as_ref(), best, cancel);
         workshop.improve_again(*asked, name, job) == Offered::Waits
     });
     resumed.count()
 }
 
-fn read_name(name: &str) -> Option<(u64, Key)> {
-    let (best, key) = name.strip_prefix("compress ")?.split_once(' ')?;
+fn read_name(name: &str) -> Option<(u64, Key, Option<Arc<str>>)> {
+    let (best, rest) = name.strip_prefix("compress ")?.split_once(' ')?;
+    let (pattern, key) = rest.split_once(' ')?;
     let (primary, variant) = key.split_once('\u{1f}')?;
-    Some((best.parse().ok()?, Lookup { primary, variant }.to_key()))
+    let pattern = (pattern != "-").then(|| pattern.into());
+    let key = Lookup { primary, variant }.to_key();
+    Some((best.parse().ok()?, key, pattern))
+}
+
+/// Makes the best forms of what is kept under `key`, and a dictionary of it where it has a pattern.
+pub(super) fn all(
+    store: &Store<Entry>,
+    key: &Key,
+    pattern: Option<&Arc<str>>,
+    best: u64,
+    cancel: &Cancel,
+) {
+    improve(store, key, best, cancel);
+    if let Some(pattern) = pattern {
+        let candidate = Candidate {
+            key: key.clone(),
+            pattern: pattern.clone(),
+        };
+        index::index(store, &candidate);
+    }
 }
 
 /// Makes the best forms of what is kept under `key` and keeps them with it, unless it is gone or

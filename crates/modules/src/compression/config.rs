@@ -1,5 +1,7 @@
 //! Settings of the compression of texts.
 
+use std::time::Duration;
+
 use base::ByteSize;
 
 base::settings! {
@@ -28,6 +30,19 @@ base::settings! {
         /// that takes two to three seconds of the background's time for each megabyte. Larger ones
         /// are kept at quality 9. `"0B"`: nothing is compressed in the background.
         best: ByteSize = ByteSize::mib(4),
+        /// Whether texts with a version or a hash in their address (`/app.3f2a1c.js`,
+        /// `/npm/name@5.3.3/x.css`, `?v=17`) are sent to visitors who have an earlier version as
+        /// the difference to that (RFC 9842): where that is kept here, over HTTPS, and once the
+        /// background has made it. Pages of HTML and what is not for everyone are left out, and
+        /// what an origin makes a dictionary itself. `best` is how large they may be, 4 MiB at
+        /// most.
+        dictionaries: bool = true,
+        /// More addresses whose `*` is a version: `"/build/*/main.js"`. With the query, if they
+        /// have one.
+        dictionary_paths: Vec<String> = vec![],
+        /// Texts that visitors may keep for less than this (`max-age`) are not worth it: they
+        /// would not come back with them.
+        dictionary_fresh: Duration = Duration::from_secs(3600),
         /// Whether the origin may send texts compressed, in a coding the visitor takes; they are
         /// then kept and sent as they came. Otherwise it is asked to send them plain, so that each
         /// is kept once and compressed here.
@@ -68,6 +83,13 @@ impl CompressionSettings {
             if level != 0 && !(least..=9).contains(&level) {
                 let key = base::settings::join(place, name);
                 report.reject(&key, level.to_string(), form);
+            }
+        }
+        for (number, text) in self.dictionary_paths.iter().enumerate() {
+            if !super::dictionary::pattern::is_glob(text) {
+                let key = base::settings::join(place, &format!("dictionary_paths[{number}]"));
+                let form = "a path with `*` in place of its version, as `\"/build/*/main.js\"`";
+                report.reject(&key, text, form);
             }
         }
         for (number, text) in self.types.iter().enumerate() {

@@ -9,7 +9,6 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::Coding;
 use crate::kept::Kept;
 
 /// What is said of the bytes as they were: sums over content or representation (RFC 9530, RFC 3230,
@@ -77,12 +76,11 @@ pub fn is_event_stream(headers: &HeaderMap) -> bool {
 }
 
 /// Says that a body is coded, and of which length it is where that is known.
-pub fn code(headers: &mut HeaderMap, coding: Coding, length: Option<usize>) {
+pub fn code(headers: &mut HeaderMap, token: &'static str, length: Option<usize>) {
     for name in OF_THE_BYTES {
         headers.remove(name);
     }
-    let token = HeaderValue::from_static(coding.token());
-    headers.insert(CONTENT_ENCODING, token);
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static(token));
     match length {
         Some(length) => drop(headers.insert(CONTENT_LENGTH, HeaderValue::from(length as u64))),
         None => drop(headers.remove(CONTENT_LENGTH)),
@@ -100,27 +98,26 @@ pub fn weaken(headers: &mut HeaderMap) {
     }
 }
 
-/// Says that the choice depended on `Accept-Encoding`, unless that is said already.
-pub fn add_vary(headers: &mut HeaderMap) {
+/// Says that the choice depended on a header of the request, unless that is said already.
+pub fn add_vary(headers: &mut HeaderMap, name: &'static str) {
     let said = |line: &HeaderValue| {
-        line.as_bytes().split(|byte| *byte == b',').any(|name| {
-            let name = name.trim_ascii();
-            name == b"*" || name.eq_ignore_ascii_case(b"accept-encoding")
+        line.as_bytes().split(|byte| *byte == b',').any(|own| {
+            let own = own.trim_ascii();
+            own == b"*" || own.eq_ignore_ascii_case(name.as_bytes())
         })
     };
     if headers.get_all(VARY).iter().any(said) {
         return;
     }
-    const NAME: HeaderValue = HeaderValue::from_static("Accept-Encoding");
     let joined = match headers.get(VARY) {
         Some(first) if !first.is_empty() => {
-            HeaderValue::from_bytes(&[first.as_bytes(), b", Accept-Encoding"].concat()).ok()
+            HeaderValue::from_bytes(&[first.as_bytes(), b", ", name.as_bytes()].concat()).ok()
         }
         _ => None,
     };
     match (joined, headers.get_all(VARY).iter().nth(1).is_some()) {
         (Some(joined), false) => drop(headers.insert(VARY, joined)),
-        _ => drop(headers.append(VARY, NAME)),
+        _ => drop(headers.append(VARY, HeaderValue::from_static(name))),
     }
 }
 
@@ -176,7 +173,7 @@ mod tests {
             ("content-digest", "sha-256=:AA==:"),
             ("last-modified", "Mon"),
         ]);
-        code(&mut coded, Coding::Brotli, Some(7));
+        code(&mut coded, "br", Some(7));
         let expected = headers(&[
             ("etag", "W/\"x\""),
             ("content-length", "7"),
@@ -184,7 +181,7 @@ mod tests {
             ("last-modified", "Mon"),
         ]);
         assert_eq!(coded, expected);
-        code(&mut coded, Coding::Gzip, None);
+        code(&mut coded, "gzip", None);
         assert_eq!(coded[ETAG], "W/\"x\"", "what is weak stays as it is");
         assert!(!coded.contains_key(CONTENT_LENGTH));
     }
@@ -206,7 +203,7 @@ mod tests {
             for line in said {
                 map.append(VARY, HeaderValue::from_static(line));
             }
-            add_vary(&mut map);
+            add_vary(&mut map, "Accept-Encoding");
             assert_eq!(map.get_all(VARY).iter().collect::<Vec<_>>(), expected);
         }
     }

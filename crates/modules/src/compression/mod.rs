@@ -9,6 +9,7 @@ mod accept;
 mod best;
 mod coding;
 mod config;
+pub(crate) mod dictionary;
 mod headers;
 mod stream;
 #[cfg(test)]
@@ -17,11 +18,12 @@ pub(crate) mod types;
 
 use std::sync::Arc;
 
-use ::cache::Store;
+use ::cache::{Key, Store};
+use ::origin::Network;
 use base::{Body, Share};
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use pipeline::{Exchange, Module, Phase, Reply, Response, Step};
 use workshop::Workshop;
 
@@ -29,14 +31,18 @@ pub use accept::Accepted;
 pub use best::{BEST, forms, resume};
 pub use coding::{Coding, Encoder};
 pub use config::CompressionSettings;
+pub use dictionary::available::Digest;
+pub use dictionary::counts::{DeltaCounts, Deltas};
+pub use dictionary::delta::{self, DeltaCoding};
+pub use dictionary::pattern;
 
 use crate::facts::{Facts, Source};
-use crate::kept::{Entry, Kept, key_of};
+use crate::kept::{Entry, Forms, Kept, key_of};
+use dictionary::index::{Candidate, Wanted};
+use dictionary::{Dictionaries, Outcome};
 use stream::{AtEnd, Compressed, Patience};
 use types::Types;
 
-/// A dictionary the visitor has (RFC 9842 §2.2): only the origin can make use of it.
-const AVAILABLE_DICTIONARY: HeaderName = HeaderName::from_static("available-dictionary");
 /// Bodies at hand of at most this many bytes are compressed in one go, and their length is told.
 const AT_ONCE: usize = 64 << 10;
 /// From this length on, speed on the way is worth more than the last bytes.
@@ -46,20 +52,27 @@ const LARGE: u64 = 64 << 10;
 pub struct CompressionModule {
     settings: CompressionSettings,
     types: Types,
+    dictionaries: Dictionaries,
+    deltas: Arc<DeltaCounts>,
     store: Arc<Store<Entry>>,
     workshop: Workshop,
 }
 
 impl CompressionModule {
-    /// A module with these settings, for what this store keeps.
+    /// A module with these settings, for what this store keeps. What these proxies say of the
+    /// visitor's connection is believed.
     pub fn new(
         settings: CompressionSettings,
+        proxies: &[Network],
         store: Arc<Store<Entry>>,
         workshop: Workshop,
+        deltas: Arc<DeltaCounts>,
     ) -> Self {
         Self {
             types: Types::new(&settings.types),
+            dictionaries: Dictionaries::new(&settings, proxies),
             settings,
+            deltas,
             store,
             workshop,
         }
@@ -67,9 +80,10 @@ impl CompressionModule {
 
     /// Reads what the visitor takes, and asks the origin for what is of use here.
     fn ask(&self, exchange: &mut Exchange) {
+        let accepted = Accepted::of(&exchange.headers);
+        let left_to_origin = self.dictionaries.ask(exchange, &self.store);
         let headers = &mut exchange.headers;
-        let accepted = Accepted::of(headers);
-        if !asks_for_delta(headers) {
+        if !left_to_origin {
             let word = match self.settings.origin_may_compress {
                 true => accepted.to_header(),
                 false => HeaderValue::from_static("identity"),
@@ -108,16 +122,38 @@ impl CompressionModule {
         // Before the response says more than what is kept: its `Vary` is part of the key.
         let improvable =
             !head && accepted.takes_any() && kept.is_none_or(|kept| kept.forms.is_none());
-        let improvement = improvable
-            .then(|| self.improvement(exchange, kept, &response.headers))
-            .flatten();
-        headers::add_vary(&mut response.headers);
+        let body = self.body(exchange, kept, response, length, improvable);
+        headers::add_vary(&mut response.headers, "Accept-Encoding");
+        if let Some(pattern) = &body.pattern {
+            Dictionaries::offer(&mut response.headers, pattern);
+        }
         if head {
             return;
         }
+        let wanted = match self.delta(exchange, kept, &body, &response.headers) {
+            Outcome::Delta(delta) => {
+                let (token, made) = (delta.coding.token(), delta.bytes.len());
+                let (of, from) = (length.unwrap_or(0), &delta.from.primary);
+                exchange
+                    .trace
+                    .explain(|| format!("{token} to {from}, kept: {made} of {of} bytes"));
+                let forms = kept.and_then(|kept| kept.forms.as_deref());
+                let best = forms.and_then(|forms| forms.of(Coding::Brotli));
+                self.deltas
+                    .count(made, best.map_or(of as usize, Bytes::len));
+                headers::code(&mut response.headers, token, Some(made));
+                replace_body(response, delta.bytes.clone().into());
+                return;
+            }
+            Outcome::Usual(wanted) => wanted,
+        };
+        let mut improvement = self.improvement(body, improvable, wanted);
         if let Some(kept) = kept
             && let Some(forms) = &kept.forms
         {
+            if let Some(improve) = improvement.take() {
+                improve();
+            }
             if forms.is_empty() {
                 exchange.trace.note("does not become smaller");
                 return;
@@ -129,7 +165,7 @@ impl CompressionModule {
                 exchange
                     .trace
                     .explain(|| format!("{token}, kept: {made} of {} bytes", kept.body.len()));
-                headers::code(&mut response.headers, coding, Some(made));
+                headers::code(&mut response.headers, token, Some(made));
                 replace_body(response, body.clone().into());
                 return;
             }
@@ -182,7 +218,11 @@ impl CompressionModule {
                 let may = self.may_code(&exchange.headers, StatusCode::OK, &kept.headers)
                     && !self.is_tiny(kept.len(), accepted);
                 if may {
-                    headers::add_vary(headers);
+                    headers::add_vary(headers, "Accept-Encoding");
+                    let (status, kept) = (StatusCode::OK, &kept.headers);
+                    if self.dictionaries.pattern(exchange, status, kept).is_some() {
+                        headers::add_vary(headers, "Available-Dictionary");
+                    }
                 }
                 may && accepted.choose(self.order(None)).is_some()
             }
@@ -191,7 +231,7 @@ impl CompressionModule {
         };
         if coded {
             headers::weaken(headers);
-            headers::add_vary(headers);
+            headers::add_vary(headers, "Accept-Encoding");
         }
     }
 
@@ -219,7 +259,7 @@ impl CompressionModule {
                 let made = at_once(encoder, &bytes).filter(|made| made.len() < bytes.len());
                 match made {
                     Some(made) => {
-                        headers::code(&mut response.headers, coding, Some(made.len()));
+                        headers::code(&mut response.headers, coding.token(), Some(made.len()));
                         replace_body(response, made.into());
                     }
                     None if accepted.takes_plain() => response.body = Body::Full(bytes),
@@ -237,7 +277,7 @@ impl CompressionModule {
                     true => Patience::None,
                     false => Patience::Some,
                 };
-                headers::code(&mut response.headers, coding, None);
+                headers::code(&mut response.headers, coding.token(), None);
                 let body = Compressed::new(body, encoder, patience, share, improvement);
                 replace_body(response, Body::stream(body));
             }
@@ -264,34 +304,85 @@ impl CompressionModule {
             })
     }
 
-    /// What is to be done when the body has passed, so that the next one gets the best form; `None`
-    /// if it is not kept or not for long.
-    fn improvement(
+    /// What is known of a body beside its bytes, before its headers are changed.
+    fn body(
         &self,
         exchange: &mut Exchange,
         kept: Option<&Kept>,
-        headers: &HeaderMap,
-    ) -> Option<AtEnd> {
+        response: &Response,
+        length: Option<u64>,
+        improvable: bool,
+    ) -> Known {
+        let headers = kept.map_or(&response.headers, |kept| &kept.headers);
         let stored = kept.is_some() || Facts::of(exchange).cache.stored;
-        if !stored || self.settings.best.bytes() == 0 || !headers::last(headers, kept) {
+        let lasts =
+            stored && self.settings.best.bytes() > 0 && headers::last(&response.headers, kept);
+        // It costs a string: for those who make something of it.
+        let wants_key = lasts && (improvable || Facts::of(exchange).dictionary.is_some());
+        let pattern = self
+            .dictionaries
+            .pattern(exchange, response.status, &response.headers)
+            .filter(|_| stored && dictionary::is_of_size(length));
+        let key = wants_key.then(|| {
+            let source = exchange.slots.get::<Source>();
+            let foreign = source.is_some_and(|source| source.foreign);
+            let primary = Source::primary(Source::uri(exchange), foreign);
+            key_of(primary, headers, &exchange.headers)
+        });
+        Known { key, pattern }
+    }
+
+    /// What becomes of the visitor's dictionary, if it has one.
+    fn delta<'a>(
+        &self,
+        exchange: &mut Exchange,
+        kept: Option<&'a Kept>,
+        body: &Known,
+        headers: &HeaderMap,
+    ) -> Outcome<'a> {
+        let (Some(key), Some(pattern)) = (&body.key, &body.pattern) else {
+            return Outcome::Usual(None);
+        };
+        let candidate = Candidate {
+            key: key.clone(),
+            pattern: pattern.clone(),
+        };
+        let forms: Option<&Forms> = kept.and_then(|kept| kept.forms.as_deref());
+        let store = &self.store;
+        self.dictionaries
+            .choose(exchange, store, forms, &candidate, headers)
+    }
+
+    /// What is to be done when the body has passed, so that the next one gets the best form, and
+    /// the delta that was `wanted`; `None` if it is not kept or not for long.
+    fn improvement(&self, body: Known, improvable: bool, wanted: Option<Wanted>) -> Option<AtEnd> {
+        let key = body.key?;
+        if !improvable && wanted.is_none() {
             return None;
         }
-        let foreign = exchange
-            .slots
-            .get::<Source>()
-            .is_some_and(|source| source.foreign);
-        let primary = Source::primary(Source::uri(exchange), foreign);
-        let headers = kept.map_or(headers, |kept| &kept.headers);
-        let key = key_of(primary, headers, &exchange.headers);
         let best = self.settings.best.bytes();
-        let name = Arc::from(best::name(&key, best));
-        let (store, workshop) = (self.store.clone(), self.workshop.clone());
+        let (store, workshop, pattern) = (self.store.clone(), self.workshop.clone(), body.pattern);
         Some(Box::new(move || {
-            workshop.improve(&name, move |cancel| {
-                best::improve(&store, &key, best, cancel);
-            });
+            if improvable {
+                let name = Arc::from(best::name(&key, pattern.as_deref(), best));
+                let store = store.clone();
+                workshop.improve(&name, move |cancel| {
+                    best::all(&store, &key, pattern.as_ref(), best, cancel);
+                });
+            }
+            if let Some(wanted) = wanted {
+                dictionary::want(&workshop, &store, wanted, best);
+            }
         }))
     }
+}
+
+/// What is known of a body that passes.
+struct Known {
+    /// Where it is kept, if it is, for long enough, and something may come of it.
+    key: Option<Key>,
+    /// The pattern of its address, if it may be a dictionary.
+    pattern: Option<Arc<str>>,
 }
 
 impl Module for CompressionModule {
@@ -320,16 +411,6 @@ impl Module for CompressionModule {
         self.answer(exchange, &mut response);
         Reply::pass(response)
     }
-}
-
-/// Whether the visitor has a dictionary and takes deltas to it.
-fn asks_for_delta(headers: &HeaderMap) -> bool {
-    let delta = |line: &HeaderValue| {
-        line.as_bytes()
-            .split(|byte| *byte == b',')
-            .any(|member| matches!(member.trim_ascii(), b"dcb" | b"dcz"))
-    };
-    headers.contains_key(AVAILABLE_DICTIONARY) && headers.get_all(ACCEPT_ENCODING).iter().any(delta)
 }
 
 /// Whether a body is that of something kept, and not something made from it.

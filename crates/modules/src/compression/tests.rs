@@ -281,22 +281,6 @@ async fn an_origin_may_compress_where_the_site_says_so() {
 }
 
 #[tokio::test]
-async fn a_dictionary_is_between_visitor_and_origin() {
-    let site = Site::new().await;
-    let delta = css("a delta").with("content-encoding", "dcb");
-    site.origin.page("/a.css", delta);
-    let answer = site
-        .get("/a.css")
-        .with("accept-encoding", "gzip, br, dcb")
-        .with("available-dictionary", ":AAAA:")
-        .send()
-        .await;
-    assert_eq!(answer.header("content-encoding"), "dcb");
-    let asked = &site.origin.seen()[0].headers;
-    assert_eq!(asked["accept-encoding"], "gzip, br, dcb");
-}
-
-#[tokio::test]
 async fn events_leave_as_they_come() {
     let site = Site::new().await;
     let (feed, body) = Feed::new();

@@ -225,7 +225,7 @@ impl ImagesModule {
         let (kept, refused) = match entry {
             Entry::Response(kept) => (Some(kept), None),
             Entry::Refused(refused) => (refused.original.as_ref(), Some(refused.code)),
-            Entry::Varies(_) => (None, None),
+            Entry::Varies(_) | Entry::Dictionary(_) => (None, None),
         };
         let Some(kept) = kept else {
             return failure::respond(exchange, &ImagesError::Lost);

@@ -304,7 +304,7 @@ impl ImagesModule {
                 let status = status(&refused.freshness);
                 Some(self.use_refused(exchange, refused, url, status))
             }
-            Entry::Varies(_) => None,
+            Entry::Varies(_) | Entry::Dictionary(_) => None,
         }
     }
 

@@ -62,7 +62,7 @@ pub(super) fn run(options: &Options) -> Outcome {
 /// takes then.
 fn open(count: u64) -> Result<(Duration, u64), String> {
     let ground = Ground::new("cache-start")?;
-    let mut journal = b"FLINDEX1".to_vec();
+    let mut journal = b"FLINDEX2".to_vec();
     for number in 0..count {
         let put = Put {
             number,

@@ -8,7 +8,7 @@ use super::super::wire::{Reader, Writer};
 use crate::Lookup;
 
 /// The form of these files. Another form is another magic.
-const MAGIC: u64 = u64::from_le_bytes(*b"FLKEPT01");
+const MAGIC: u64 = u64::from_le_bytes(*b"FLKEPT02");
 /// Bytes of the trailer.
 pub(in super::super) const TRAILER: usize = 40;
 /// Bytes under one sum.

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use super::super::wire::{Reader, Writer};
 
 /// The form of the journal. Another form is another magic: what has one is not read but discarded.
-const MAGIC: &[u8; 8] = b"FLINDEX1";
+const MAGIC: &[u8; 8] = b"FLINDEX2";
 /// The longest record that is believed, in bytes.
 const LONGEST: usize = 1 << 20;
 
