@@ -276,7 +276,9 @@ fn read_kept(head: &mut Reader<'_>, body: Held) -> Option<Kept> {
 /// The body and its forms, which lie one behind the other.
 fn read_forms(head: &mut Reader<'_>, bytes: Bytes) -> Option<(Bytes, Forms)> {
     let (brotli, gzip) = (head.u64()?, head.u64()?);
-    let count = head.u8().filter(|count| usize::from(*count) <= MOST_DELTAS)?;
+    let count = head
+        .u8()
+        .filter(|count| usize::from(*count) <= MOST_DELTAS)?;
     let mut deltas = Vec::new();
     for _ in 0..count {
         let dictionary = Digest(head.bytes()?.try_into().ok()?);

@@ -71,7 +71,10 @@ pub fn dictionary_seeds() -> Seeds {
     let with = |target: &str| format!("{hash}\n{target}").into_bytes();
     vec![
         ("file", with("/assets/app-v2.1.3f2a1c9d.min.js?lang=de")),
-        ("folder", with("/npm/@scope/name@1.0.0-beta.2/3.6.0/x+y.css")),
+        (
+            "folder",
+            with("/npm/@scope/name@1.0.0-beta.2/3.6.0/x+y.css"),
+        ),
         ("query", with("/style.css?a=b&ver=6.4.2&1700000000")),
         ("odd", b":AAAA=:;q=1\n//..?=&v=".to_vec()),
     ]

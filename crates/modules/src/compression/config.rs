@@ -34,8 +34,7 @@ base::settings! {
         /// `/npm/name@5.3.3/x.css`, `?v=17`) are sent to visitors who have an earlier version as
         /// the difference to that (RFC 9842): where that is kept here, over HTTPS, and once the
         /// background has made it. Pages of HTML and what is not for everyone are left out, and
-        /// what an origin makes a dictionary itself. `best` is how large they may be, 4 MiB at
-        /// most.
+        /// what an origin makes a dictionary itself. Up to 4 MiB; none where `best` is `"0B"`.
         dictionaries: bool = true,
         /// More addresses whose `*` is a version: `"/build/*/main.js"`. With the query, if they
         /// have one.

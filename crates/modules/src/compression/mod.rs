@@ -118,13 +118,19 @@ impl CompressionModule {
         if length.is_some_and(|length| self.is_tiny(length, accepted)) {
             return;
         }
+        // The answer to HEAD has the headers of what is kept, and none of its bytes.
+        let kept_headers = kept.filter(|_| head).is_some();
         let kept = kept.filter(|kept| is_body_of(kept, &response.body));
         // Before the response says more than what is kept: its `Vary` is part of the key.
         let improvable =
             !head && accepted.takes_any() && kept.is_none_or(|kept| kept.forms.is_none());
         let body = self.body(exchange, kept, response, length, improvable);
+        let pattern = body
+            .pattern
+            .as_ref()
+            .filter(|_| body.stored || kept_headers);
         headers::add_vary(&mut response.headers, "Accept-Encoding");
-        if let Some(pattern) = &body.pattern {
+        if let Some(pattern) = pattern {
             Dictionaries::offer(&mut response.headers, pattern);
         }
         if head {
@@ -322,14 +328,18 @@ impl CompressionModule {
         let pattern = self
             .dictionaries
             .pattern(exchange, response.status, &response.headers)
-            .filter(|_| stored && dictionary::is_of_size(length));
+            .filter(|_| dictionary::is_of_size(length));
         let key = wants_key.then(|| {
             let source = exchange.slots.get::<Source>();
             let foreign = source.is_some_and(|source| source.foreign);
             let primary = Source::primary(Source::uri(exchange), foreign);
             key_of(primary, headers, &exchange.headers)
         });
-        Known { key, pattern }
+        Known {
+            key,
+            pattern,
+            stored,
+        }
     }
 
     /// What becomes of the visitor's dictionary, if it has one.
@@ -383,6 +393,8 @@ struct Known {
     key: Option<Key>,
     /// The pattern of its address, if it may be a dictionary.
     pattern: Option<Arc<str>>,
+    /// Whether it is kept.
+    stored: bool,
 }
 
 impl Module for CompressionModule {
