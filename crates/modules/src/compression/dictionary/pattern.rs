@@ -236,15 +236,15 @@ fn is_hash(token: &[u8]) -> bool {
         return false;
     }
     let hexadecimal = token.iter().all(u8::is_ascii_hexdigit) && (upper == 0 || lower == 0);
-    match token.len() {
-        ..6 => false,
-        _ if hexadecimal && upper + lower > 0 => true,
-        ..8 => false,
-        // A time, or a mix that no word is.
-        _ if digits == token.len() => token.len() >= 10,
-        _ if lower == 0 => digits >= 2,
-        _ if upper == 0 => token.len() >= 20,
-        _ => true,
+    let length = token.len();
+    match (upper > 0, lower > 0) {
+        _ if hexadecimal && upper + lower > 0 && length >= 6 => true,
+        // A time.
+        (false, false) => length >= 10,
+        // A mix that no word is.
+        (true, false) => length >= 8 && digits >= 2,
+        (false, true) => length >= 20,
+        (true, true) => length >= 8,
     }
 }
 
