@@ -91,6 +91,9 @@ fn what_stays_alike_is_fine() {
     assert_eq!(report["bytes_new"], bytes("new") * 2);
     let alike = one["alike"].as_f64().unwrap();
     assert!(alike > 0.9 && alike < 1.0, "{alike}");
+    let points = one["points"].as_f64().unwrap();
+    assert!(points > 50.0 && points < 100.0, "{points}");
+    assert_eq!(one["points"], report["median_points"]);
 }
 
 #[test]

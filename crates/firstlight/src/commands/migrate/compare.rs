@@ -1,6 +1,6 @@
 //! What two servers answered to the same request, side by side.
 
-use image::Limits;
+use image::{Limits, Policy, Signals, Transform};
 use serde_json::{Value, json};
 use server::{AskError, Asked};
 
@@ -32,6 +32,9 @@ pub struct Comparison {
     /// How much alike they look, by structural similarity: 1 is the same. Absent where they have
     /// other dimensions, or one is of a format that is not decoded.
     pub alike: Option<f64>,
+    /// How good the new one looks beside the old one, to the eye, in points of SSIMULACRA2: 100 is
+    /// the same. Absent as the above, and for pictures too small or transparent.
+    pub points: Option<f32>,
     pub problem: Option<String>,
 }
 
@@ -46,13 +49,13 @@ pub fn compare(
     least: f64,
 ) -> Comparison {
     let sides = [old, new].map(side);
-    let alike = match (old, new, &sides) {
+    let (alike, points) = match (old, new, &sides) {
         (Ok(old), Ok(new), [one, other]) if one.size().is_some() && one.size() == other.size() => {
-            image::similarity(&old.body, &new.body, &Limits::default())
-                .ok()
-                .flatten()
+            let limits = Limits::default();
+            let alike = image::similarity(&old.body, &new.body, &limits).ok();
+            (alike.flatten(), points(&old.body, &new.body, &limits))
         }
-        _ => None,
+        _ => (None, None),
     };
     let [old, new] = sides;
     let problem = problem(&old, &new, alike, least);
@@ -63,8 +66,17 @@ pub fn compare(
         old,
         new,
         alike,
+        points,
         problem,
     }
+}
+
+/// How good the new picture looks beside the old one.
+fn points(old: &[u8], new: &[u8], limits: &Limits) -> Option<f32> {
+    let as_it_is = Transform::default();
+    let choice = image::choose(&as_it_is, &Signals::default(), &Policy::default());
+    let scores = image::scores(old, &choice.variant, &[new], limits).ok()?;
+    scores.first().copied().flatten()
 }
 
 fn side(answer: &Answer) -> Side {
@@ -154,6 +166,7 @@ impl Comparison {
             "old": self.old.json(),
             "new": self.new.json(),
             "alike": self.alike,
+            "points": self.points,
             "problem": self.problem,
         })
     }
@@ -164,13 +177,17 @@ impl Comparison {
             .alike
             .map(|alike| format!(", alike {alike:.3}"))
             .unwrap_or_default();
+        let points = self
+            .points
+            .map(|points| format!(", {points:.1} points"))
+            .unwrap_or_default();
         let problem = self
             .problem
             .as_deref()
             .map(|problem| format!("\n  problem: {problem}"))
             .unwrap_or_default();
         format!(
-            "{} (×{}, {})\n  old {}\n  new {}{alike}{problem}\n",
+            "{} (×{}, {})\n  old {}\n  new {}{alike}{points}{problem}\n",
             self.url,
             self.count,
             self.accept,

@@ -214,6 +214,9 @@ fn report(wanted: &Wanted, all: &[Comparison], as_json: bool) {
     let mut alike: Vec<f64> = all.iter().filter_map(|one| one.alike).collect();
     alike.sort_by(f64::total_cmp);
     let middle = alike.get(alike.len() / 2).copied();
+    let mut points: Vec<f32> = all.iter().filter_map(|one| one.points).collect();
+    points.sort_by(f32::total_cmp);
+    let middle_points = points.get(points.len() / 2).copied();
     if as_json {
         let comparisons: Vec<_> = all.iter().map(Comparison::json).collect();
         output::json(&json!({
@@ -225,6 +228,7 @@ fn report(wanted: &Wanted, all: &[Comparison], as_json: bool) {
             "bytes_old": old,
             "bytes_new": new,
             "median_alike": middle,
+            "median_points": middle_points,
             "comparisons": comparisons,
         }));
         return;
@@ -234,7 +238,9 @@ fn report(wanted: &Wanted, all: &[Comparison], as_json: bool) {
     }
     let share = new.saturating_mul(100).checked_div(old).unwrap_or(100);
     let middle = middle.map_or_else(String::new, |middle| {
-        format!("; alike, in the middle, {middle:.3}")
+        let points = middle_points.map(|points| format!(", {points:.1} points"));
+        let points = points.unwrap_or_default();
+        format!("; alike, in the middle, {middle:.3}{points}")
     });
     let summary = format!(
         "\n{} of {} URLs compared, {problems} problems; by how often they are asked for {} bytes \
