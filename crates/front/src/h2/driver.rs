@@ -286,6 +286,7 @@ where
             method: head.method.clone(),
             place,
             recalled: place.and_then(|place| self.context.learned.recall(place)),
+            before_layout: !self.naming.is_known(),
             log: self.context.log.stream(id.into(), path(&head.uri)),
         };
         if let Some(priority) = asked.said {

@@ -95,6 +95,9 @@ pub struct Asked {
     pub place: Option<Place>,
     /// Whether it is on screen when the page opens, as far as other visitors showed.
     pub recalled: Option<bool>,
+    /// Whether it was asked for before the client had laid the page out. Of what is asked for later,
+    /// because it has come near, it says nothing more.
+    pub before_layout: bool,
     pub log: StreamLog,
 }
 
@@ -130,7 +133,7 @@ impl Asked {
     /// Teaches what the client has said of a picture by the end of its response.
     pub fn teach(&self, learned: &Learned) {
         if let (Some(place), Some(said)) = (self.place, self.said)
-            && (said.visible || said.offscreen)
+            && (said.visible || (said.offscreen && self.before_layout))
         {
             learned.note(place, said.visible);
         }

@@ -40,6 +40,8 @@ impl Driver {
             place,
             // Browsers do not say over HTTP/3 what is on screen; those that did over HTTP/2 know.
             recalled: place.and_then(|place| self.context.learned.recall(place)),
+            // No client names pictures over HTTP/3.
+            before_layout: false,
             log: self.context.log.stream(u64::from(id) * 4, path(&head.uri)),
         };
         if let Some(priority) = asked.said {
