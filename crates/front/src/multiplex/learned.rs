@@ -230,6 +230,20 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_is_believed_to_be_below_the_fold_after_many() {
+        let learned = Learned::default();
+        let place = place(&learned, "https://a/x.jpg", "https://a/").unwrap();
+        for _ in 1..PASSED_OVER {
+            learned.note(place, false);
+            assert_ne!(learned.recall(place), Some(false));
+        }
+        learned.note(place, false);
+        assert_eq!(learned.recall(place), Some(false));
+        learned.note(place, true);
+        assert_eq!(learned.recall(place), None, "one has seen it");
+    }
+
+    #[test]
     fn memory_is_bounded() {
         let learned = Learned::default();
         for page in 0..2 * MAX_PAGES as u64 {
