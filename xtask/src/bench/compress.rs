@@ -131,7 +131,7 @@ fn fetch(ground: &Ground, package: &str, path: &str) -> Result<String, String> {
 }
 
 /// The reference: Brotli at quality 11 with its usual window.
-fn brotli_11(plain: &[u8]) -> Result<usize, String> {
+pub(super) fn brotli_11(plain: &[u8]) -> Result<usize, String> {
     let parameters = brotli::enc::BrotliEncoderParams {
         quality: 11,
         lgwin: 22,
