@@ -350,6 +350,11 @@ impl Frame {
                 )
             })
             .collect();
+        // Where the smaller blocks of colour became no smaller, all factors may share one: only their
+        // ratio matters, and larger ones than needed fit no file (T.81 §B.2.3).
+        let shared = factors.iter().fold((0, 0), |(h, v), factors| {
+            (common(h, factors.0), common(v, factors.1))
+        });
         let components = self
             .parts
             .into_iter()
@@ -358,8 +363,8 @@ impl Frame {
                 width: (width * factors.0).div_ceil(largest.0),
                 height: (height * factors.1).div_ceil(largest.1),
                 stride: part.stride(),
-                horizontal: factors.0 as u8,
-                vertical: factors.1 as u8,
+                horizontal: (factors.0 / shared.0.max(1)) as u8,
+                vertical: (factors.1 / shared.1.max(1)) as u8,
                 data: part.samples,
             });
         Planes {
@@ -391,5 +396,13 @@ impl Frame {
             components: components.collect(),
             marks,
         }
+    }
+}
+
+/// The greatest common divisor; the other number where one is 0.
+fn common(one: usize, other: usize) -> usize {
+    match other {
+        0 => one,
+        _ => common(other, one % other),
     }
 }

@@ -129,23 +129,24 @@ mod tests {
 
     #[test]
     fn frames_that_are_too_many_are_shown_at_half_their_size() {
-        let pixels: Vec<u8> = (0..64 * 48 * 3).map(|at| (at * at % 251) as u8).collect();
-        let planes = rgb_to_planes(&pixels, 64, 48, Subsampling::Full).unwrap();
-        let frame = Frame {
-            at: Duration::ZERO,
-            jpeg: jpeg::encode(&planes, &EncodeOptions::default())
-                .unwrap()
-                .bytes,
-        };
-        assert_eq!(picture(&frame, (64, 48), false), frame.jpeg);
-        let half = picture(&frame, (64, 48), true);
-        let decoded = jpeg::decode(&half, &DecodeOptions::default()).unwrap();
-        assert_eq!((decoded.width, decoded.height), (32, 24));
-        let broken = Frame {
-            jpeg: frame.jpeg[..50].to_vec(),
-            ..frame
-        };
-        assert_eq!(picture(&broken, (64, 48), true), broken.jpeg);
+        for subsampling in [Subsampling::Full, Subsampling::Quarter] {
+            let pixels: Vec<u8> = (0..64 * 48 * 3).map(|at| (at * at % 251) as u8).collect();
+            let planes = rgb_to_planes(&pixels, 64, 48, subsampling).unwrap();
+            let made = jpeg::encode(&planes, &EncodeOptions::default());
+            let frame = Frame {
+                at: Duration::ZERO,
+                jpeg: made.unwrap().bytes,
+            };
+            assert_eq!(picture(&frame, (64, 48), false), frame.jpeg);
+            let half = picture(&frame, (64, 48), true);
+            let decoded = jpeg::decode(&half, &DecodeOptions::default()).unwrap();
+            assert_eq!((decoded.width, decoded.height), (32, 24), "{subsampling:?}");
+            let broken = Frame {
+                jpeg: frame.jpeg[..50].to_vec(),
+                ..frame
+            };
+            assert_eq!(picture(&broken, (64, 48), true), broken.jpeg);
+        }
     }
 
     #[test]
