@@ -199,7 +199,7 @@ impl Plan {
 /// its preview after all others, and its refinements wait for every part of those that are named,
 /// unless the page itself calls it important. Its preview waits for no refinement: browsers do not
 /// name every picture that is on screen. One that visitor after visitor was not shown when the page
-/// opened waits for every part of those that are.
+/// opened, or that could have been named when none was, waits for every part of the others.
 struct Steps {
     /// Header and first scan.
     preview: Level,

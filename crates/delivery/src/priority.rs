@@ -35,8 +35,9 @@ pub struct Priority {
     /// Whether the client names pictures that are in the viewport and did not name this one. Never
     /// together with `visible`.
     pub offscreen: bool,
-    /// Whether other visitors showed that it is not in the viewport when the page opens. Never
-    /// together with `visible`.
+    /// Whether it is most likely not in the viewport when the page opens: other visitors showed
+    /// that, or the client had the time to name it and named no picture at all. Never together
+    /// with `visible`.
     pub below: bool,
 }
 
@@ -126,7 +127,18 @@ impl Priority {
     pub fn passed_over(self) -> Self {
         Self {
             offscreen: !self.visible,
+            below: false,
             ..self
+        }
+    }
+
+    /// What it is once the client has had the time to name the pictures in the viewport and named
+    /// none: if there was one among those that it could have named, it would have named one.
+    #[must_use]
+    pub fn passed_over_in_silence(self) -> Self {
+        Self {
+            below: !self.visible,
+            ..self.passed_over()
         }
     }
 
@@ -137,7 +149,7 @@ impl Priority {
         let shown = self.visible || (visible == Some(true) && !self.offscreen);
         Self {
             visible: shown,
-            below: !shown && visible == Some(false),
+            below: !shown && (self.below || visible == Some(false)),
             ..self
         }
     }
@@ -342,6 +354,10 @@ mod tests {
             passed,
             "the client knows better"
         );
+        let silent = said(3, true).passed_over_in_silence();
+        assert!(silent.below && silent.offscreen && silent.recalled(None).below);
+        assert_eq!(silent.passed_over(), passed, "it has named others since");
+        assert_eq!(seen.passed_over_in_silence(), seen);
     }
 
     proptest! {

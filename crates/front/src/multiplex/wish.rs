@@ -115,6 +115,14 @@ impl Asked {
         self.said != before
     }
 
+    /// Notes that the client has had the time to name the pictures on screen, and named none.
+    /// Returns whether that is news of this one.
+    pub fn pass_over_in_silence(&mut self) -> bool {
+        let before = self.said;
+        self.said = before.map(Priority::passed_over_in_silence);
+        self.said != before
+    }
+
     /// Whether a browser says this of what it cannot show a page without.
     fn is_urgent(said: Priority) -> bool {
         said.urgency.value() <= 1 && !said.visible

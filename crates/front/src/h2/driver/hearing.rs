@@ -7,6 +7,7 @@ use super::super::signals::amend;
 use super::super::stream::{State, Stream};
 use super::Driver;
 use crate::byte_log::{self, Event};
+use crate::multiplex::Asked;
 use crate::tap::Said;
 
 impl<IO> Driver<IO>
@@ -46,25 +47,30 @@ where
         }
     }
 
-    /// The client has named the pictures that are on screen, or had the time to: all others wait
-    /// for those, but for the ones that it could not name because they had begun to come.
+    /// The client has named the pictures that are on screen: all others wait for those, but for
+    /// the ones that it could not name because they had begun to come.
     pub(super) fn pass_over_others(&mut self) {
+        self.pass_over_with(Asked::pass_over);
+    }
+
+    fn pass_over_with(&mut self, pass_over: fn(&mut Asked) -> bool) {
         let round_trip = self.gate.round_trip();
         for stream in self.streams.values_mut() {
-            if !stream.has_come(round_trip) && stream.asked.pass_over() {
+            if !stream.has_come(round_trip) && pass_over(&mut stream.asked) {
                 replan(&mut self.scheduler, stream);
             }
         }
     }
 
-    /// Takes it as an answer if the client names no picture.
+    /// Takes it as an answer if the client names no picture: what is on screen had begun to come,
+    /// and even the previews of the others wait until that is there.
     pub(super) fn hear_silence(&mut self) {
         if self.naming.is_near()
             && !self.is_layout_held_up()
             && !self.is_page_coming()
             && self.naming.is_due(self.gate.round_trip())
         {
-            self.pass_over_others();
+            self.pass_over_with(Asked::pass_over_in_silence);
         }
     }
 

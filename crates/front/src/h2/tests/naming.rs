@@ -114,7 +114,7 @@ async fn where_no_picture_is_named_in_time_those_that_had_begun_come_first() {
         let previews = 2 * 9_000 + GRAIN;
         let goods = 2 * 21_000;
         match late {
-            true => assert!(others <= previews + 3 * GRAIN, "{others}"),
+            true => assert!(others <= 3 * GRAIN, "{others}"),
             false => assert!(others >= previews + goods - PIPE, "{others}"),
         }
     }
