@@ -7,11 +7,11 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{check, demo, explain, film, image, inspect, migrate, serve};
+use crate::commands::{check, demo, explain, film, image, inspect, manual, migrate, serve};
 use crate::output::{CommandError, Exit};
 
 #[global_allocator]
@@ -44,12 +44,16 @@ enum Command {
     Explain(explain::Arguments),
     /// Films a page as it loads, with and without, and reports what a visitor sees when
     Film(film::Arguments),
-    /// Makes a picture from a picture with the server's engine
+    /// Makes pictures from pictures with the server's engine
     Image(image::Arguments),
     /// Shows what a picture file shows at which byte, or draws a byte log
     Inspect(inspect::Arguments),
     /// Compares the pictures of an access log from two image servers: the one that is, and the next
     Migrate(migrate::Arguments),
+    /// Prints what makes a shell complete these commands and their options
+    Completions(manual::Completions),
+    /// Prints the manual page, or writes one for each command
+    Manual(manual::Manual),
 }
 
 fn main() -> ExitCode {
@@ -71,6 +75,8 @@ fn main() -> ExitCode {
         Command::Image(arguments) => image::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Migrate(arguments) => migrate::run(&arguments),
+        Command::Completions(arguments) => manual::complete(&arguments, Arguments::command()),
+        Command::Manual(arguments) => manual::write(&arguments, Arguments::command()),
     };
     outcome.unwrap_or_else(CommandError::report).into()
 }
@@ -102,7 +108,7 @@ fn start_logging(default: Level) {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::CommandFactory as _;
 
     #[test]
     fn the_arguments_do_not_contradict_one_another() {

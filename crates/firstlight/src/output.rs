@@ -79,6 +79,11 @@ impl CommandError {
         self
     }
 
+    /// What and why, on one line.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Writes the message and its hint to stderr.
     pub fn report(self) -> Exit {
         talk(format_args!("{} {}", label("error:", "31"), self.message));

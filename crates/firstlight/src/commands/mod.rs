@@ -7,6 +7,7 @@ pub mod explain;
 pub mod film;
 pub mod image;
 pub mod inspect;
+pub mod manual;
 pub mod migrate;
 pub mod serve;
 

@@ -208,3 +208,157 @@ fn crc32(bytes: &[u8]) -> u32 {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc))
     })
 }
+
+/// A folder of pictures: two photographs of one name, one deeper down, and something else.
+fn album(folder: &Folder) -> String {
+    let photo = photograph(folder);
+    let album = folder.file("album");
+    fs::create_dir_all(format!("{album}/deep")).unwrap();
+    let made = [
+        "image",
+        &photo,
+        "-o",
+        &format!("{album}/a.png"),
+        "--options",
+        "width=200",
+    ];
+    assert_eq!(run(&made).code, 0);
+    fs::copy(&photo, format!("{album}/a.jpg")).unwrap();
+    fs::copy(&photo, format!("{album}/deep/B.JPG")).unwrap();
+    fs::write(format!("{album}/notes.txt"), "no picture").unwrap();
+    album
+}
+
+#[test]
+fn a_folder_becomes_a_folder() {
+    let folder = Folder::new();
+    let (album, out) = (album(&folder), folder.file("out"));
+    let arguments = [
+        "image",
+        &album,
+        "-o",
+        &out,
+        "--options",
+        "width=100",
+        "-j",
+        "3",
+        "--json",
+    ];
+    let ran = run(&arguments);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let report = ran.json();
+    let files = report["files"].as_array().unwrap();
+    let outputs: Vec<_> = files
+        .iter()
+        .filter_map(|file| file["output"].as_str())
+        .collect();
+    let expected = ["a.jpg", "a.png", "deep/B.JPG"].map(|name| format!("{out}/{name}"));
+    assert_eq!(outputs, expected, "{report}");
+    let bytes = |path: &String| fs::metadata(path).unwrap().len();
+    let total: u64 = expected.iter().map(bytes).sum();
+    assert_eq!(report["total"]["bytes"], total, "{report}");
+    assert_eq!(
+        (&report["total"]["pictures"], &report["total"]["failed"]),
+        (&3.into(), &0.into())
+    );
+    let left: Vec<_> = fs::read_dir(&out)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left.len(), 3, "nothing else is left behind: {left:?}");
+
+    let ran = run(&[
+        "image",
+        &format!("{album}/**/*.[jJ]*"),
+        "-o",
+        &out,
+        "--options",
+        "format=webp,width=100",
+    ]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.contains("2 pictures"), "{ran:?}");
+    for name in ["a.webp", "deep/B.webp"] {
+        assert!(
+            fs::read(format!("{out}/{name}"))
+                .unwrap()
+                .starts_with(b"RIFF"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn one_of_many_that_fails_does_not_keep_the_others_from_being_made() {
+    let folder = Folder::new();
+    let (album, out) = (album(&folder), folder.file("out"));
+    fs::write(format!("{album}/broken.jpg"), "no picture").unwrap();
+    let ran = run(&[
+        "image",
+        &album,
+        "-o",
+        &out,
+        "--options",
+        "width=100,format=webp",
+    ]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(
+        ran.stderr.contains("4 pictures") && ran.stderr.contains("1 failed"),
+        "{ran:?}"
+    );
+    for name in ["a.jpg.webp", "a.png.webp", "deep/B.webp"] {
+        assert!(
+            fs::metadata(format!("{out}/{name}")).is_ok(),
+            "{name}: {ran:?}"
+        );
+    }
+}
+
+#[test]
+fn many_pictures_never_take_the_place_of_others() {
+    let folder = Folder::new();
+    let (photo, album) = (photograph(&folder), album(&folder));
+    let before = fs::read(format!("{album}/a.jpg")).unwrap();
+    let ran = run(&["image", &album, "-o", &album]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(
+        ran.stderr.contains("would take the place of a source"),
+        "{ran:?}"
+    );
+    assert_eq!(fs::read(format!("{album}/a.jpg")).unwrap(), before);
+    let one = format!("{album}/a.jpg");
+    let same = folder.file("a.jpg");
+    fs::copy(&photo, &same).unwrap();
+    for (inputs, said) in [
+        (&[&one[..], &same][..], "would both be written to a.jpg"),
+        (&[&one, "-"], "`-` is one picture"),
+        (&[&folder.file("none/*.jpg")], "no pictures in"),
+        (&[&folder.file("[.jpg")], "is no pattern"),
+    ] {
+        let out = folder.file("new");
+        let ran = run(&[&["image", "-o", &out], inputs].concat());
+        assert_ne!(ran.code, 0, "{ran:?}");
+        assert!(ran.stderr.contains(said), "{said}: {ran:?}");
+    }
+    let ran = run(&["image", &album, "-o", &photo]);
+    assert_eq!(ran.code, 64, "{ran:?}");
+    assert!(ran.stderr.contains("must be a folder"), "{ran:?}");
+}
+
+#[test]
+fn the_manual_and_the_completions_know_every_command() {
+    let folder = Folder::new();
+    let pages = folder.file("man");
+    assert_eq!(run(&["manual", "-o", &pages]).code, 0);
+    let page = fs::read_to_string(format!("{pages}/firstlight-image.1")).unwrap();
+    assert!(page.contains("jobs") && page.contains(".TH"), "{page}");
+    let first = run(&["manual"]);
+    assert!(
+        first.stdout.contains("demo") && first.stdout.contains("migrate"),
+        "{first:?}"
+    );
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = run(&["completions", shell]);
+        assert_eq!(script.code, 0, "{script:?}");
+        assert!(script.stdout.contains("inspect"), "{shell}");
+    }
+}
