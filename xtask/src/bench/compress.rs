@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Options;
 use super::ground::{self, Ground, Peer, median};
-use crate::shell::{self, Outcome};
+use crate::shell::Outcome;
 
 /// Package, and the file in it that is served.
 const FILES: [(&str, &str); 3] = [
@@ -118,13 +118,7 @@ fn measure(
 
 /// Puts one file of a package where the origin serves it; returns its name.
 fn fetch(ground: &Ground, package: &str, path: &str) -> Result<String, String> {
-    let mut npm = shell::command("npm", &["pack", "--silent", package]);
-    npm.current_dir(ground.path(""));
-    let tarball = shell::output(npm)?;
-    let mut tar = shell::command("tar", &["xzf", tarball.trim(), "-O"]);
-    tar.arg(format!("package/{path}"))
-        .current_dir(ground.path(""));
-    let text = shell::output(tar)?;
+    let text = ground.packed(package, path)?;
     let name = path.rsplit('/').next().unwrap_or(path);
     ground.write(&format!("www/{name}"), text)?;
     Ok(name.to_owned())

@@ -362,14 +362,7 @@ fn fetch(ground: &Ground, package: &str, version: &str, path: &str) -> Outcome {
     if file.exists() {
         return Ok(());
     }
-    let mut npm = shell::command("npm", &["pack", "--silent"]);
-    npm.arg(format!("{package}@{version}"));
-    npm.current_dir(ground.path(""));
-    let tarball = shell::output(npm)?;
-    let mut tar = shell::command("tar", &["xzf", tarball.trim(), "-O"]);
-    tar.arg(format!("package/{path}"))
-        .current_dir(ground.path(""));
-    let text = shell::output(tar)?;
+    let text = ground.packed(&format!("{package}@{version}"), path)?;
     let folder = file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(&file, text))

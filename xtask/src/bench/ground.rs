@@ -53,7 +53,20 @@ impl Ground {
         Ok(path)
     }
 
-    /// The same as text, for configurations.
+    /// A file of a package of npm, as text. `package` is its name, and where `@` follows, a version.
+    ///
+    /// # Errors
+    /// The package or the file in it cannot be had.
+    pub fn packed(&self, package: &str, path: &str) -> Result<String, String> {
+        let mut npm = shell::command("npm", &["pack", "--silent", package]);
+        npm.current_dir(&self.folder);
+        let tarball = shell::output(npm)?;
+        let mut tar = shell::command("tar", &["xzf", tarball.trim(), "-O"]);
+        tar.arg(format!("package/{path}")).current_dir(&self.folder);
+        shell::output(tar)
+    }
+
+    /// A path inside the folder as text, for configurations.
     pub fn shown(&self, name: &str) -> String {
         self.path(name).display().to_string()
     }
