@@ -46,6 +46,9 @@ impl Default for WriteOptions<'_> {
 
 /// The fewest DC bits left for later. One is as good as free: the lowest bit hardly compresses.
 const FINEST_DC: u8 = 1;
+/// Steps of a preview's DC coefficients below this are finer than is seen: one and a half levels of
+/// brightness.
+const SEEN_DC: u16 = 12;
 /// The most DC bits left for later; beyond it the preview shows bands.
 const COARSEST_DC: u8 = 5;
 /// The DC bits left for later where nothing fits the budget: a preview of moderate size, since
@@ -151,7 +154,7 @@ impl<'a> Writer<'a> {
         let before = self.out.len() + second.header.len();
         let room = options.preview_budget.saturating_sub(before);
         let mut fitting = None;
-        for low in FINEST_DC..=COARSEST_DC {
+        for low in self.finest_dc(options)..=COARSEST_DC {
             // Each block takes a bit at least.
             if self.blocks() / 8 > room {
                 break;
@@ -192,6 +195,14 @@ impl<'a> Writer<'a> {
             }
         });
         drafts.collect()
+    }
+
+    /// How many DC bits a preview leaves for later if it fits the budget: none that it would show,
+    /// but one more where the steps are so fine that it is not seen, unless bytes are bounded.
+    fn finest_dc(&self, options: &WriteOptions<'_>) -> u8 {
+        let step = self.picture.components.first().map_or(1, |it| it.table[0]);
+        let is_unseen = (step << FINEST_DC) < SEEN_DC && options.preferred_bytes == usize::MAX;
+        FINEST_DC + u8::from(is_unseen)
     }
 
     /// Blocks of a scan of all components.

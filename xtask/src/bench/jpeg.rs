@@ -4,8 +4,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fast_ssim2::{PixelDescriptor, PixelSlice, compute_ssimulacra2};
-
 use super::Options;
 use super::ground::{self, Ground, median};
 use super::pictures;
@@ -34,7 +32,7 @@ pub fn run(options: &Options) -> Outcome {
         Some(folder) => pictures::find(folder)?,
         None => photographs(&ground)?,
     };
-    let ours = example("encode")?;
+    let ours = example("jpeg", "encode")?;
     let (mut ratios, mut sources) = (vec![Vec::new(); THEIRS.len()], Vec::new());
     for (place, path) in paths.iter().enumerate() {
         let ppm = pictures::ppm(path)?;
@@ -94,13 +92,7 @@ fn curve(ours: &Path, source: &Path, ppm: &[u8], ground: &Ground) -> Result<Vec<
 /// The SSIMULACRA2 of a file beside its source.
 fn score(ppm: &[u8], file: &[u8]) -> Result<f64, String> {
     let decoded = pictures::piped("djpeg", &["-rgb", "-pnm"], file)?;
-    let slice = |ppm| {
-        let (width, height, pixels) = pictures::pixels(ppm).ok_or("no PPM file")?;
-        let stride = width as usize * 3;
-        PixelSlice::new(pixels, width, height, stride, PixelDescriptor::RGB8_SRGB)
-            .map_err(|error| error.to_string())
-    };
-    compute_ssimulacra2(&slice(ppm)?, &slice(&decoded)?).map_err(|error| error.to_string())
+    pictures::score(ppm, &decoded)
 }
 
 /// The bytes at a score, between the two points around it; none beyond the ends.

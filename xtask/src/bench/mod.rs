@@ -10,6 +10,7 @@ mod crash;
 mod deltas;
 mod ground;
 mod hits;
+mod images;
 mod itself;
 mod jpeg;
 mod link;
@@ -160,6 +161,11 @@ pub const BENCHES: &[Bench] = &[
         name: "hits",
         about: "cached pictures of about 20 KB over TLS and HTTP/2: requests per processor second",
         run: hits::run,
+    },
+    Bench {
+        name: "images",
+        about: "pictures made small beside sharp, libvips and Pillow: time, bytes, looks, memory",
+        run: images::run,
     },
     Bench {
         name: "jpeg",

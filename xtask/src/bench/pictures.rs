@@ -5,6 +5,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use fast_ssim2::{PixelDescriptor, PixelSlice, compute_ssimulacra2};
+
 /// The pictures of a folder and of those in it, by name: JPEG and PNG.
 ///
 /// # Errors
@@ -104,6 +106,20 @@ pub fn pixels(ppm: &[u8]) -> Option<(u32, u32, &[u8])> {
     let (width, height) = std::str::from_utf8(size).ok()?.split_once(' ')?;
     let pixels = lines.next().filter(|_| kind == b"P6")?;
     Some((width.parse().ok()?, height.parse().ok()?, pixels))
+}
+
+/// The SSIMULACRA2 of a PPM file beside another of its size.
+///
+/// # Errors
+/// They are no such files.
+pub fn score(reference: &[u8], seen: &[u8]) -> Result<f64, String> {
+    let slice = |ppm| {
+        let (width, height, pixels) = pixels(ppm).ok_or("no PPM file")?;
+        let stride = width as usize * 3;
+        PixelSlice::new(pixels, width, height, stride, PixelDescriptor::RGB8_SRGB)
+            .map_err(|error| error.to_string())
+    };
+    compute_ssimulacra2(&slice(reference)?, &slice(seen)?).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ pub fn run(options: &Options) -> Outcome {
         Some(folder) => pictures::find(folder)?,
         None => photographs(&ground)?,
     };
-    let ours = example("rescue")?;
+    let ours = example("jpeg", "rescue")?;
     if !shell::exists("djpeg") {
         let why = "`djpeg` (package libjpeg-turbo-progs) is missing: only our own decoder looks";
         shell::skip("what libjpeg-turbo sees in the bench `rescue`", why);
@@ -392,13 +392,14 @@ pub(super) fn photographs(ground: &Ground) -> Result<Vec<PathBuf>, String> {
     made.collect()
 }
 
-/// The release build of an example of the crate `jpeg`.
-pub(super) fn example(name: &str) -> Result<PathBuf, String> {
+/// The release build of an example of a room.
+pub(super) fn example(room: &str, name: &str) -> Result<PathBuf, String> {
+    let package = format!("firstlight-{room}");
     shell::run(shell::cargo(&[
         "build",
         "--release",
         "--package",
-        "firstlight-jpeg",
+        &package,
         "--example",
         name,
     ]))?;

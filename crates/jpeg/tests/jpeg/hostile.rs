@@ -118,7 +118,7 @@ fn limits_come_before_everything() {
         max_bytes: file.len(),
         max_pixels: 70 * 50,
         max_side: 70,
-        max_scans: 7,
+        max_scans: 8,
     };
     assert!(
         decode(

@@ -102,16 +102,19 @@ fn the_first_scan_of_a_large_photo_fits_a_record() {
 fn a_small_budget_makes_the_first_scan_coarser() {
     let rgb = natural(400, 300, 11);
     let planes = rgb_to_planes(&rgb, 400, 300, Subsampling::Full).expect("fits");
-    let first = |preview_budget| {
+    let first_at = |quality, preview_budget| {
         let how = EncodeOptions {
+            quality,
             preview_budget,
             ..EncodeOptions::default()
         };
         encode(&planes, &how).expect("encodes").scans.swap_remove(0)
     };
-    let (fine, coarse, hopeless) = (first(RECORD), first(2500), first(100));
+    let first = |preview_budget| first_at(50, preview_budget);
+    let (fine, coarse, hopeless) = (first(RECORD), first(2000), first(100));
     assert_eq!(fine.low_bit, 1);
-    assert!(coarse.low_bit > 1 && coarse.shown_at <= 2500, "{coarse:?}");
+    assert_eq!(first_at(80, RECORD).low_bit, 2, "steps too fine to be seen");
+    assert!(coarse.low_bit > 1 && coarse.shown_at <= 2000, "{coarse:?}");
     assert_eq!(hopeless.low_bit, 2, "neither the finest nor the coarsest");
 }
 
