@@ -5,12 +5,13 @@ use std::process::Command;
 use crate::shell::{self, Outcome};
 
 /// Program, package, what it is for.
-const WANTED: [(&str, &str, &str); 6] = [
+const WANTED: [(&str, &str, &str); 7] = [
     ("nginx", "nginx", "an origin and a peer"),
     ("varnishd", "varnish", "a control of the cache tests"),
     ("h2o", "h2o", "a peer"),
     ("nghttpd", "nghttp2-server", "a peer"),
     ("chromium", "chromium", "the browser of the page tests"),
+    ("redis-server", "redis-server", "a store behind"),
     ("ip", "iproute2", "network namespaces of the emulated link"),
 ];
 

@@ -10,6 +10,6 @@ mod store;
 
 pub use store::disk::journal;
 pub use store::{
-    Change, DiskError, DiskSettings, DiskStats, FileBody, Held, Keep, Key, Large, Lookup, Mark,
-    Named, Packed, Sought, Stats, Store, StoreSettings, tag, wire,
+    Change, DiskError, DiskSettings, DiskStats, FORM, FileBody, Held, Keep, Key, Large, Lookup,
+    Mark, Named, Packed, Sought, Stats, Store, StoreSettings, tag, wire,
 };

@@ -6,6 +6,7 @@
 
 pub mod access_log;
 pub mod cache;
+pub mod behind;
 pub mod compression;
 pub mod facts;
 mod failure;

@@ -10,6 +10,7 @@ use pipeline::{Module, Pipeline};
 use workshop::Workshop;
 
 use crate::access_log::AccessLogModule;
+use crate::behind::Shared;
 use crate::cache::{CacheModule, SourceFlights};
 use crate::compression::{CompressionModule, DeltaCounts};
 use crate::headers::HeadersModule;
@@ -38,6 +39,8 @@ pub struct Services {
     pub sources: Arc<SourceFlights>,
     /// Counts deltas between versions of texts.
     pub deltas: Arc<DeltaCounts>,
+    /// What other nodes have made.
+    pub shared: Shared,
 }
 
 impl Services {
@@ -50,18 +53,20 @@ impl Services {
             pictures: Arc::default(),
             sources: Arc::default(),
             deltas: Arc::default(),
+            shared: Shared::default(),
         }
     }
 
     /// Goes on with what waited to be made better when an earlier process ended. Returns how much
     /// that is.
     pub fn resume(&self) -> usize {
-        crate::compression::resume(&self.store, &self.workshop)
+        crate::compression::resume(&self.store, &self.shared, &self.workshop)
     }
 
     /// Drops everything that is kept for a URL, whoever brought it in: the response, and every
     /// picture made of it. Returns how many things that were.
     pub fn purge(&self, url: &http::Uri) -> usize {
+        self.shared.tell_url(url, false);
         [false, true]
             .into_iter()
             .map(|foreign| {
@@ -74,12 +79,14 @@ impl Services {
     /// Drops many things together: every URL of which something is named, with every form
     /// and picture of it. Returns how many things that were. Cost: a look at everything kept.
     pub fn purge_many(&self, purge: Purge<'_>) -> usize {
+        self.shared.tell_many(purge, false);
         self.store.purge_where(|named| purge.names(named))
     }
 
     /// Makes everything that is kept for a URL stale: it may still answer while it is asked for
     /// again. Returns how many things that were.
     pub fn soften(&self, url: &http::Uri) -> usize {
+        self.shared.tell_url(url, true);
         [false, true]
             .into_iter()
             .map(|foreign| {
@@ -91,6 +98,7 @@ impl Services {
 
     /// The same for many things together, as [`Services::purge_many`].
     pub fn soften_many(&self, purge: Purge<'_>) -> usize {
+        self.shared.tell_many(purge, true);
         self.store.soften_where(|named| purge.names(named))
     }
 }
@@ -110,7 +118,7 @@ pub enum Purge<'a> {
 }
 
 impl Purge<'_> {
-    fn names(&self, named: &Named<'_>) -> bool {
+    pub(crate) fn names(&self, named: &Named<'_>) -> bool {
         let primary = named.primary;
         // What visitors brought in from other sites is purged by its own address too.
         let url = ["foreign ", "dictionary "]
@@ -236,6 +244,7 @@ fn compression(settings: &SiteSettings, services: &Services) -> Box<dyn Module> 
         settings.compression.clone(),
         &settings.trusted_proxies,
         services.store.clone(),
+        services.shared.clone(),
         services.workshop.clone(),
         services.deltas.clone(),
     ))
@@ -246,6 +255,7 @@ fn images(settings: &SiteSettings, services: &Services, fetcher: &Arc<Fetcher>) 
         &settings.images,
         settings.cache.rules(),
         services.store.clone(),
+        services.shared.clone(),
         services.pictures.clone(),
         services.workshop.clone(),
         fetcher.clone(),
@@ -256,6 +266,7 @@ fn cache(settings: &SiteSettings, services: &Services, fetcher: &Arc<Fetcher>) -
     Box::new(CacheModule::new(
         settings.cache.clone(),
         services.store.clone(),
+        services.shared.clone(),
         services.sources.clone(),
         fetcher.clone(),
     ))

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use base::settings::Report;
 use front::ByteLogSettings;
+use kv::EngineChoice;
 use modules::headers::HeadersModule;
 
 use crate::Config;
@@ -16,6 +17,15 @@ pub fn check(config: &Config, report: &mut Report) {
     addresses(config, report);
     byte_log(&config.front.byte_log, report);
     certificates(config, report);
+    store_behind(config, report);
+}
+
+fn store_behind(config: &Config, report: &mut Report) {
+    config.kv.check("kv", report);
+    let placeless = config.kv.path.is_none() && config.front.state.is_none();
+    if config.kv.engine == EngineChoice::Embedded && placeless {
+        report.reject("kv.path", "", "a file, or a `front.state` directory");
+    }
 }
 
 fn sites(config: &Config, report: &mut Report) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use base::settings::Report;
 use cache::StoreSettings;
 use front::{CertificateSettings, FrontSettings};
+use kv::{EngineChoice, KvSettings};
 use modules::SiteSettings;
 use origin::{OriginSettings, Upstream};
 use workshop::WorkshopSettings;
@@ -25,6 +26,8 @@ base::settings! {
         workshop: WorkshopSettings = WorkshopSettings::default(),
         /// What is kept of responses and pictures.
         cache: StoreSettings = StoreSettings::default(),
+        /// The store behind: what the nodes of a fleet share.
+        kv: KvSettings = KvSettings::default(),
         /// The sites, each with its hosts and its origin.
         site: Vec<SiteSettings> = Vec::new(),
     }
@@ -79,6 +82,7 @@ impl Config {
             site.access_log.target = "stderr".into();
         }
         self.cache.disk.enabled = false;
+        self.kv.engine = EngineChoice::None;
         self
     }
 
@@ -88,6 +92,11 @@ impl Config {
         let state = self.front.state.as_ref();
         let path = disk.path.clone().or_else(|| Some(state?.join("cache")));
         path.filter(|_| disk.enabled)
+    }
+
+    /// Takes what the file does not say of passwords from the environment, which `variable` reads.
+    pub fn complete_secrets(&mut self, variable: impl Fn(&str) -> Option<String>) {
+        self.kv.complete(variable);
     }
 
     /// Serves with this certificate alone.

@@ -8,7 +8,9 @@ use arc_swap::ArcSwap;
 use base::settings::Report;
 use cache::{Keep, Stats, Store};
 use front::Http2Settings;
+use kv::Behind;
 use modules::Services;
+use modules::behind::{Shared, purge_as_told};
 use modules::compression::Deltas;
 use origin::{Client, Upstream};
 use pipeline::{Directory, Pipeline};
@@ -37,7 +39,8 @@ impl Rooms {
         let (store, ledger) = open_store(config);
         let client = Client::new(&config.origin)?;
         let workshop = Workshop::with_ledger(&config.workshop, ledger)?;
-        let services = Services::new(store, client, workshop);
+        let mut services = Services::new(store, client, workshop);
+        services.shared = open_behind(config, &services);
         let resumed = services.resume();
         if resumed > 0 {
             tracing::info!(resumed, "going on with what waited to be made better");
@@ -142,6 +145,11 @@ impl Rooms {
         self.services.soften_many(purge)
     }
 
+    /// The store behind, where there is one.
+    pub(crate) fn behind(&self) -> Option<&Arc<Behind>> {
+        self.services.shared.behind()
+    }
+
     /// What is kept.
     pub(crate) fn cache(&self) -> Stats {
         self.services.store.stats()
@@ -178,6 +186,28 @@ fn open_store<V: Keep>(config: &Config) -> (Store<V>, Option<PathBuf>) {
             (Store::new(&config.cache), None)
         }
     }
+}
+
+/// The store behind, where one is wanted and can be had; the server goes on without it in any case.
+fn open_behind(config: &Config, services: &Services) -> Shared {
+    let behind = match Behind::open(&config.kv, config.front.state.as_deref()) {
+        Ok(Some(behind)) => Arc::new(behind),
+        Ok(None) => return Shared::default(),
+        Err(error) => {
+            tracing::warn!("{error}; going on without it");
+            return Shared::default();
+        }
+    };
+    let place = config.cache_path().map(|path| path.join("heard"));
+    // A store that is not used any more need not hear of anything.
+    let store = Arc::downgrade(&services.store);
+    let told = move |what: &kv::What, soft| {
+        if let Some(store) = store.upgrade() {
+            purge_as_told(&store, what, soft);
+        }
+    };
+    behind.follow(place, Box::new(told));
+    Shared::new(behind)
 }
 
 /// The rooms in use; new ones take over with the next request.

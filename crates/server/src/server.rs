@@ -14,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 use crate::rooms::Current;
 use crate::{Config, Rooms, ServerError};
 
+/// How long the end waits for the store behind.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// A running server. Dropping it stops it without waiting.
 pub struct Server {
     handle: Handle,
@@ -81,7 +84,11 @@ impl Server {
     pub async fn wait(mut self) {
         match (&mut self.serving).await {
             Ok(drained) => {
-                self.handle.0.current.load().settle();
+                let rooms = self.handle.0.current.load();
+                rooms.settle();
+                if let Some(behind) = rooms.behind() {
+                    behind.settle(LAST_WORDS).await;
+                }
                 let cache = self.handle.cache();
                 let deltas = self.handle.deltas();
                 tracing::info!(
@@ -155,6 +162,11 @@ impl Handle {
         self.0.current.load().deltas()
     }
 
+    /// The store behind, where there is one: how it goes, and what waits to be told to the fleet.
+    pub fn behind(&self) -> Option<Arc<kv::Behind>> {
+        self.0.current.load().behind().cloned()
+    }
+
     /// Drops everything that is kept for a URL (absolute, as visitors have it): the response, and
     /// every picture made of it. Returns how many things that were.
     pub fn purge(&self, url: &http::Uri) -> usize {
@@ -187,6 +199,7 @@ fn fixed_until_restart(old: &Config, new: &Config) -> Vec<String> {
             ("front", format!("{:?}", config.front)),
             ("workshop", format!("{:?}", config.workshop)),
             ("cache", format!("{:?}", config.cache)),
+            ("kv", format!("{:?}", config.kv)),
         ]
     };
     shown(old)

@@ -14,15 +14,19 @@
 //! ```
 
 pub mod bare;
+pub mod bucket;
 pub mod crash;
 pub mod film;
 pub mod origin;
+pub mod peer;
 pub mod photo;
 pub mod quic;
 pub mod recorder;
 pub mod tls;
 
+pub use bucket::{Bucket, Mood};
 pub use film::Film;
 pub use lab::{Browser, BrowserError, Link, LinkError, Page, Profile, Relay, browser, link, relay};
 pub use origin::{Origin, Received, Reply};
+pub use peer::Peer;
 pub use recorder::{Recorder, RecorderError, Recording};

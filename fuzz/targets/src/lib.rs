@@ -75,6 +75,7 @@ pub const TARGETS: &[Target] = &[
         pictures::jpeg_seeds,
     ),
     target("priority", requests::priority, requests::priority_seeds),
+    target("store_behind", kv::fuzz::read, kv::fuzz::seeds),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8]), seeds: fn() -> Seeds) -> Target {

@@ -65,7 +65,44 @@ fn disks(binary: &Path, ground: &Ground) -> Outcome {
         let (hits, asked) = crash::serve_on(binary, &ground.path(""), &disk.0.join("cache"))?;
         println!("{name}: all served, none wrong; {hits} of {asked} hits");
     }
+    slow_disk(binary, ground)
+}
+
+/// A disk on which no write ends while visitors come, where this may freeze one.
+fn slow_disk(binary: &Path, ground: &Ground) -> Outcome {
+    let name = "a disk on which writes do not end";
+    let disk = match Mounted::loopback(ground) {
+        Ok(disk) => disk,
+        Err(why) => {
+            shell::skip(name, &why);
+            return Ok(());
+        }
+    };
+    let freeze = || Frozen::new(&disk.0);
+    let (hits, asked) =
+        crash::serve_while(binary, &ground.path(""), &disk.0.join("cache"), freeze)?;
+    println!("{name}: all served, none wrong; {hits} of {asked} hits");
     Ok(())
+}
+
+/// A file system whose writes wait until this is dropped.
+struct Frozen(PathBuf);
+
+impl Frozen {
+    fn new(path: &Path) -> Result<Self, String> {
+        let mut freeze = shell::command("fsfreeze", &["-f"]);
+        freeze.arg(path);
+        shell::output(freeze)?;
+        Ok(Self(path.to_owned()))
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        let mut thaw = shell::command("fsfreeze", &["-u"]);
+        thaw.arg(&self.0);
+        let _ = shell::output(thaw);
+    }
 }
 
 /// A small file system in memory; unmounted with the value.
@@ -86,6 +123,23 @@ impl Mounted {
             mount(then)?;
         }
         Ok(mounted)
+    }
+}
+
+impl Mounted {
+    /// One on a file, which can be frozen.
+    fn loopback(ground: &Ground) -> Result<Self, String> {
+        let (path, image) = (ground.path("frozen"), ground.path("frozen.image"));
+        std::fs::create_dir_all(&path).map_err(|error| error.to_string())?;
+        let file = std::fs::File::create(&image).map_err(|error| error.to_string())?;
+        file.set_len(64 << 20).map_err(|error| error.to_string())?;
+        let mut make = shell::command("mkfs.ext4", &["-q", "-F"]);
+        make.arg(&image);
+        shell::output(make)?;
+        let mut mount = shell::command("mount", &["-o", "loop"]);
+        mount.arg(&image).arg(&path);
+        shell::output(mount)?;
+        Ok(Self(path))
     }
 }
 

@@ -13,6 +13,7 @@ mod hits;
 mod images;
 mod itself;
 mod jpeg;
+mod kv;
 mod link;
 mod order;
 mod peers;
@@ -166,6 +167,11 @@ pub const BENCHES: &[Bench] = &[
         name: "images",
         about: "pictures made small beside sharp, libvips and Pillow: time, bytes, looks, memory",
         run: images::run,
+    },
+    Bench {
+        name: "kv",
+        about: "the engines of a store behind: put, get, compare and set",
+        run: kv::run,
     },
     Bench {
         name: "jpeg",

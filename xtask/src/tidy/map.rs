@@ -8,13 +8,14 @@ use super::Tree;
 
 /// Every room with the rooms it may name. Services name no service but those below them, users of
 /// the contract name no other user; all meet in `server`.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("base", &[]),
     ("delivery", &["base"]),
     ("jpeg", &["base"]),
     ("image", &["base", "delivery", "jpeg"]),
     ("cache", &["base"]),
     ("workshop", &["base"]),
+    ("kv", &["base"]),
     ("origin", &["base"]),
     ("gallery", &["base", "image", "jpeg"]),
     ("lab", &["base", "jpeg"]),
@@ -22,14 +23,14 @@ const ROOMS: [(&str, &[&str]); 16] = [
     (
         "modules",
         &[
-            "base", "cache", "delivery", "image", "origin", "pipeline", "workshop",
+            "base", "cache", "delivery", "image", "kv", "origin", "pipeline", "workshop",
         ],
     ),
     ("front", &["base", "delivery", "pipeline"]),
     (
         "server",
         &[
-            "base", "cache", "delivery", "front", "image", "modules", "origin", "pipeline",
+            "base", "cache", "delivery", "front", "image", "kv", "modules", "origin", "pipeline",
             "workshop",
         ],
     ),
@@ -47,24 +48,24 @@ const ROOMS: [(&str, &[&str]); 16] = [
 ];
 
 /// Libraries that only some rooms may name, with what they stand for.
-const LIBRARIES: [(&str, &str, &[&str]); 23] = [
-    ("rustls", "TLS", &["front", "origin", "lab", "testkit"]),
-    ("tokio-rustls", "TLS", &["front", "origin", "testkit"]),
+const LIBRARIES: [(&str, &str, &[&str]); 26] = [
+    ("rustls", "TLS", &["front", "kv", "origin", "lab", "testkit"]),
+    ("tokio-rustls", "TLS", &["front", "kv", "origin", "testkit"]),
     ("rcgen", "certificates", &["front", "testkit"]),
-    ("webpki-roots", "certificates", &["origin"]),
-    ("rustls-native-certs", "certificates", &["origin"]),
+    ("webpki-roots", "certificates", &["kv", "origin"]),
+    ("rustls-native-certs", "certificates", &["kv", "origin"]),
     ("h2", "HTTP/2", &["front", "testkit"]),
     ("quinn", "QUIC", &["front", "testkit"]),
     ("quinn-proto", "QUIC", &["front"]),
     (
         "hyper",
         "HTTP/1.1",
-        &["front", "gallery", "origin", "testkit"],
+        &["front", "gallery", "kv", "origin", "testkit"],
     ),
     (
         "hyper-util",
         "HTTP/1.1",
-        &["front", "gallery", "origin", "testkit"],
+        &["front", "gallery", "kv", "origin", "testkit"],
     ),
     ("zune-jpeg", "codecs", &["image", "jpeg", "lab"]),
     ("png", "codecs", &["gallery", "image"]),
@@ -77,6 +78,9 @@ const LIBRARIES: [(&str, &str, &[&str]); 23] = [
     ("zstd", "compression", &["modules"]),
     ("fast_image_resize", "pixels", &["image"]),
     ("pic-scale", "pixels", &["image"]),
+    ("redb", "engines", &["kv"]),
+    ("redis", "engines", &["kv"]),
+    ("rusty-s3", "engines", &["kv"]),
     ("toml", "configuration", &["base"]),
     ("clap", "arguments", &["firstlight", "xtask"]),
 ];

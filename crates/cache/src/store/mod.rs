@@ -31,6 +31,7 @@ use parking_lot::RwLock;
 
 pub use disk::DiskError;
 pub use disk::file::FileBody;
+pub use disk::format::FORM;
 pub use keep::{Change, Held, Keep, Packed, tag};
 pub use key::{Key, Lookup};
 pub use large::Large;

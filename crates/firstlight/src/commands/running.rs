@@ -155,6 +155,10 @@ fn reload(handle: &server::Handle, file: Option<&Path>) {
     };
     let outcome = Config::read(file)
         .map_err(CommandError::from)
+        .map(|mut config| {
+            config.complete_secrets(|name| env::var(name).ok());
+            config
+        })
         .and_then(|config| handle.reload(config).map_err(CommandError::from));
     match outcome {
         Ok(notes) => {

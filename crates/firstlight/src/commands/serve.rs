@@ -85,6 +85,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     environment::apply(&mut config, &arguments.env, &|name| {
         std::env::var(name).ok()
     })?;
+    config.complete_secrets(|name| std::env::var(name).ok());
     if arguments.origin.is_some() && config.front.state.is_none() {
         config.front.state = running::state_directory_to_write();
     }

@@ -24,6 +24,7 @@ use workshop::{Flights, Joined, Lead};
 
 pub use config::CacheSettings;
 
+use crate::behind::Shared;
 use crate::facts::{Facts, Source, now};
 use crate::kept::{Entry, Found, find, find_on_disk};
 use crate::origin::Fetcher;
@@ -50,6 +51,7 @@ pub struct CacheModule {
     settings: CacheSettings,
     rules: Rules,
     store: Arc<Store<Entry>>,
+    shared: Shared,
     flights: Arc<SourceFlights>,
     fetcher: Arc<Fetcher>,
 }
@@ -77,6 +79,7 @@ impl CacheModule {
     pub fn new(
         settings: CacheSettings,
         store: Arc<Store<Entry>>,
+        shared: Shared,
         flights: Arc<SourceFlights>,
         fetcher: Arc<Fetcher>,
     ) -> Self {
@@ -84,6 +87,7 @@ impl CacheModule {
             rules: settings.rules(),
             settings,
             store,
+            shared,
             flights,
             fetcher,
         }

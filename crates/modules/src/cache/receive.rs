@@ -154,18 +154,27 @@ impl CacheModule {
         if exchange.method.is_safe() || !(status.is_success() || status.is_redirection()) {
             return;
         }
-        let mut dropped = self.store.purge(&Source::primary(&exchange.uri, false));
+        let mut dropped = self.drop_everywhere(&exchange.uri);
         for name in [LOCATION, CONTENT_LOCATION] {
             let reference = response.headers.get(name).map(HeaderValue::as_bytes);
             let named = reference.and_then(|reference| within(&exchange.uri, reference));
             // Only of this site: others are none of its business.
             if let Some(named) = named {
-                dropped += self.store.purge(&Source::primary(&named, false));
+                dropped += self.drop_everywhere(&named);
             }
         }
         exchange
             .trace
             .explain(|| format!("dropped {dropped} things kept for what changed"));
+    }
+
+    /// Drops what is kept for a URL; where that is something, the other nodes do so too.
+    fn drop_everywhere(&self, url: &Uri) -> usize {
+        let dropped = self.store.purge(&Source::primary(url, false));
+        if dropped > 0 {
+            self.shared.tell_url(url, false);
+        }
+        dropped
     }
 }
 

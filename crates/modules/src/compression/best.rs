@@ -13,6 +13,7 @@ use workshop::{Cancel, Offered, Workshop};
 use super::Coding;
 use super::coding::{brotli_parameters, window};
 use super::dictionary::index::{self, Candidate};
+use crate::behind::Shared;
 use crate::kept::{Entry, Forms};
 
 /// How much is encoded between two looks at the flag.
@@ -30,18 +31,21 @@ pub(super) fn name(key: &Key, pattern: Option<&str>, best: u64) -> String {
 }
 
 /// Goes on with what waited to be improved when an earlier process ended. Returns how much that is.
-pub fn resume(store: &Arc<Store<Entry>>, workshop: &Workshop) -> usize {
+pub fn resume(store: &Arc<Store<Entry>>, shared: &Shared, workshop: &Workshop) -> usize {
     let left = workshop.left_over();
     let resumed = left.iter().filter(|(asked, name)| {
-        let store = store.clone();
         if let Some(job) = super::dictionary::resumed(name) {
+            let store = store.clone();
             let job = move |cancel: &Cancel| job(&store, cancel);
             return workshop.improve_again(*asked, name, job) == Offered::Waits;
         }
         let Some((best, key, pattern)) = read_name(name) else {
             return false;
         };
-        let job = move |cancel: &Cancel| all(&store, &key, pattern.as_ref(), best, cancel);
+        let (store, shared) = (store.clone(), shared.clone());
+        let job = move |cancel: &Cancel| {
+            all(&store, &shared, &key, pattern.as_ref(), best, cancel);
+        };
         workshop.improve_again(*asked, name, job) == Offered::Waits
     });
     resumed.count()
@@ -59,12 +63,13 @@ fn read_name(name: &str) -> Option<(u64, Key, Option<Arc<str>>)> {
 /// Makes the best forms of what is kept under `key`, and a dictionary of it where it has a pattern.
 pub(super) fn all(
     store: &Store<Entry>,
+    shared: &Shared,
     key: &Key,
     pattern: Option<&Arc<str>>,
     best: u64,
     cancel: &Cancel,
 ) {
-    improve(store, key, best, cancel);
+    improve(store, shared, key, best, cancel);
     if let Some(pattern) = pattern {
         let candidate = Candidate {
             key: key.clone(),
@@ -75,8 +80,14 @@ pub(super) fn all(
 }
 
 /// Makes the best forms of what is kept under `key` and keeps them with it, unless it is gone or
-/// another by then. `best` is the largest body that gets Brotli at quality 11.
-pub fn improve(store: &Store<Entry>, key: &Key, best: u64, cancel: &Cancel) {
+/// another by then; another node's forms do as well. `best` is the largest body that gets Brotli at quality 11.
+pub fn improve(
+    store: &Store<Entry>,
+    shared: &Shared,
+    key: &Key,
+    best: u64,
+    cancel: &Cancel,
+) {
     let key_of_it = key.as_lookup();
     let Some(entry) = store
         .peek(&key_of_it)
@@ -95,8 +106,15 @@ pub fn improve(store: &Store<Entry>, key: &Key, best: u64, cancel: &Cancel) {
         true => BEST,
         false => GOOD,
     };
-    let Some(forms) = forms(&kept.body, quality, cancel) else {
-        return;
+    let forms = match shared.forms(&kept.body, quality) {
+        Some(forms) => forms,
+        None => {
+            let Some(forms) = forms(&kept.body, quality, cancel) else {
+                return;
+            };
+            shared.keep_forms(&kept.body, quality, &forms, since.elapsed());
+            forms
+        }
     };
     tracing::debug!(
         key = %key.primary,

@@ -36,6 +36,7 @@ pub use dictionary::counts::{DeltaCounts, Deltas};
 pub use dictionary::delta::{self, DeltaCoding};
 pub use dictionary::pattern;
 
+use crate::behind::Shared;
 use crate::facts::{Facts, Source};
 use crate::kept::{Entry, Forms, Kept, key_of};
 use dictionary::index::{Candidate, Wanted};
@@ -55,6 +56,7 @@ pub struct CompressionModule {
     dictionaries: Dictionaries,
     deltas: Arc<DeltaCounts>,
     store: Arc<Store<Entry>>,
+    shared: Shared,
     workshop: Workshop,
 }
 
@@ -65,6 +67,7 @@ impl CompressionModule {
         settings: CompressionSettings,
         proxies: &[Network],
         store: Arc<Store<Entry>>,
+        shared: Shared,
         workshop: Workshop,
         deltas: Arc<DeltaCounts>,
     ) -> Self {
@@ -74,6 +77,7 @@ impl CompressionModule {
             settings,
             deltas,
             store,
+            shared,
             workshop,
         }
     }
@@ -372,12 +376,13 @@ impl CompressionModule {
         }
         let best = self.settings.best.bytes();
         let (store, workshop, pattern) = (self.store.clone(), self.workshop.clone(), body.pattern);
+        let shared = self.shared.clone();
         Some(Box::new(move || {
             if improvable {
                 let name = Arc::from(best::name(&key, pattern.as_deref(), best));
                 let store = store.clone();
                 workshop.improve(&name, move |cancel| {
-                    best::all(&store, &key, pattern.as_ref(), best, cancel);
+                    best::all(&store, &shared, &key, pattern.as_ref(), best, cancel);
                 });
             }
             if let Some(wanted) = wanted {

@@ -145,7 +145,11 @@ impl ImagesModule {
             Task::Make(_, None) if place.is_for_all() => self.wish(exchange, &plan, &response),
             _ => None,
         };
+        let share = place
+            .is_for_all()
+            .then(|| (self.shared.clone(), plan.key.clone(), plan.since));
         let job = Job {
+            share,
             body: std::mem::take(&mut response.body),
             inherited,
             source: response.headers.clone(),

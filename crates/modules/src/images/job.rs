@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::cache::policy::Freshness;
-use ::cache::{Keep, Store};
+use ::cache::{Keep, Key, Store};
 use ::image::{Found, ImageError, Limits, Outcome, Variant, outline_of, probe, render_found};
 use base::Body;
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use workshop::{Cancel, Lead, Workshop, WorkshopError};
 use super::gather::{Gathered, Source, gather};
 use super::perfect::Wish;
 use super::reply;
+use crate::behind::{Shared, Since};
 use crate::facts::now;
 use crate::kept::{Entry, Kept, Place, Refused};
 
@@ -84,6 +85,8 @@ pub struct Job {
     pub place: Place,
     /// And in which store.
     pub store: Arc<Store<Entry>>,
+    /// Where other nodes find it, if it is the same for every visitor.
+    pub share: Option<(Shared, Key, Since)>,
     /// Those who wait for it.
     pub lead: Option<Lead<Landed>>,
     /// What it is to become, where that must be sought first.
@@ -227,7 +230,11 @@ impl Job {
         made.source = Some(reply::identity(&self.source));
         made.wish.clone_from(&self.wish);
         let entry = Arc::new(Entry::Response(made));
+        let others = self.share.clone();
         let kept = self.keep(&entry, &entry);
+        if kept && let Some((shared, key, since)) = others {
+            shared.keep_picture(&key, since, &entry);
+        }
         if kept {
             // The store counts what it keeps.
             share.release();

@@ -37,6 +37,7 @@ pub use job::Landed;
 pub use perfect::Wish;
 pub use reply::{CF_RESIZED, FIRSTLIGHT_IMAGE};
 
+use crate::behind::Shared;
 use crate::cache::take_conditions;
 use crate::facts::{Facts, Source, now};
 use crate::kept::{Entry, Found, Refused, find, find_on_disk};
@@ -63,6 +64,7 @@ pub struct ImagesModule {
     grammars: Grammars,
     memory: Memory,
     store: Arc<Store<Entry>>,
+    shared: Shared,
     flights: Arc<PictureFlights>,
     workshop: Workshop,
     fetcher: Arc<Fetcher>,
@@ -75,6 +77,7 @@ impl ImagesModule {
         settings: &ImagesSettings,
         rules: Rules,
         store: Arc<Store<Entry>>,
+        shared: Shared,
         flights: Arc<PictureFlights>,
         workshop: Workshop,
         fetcher: Arc<Fetcher>,
@@ -86,6 +89,7 @@ impl ImagesModule {
             settings: settings.clone(),
             rules,
             store,
+            shared,
             flights,
             workshop,
             fetcher,
@@ -164,6 +168,7 @@ impl ImagesModule {
         wanted: &Wanted,
     ) -> Looked {
         let url = UrlPlan::of(wanted);
+        let nothing = matches!(found, Found::Nothing);
         let (stale, refused) = match found {
             Found::Nothing | Found::NotForThese | Found::OnDisk => (None, None),
             Found::Entry(entry) => match self.use_entry(exchange, &entry, url.as_ref()) {
@@ -176,6 +181,8 @@ impl ImagesModule {
             key,
             chosen,
             mark: Mark::default(),
+            since: self.shared.since(),
+            ask_others: nothing,
             asked: now(),
             stale,
             lead: None,
@@ -242,9 +249,10 @@ impl ImagesModule {
     /// Has what a picture is to become sought when the machine has time.
     fn offer(&self, wish: &Arc<Wish>) {
         let (store, findings) = (self.store.clone(), self.findings.clone());
+        let shared = self.shared.clone();
         let (limits, sought) = (self.limits, wish.clone());
         self.workshop.improve(&wish.name, move |cancel| {
-            perfect::perfect(&store, &findings, &sought, &limits, cancel);
+            perfect::perfect(&store, &shared, &findings, &sought, &limits, cancel);
         });
     }
 
@@ -281,8 +289,35 @@ impl ImagesModule {
                 }
             }
         }
+        if let Some(response) = self.from_others(exchange, &mut plan).await {
+            return Verdict::respond(response);
+        }
         self.depart(exchange, plan, wanted);
         Verdict::Continue
+    }
+
+    /// Asks the store behind for what another node has made. What is no longer fresh may still be
+    /// right, if its source is the same.
+    async fn from_others(&self, exchange: &mut Exchange, plan: &mut Plan) -> Option<Response> {
+        if !plan.ask_others || plan.refused.is_some() {
+            return None;
+        }
+        let mark = self.store.mark(&plan.key.primary);
+        let entry = Arc::new(self.shared.picture(&plan.key).await?);
+        let key = plan.key.clone();
+        self.store.insert_unless_purged(mark, key, entry.clone());
+        match self.use_entry(exchange, &entry, plan.url.as_ref()) {
+            Some(Use::Answer(response)) => {
+                exchange.trace.note("another node has made it");
+                Facts::of(exchange).cache.detail = "behind";
+                job::land(plan.lead.take(), Landed::Kept(entry));
+                Some(response)
+            }
+            _ => {
+                plan.stale = Some(entry);
+                None
+            }
+        }
     }
 
     /// What landed answers whoever waited for it, even if it must be validated for the next one.
@@ -311,6 +346,7 @@ impl ImagesModule {
     /// Makes the request one for the whole source.
     fn depart(&self, exchange: &mut Exchange, mut plan: Plan, wanted: Wanted) {
         plan.mark = self.store.mark(&plan.key.primary);
+        plan.since = self.shared.since();
         plan.asked = now();
         plan.conditions = take_conditions(&mut exchange.headers);
         exchange.method = Method::GET;

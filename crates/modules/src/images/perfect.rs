@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use workshop::Cancel;
 
 use super::reply;
+use crate::behind::Shared;
 use crate::kept::{Entry, Kept};
 
 /// Sources of more pixels are not worth the memory that a search would take.
@@ -78,11 +79,14 @@ impl Findings {
 /// then, or the source is.
 pub fn perfect(
     store: &Store<Entry>,
+    shared: &Shared,
     findings: &Findings,
     wish: &Wish,
     limits: &Limits,
     cancel: &Cancel,
 ) {
+    // Before it is known that both are there: nothing that came before has purged them.
+    let moment = shared.since();
     let Some(entry) = store.peek(&wish.picture.as_lookup()) else {
         return;
     };
@@ -118,7 +122,10 @@ pub fn perfect(
         Ok(None) | Err(_) => settled(kept),
     };
     better.cost = kept.cost + since.elapsed();
-    if !store.replace(&wish.picture, &entry, Arc::new(Entry::Response(better))) {
+    let better = Arc::new(Entry::Response(better));
+    if store.replace(&wish.picture, &entry, better.clone()) {
+        shared.keep_picture(&wish.picture, moment, &better);
+    } else {
         tracing::debug!(key = %wish.name, "it changed meanwhile");
     }
 }

@@ -10,6 +10,7 @@ use workshop::Lead;
 use super::chosen::Chosen;
 use super::job::Landed;
 use super::target::Wanted;
+use crate::behind::Since;
 use crate::kept::Entry;
 
 /// What the way back needs to know of the way in.
@@ -17,6 +18,10 @@ pub(super) struct Plan {
     pub(super) chosen: Arc<Chosen>,
     pub(super) key: Key,
     pub(super) mark: Mark,
+    /// The same for the fleet.
+    pub(super) since: Since,
+    /// Whether nothing is kept here, so that others may be asked.
+    pub(super) ask_others: bool,
     pub(super) asked: SystemTime,
     /// Went stale; its source may still be the same.
     pub(super) stale: Option<Arc<Entry>>,

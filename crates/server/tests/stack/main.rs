@@ -12,6 +12,7 @@ extern crate firstlight_server as server;
 
 mod client;
 mod failures;
+mod fleet;
 mod passage;
 mod pictures;
 mod priorities;

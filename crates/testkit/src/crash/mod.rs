@@ -79,6 +79,20 @@ pub fn run(binary: &Path, folder: &Path, rounds: u32, seed: u64) -> Result<Repor
 /// # Errors
 /// Something was not served, or was wrong.
 pub fn serve_on(binary: &Path, folder: &Path, cache: &Path) -> Result<(u64, u64), String> {
+    serve_while(binary, folder, cache, || Ok(()))
+}
+
+/// The same, where something happens to the disk once the server has begun; it ends when what comes
+/// of it is dropped.
+///
+/// # Errors
+/// Something was not served, or was wrong.
+pub fn serve_while<T>(
+    binary: &Path,
+    folder: &Path,
+    cache: &Path,
+    happens: impl FnOnce() -> Result<T, String>,
+) -> Result<(u64, u64), String> {
     let site = Site::start().map_err(|error| error.to_string())?;
     let rig = Rig {
         binary: binary.to_owned(),
@@ -86,6 +100,7 @@ pub fn serve_on(binary: &Path, folder: &Path, cache: &Path) -> Result<(u64, u64)
         site,
     };
     let mut server = rig.start(&mut Report::default())?;
+    let happening = happens()?;
     let mut visitor = Visitor::new(server.port);
     let (mut asked, mut hits) = (0, 0);
     for only_kept in [false, true] {
@@ -104,6 +119,7 @@ pub fn serve_on(binary: &Path, folder: &Path, cache: &Path) -> Result<(u64, u64)
             asked += u64::from(only_kept);
         }
     }
+    drop(happening);
     server.end();
     Ok((hits, asked))
 }

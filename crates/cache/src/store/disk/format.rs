@@ -7,8 +7,14 @@ use super::super::key::Name;
 use super::super::wire::{Reader, Writer};
 use crate::Lookup;
 
-/// The form of these files. Another form is another magic.
-const MAGIC: u64 = u64::from_le_bytes(*b"FLKEPT02");
+/// The form of these files, and of what is written of things wherever else. Another form is another
+/// name.
+pub const FORM: &str = "FLKEPT02";
+/// What the trailer begins with.
+const MAGIC: u64 = match FORM.as_bytes().first_chunk() {
+    Some(name) => u64::from_le_bytes(*name),
+    None => 0,
+};
 /// Bytes of the trailer.
 pub(in super::super) const TRAILER: usize = 40;
 /// Bytes under one sum.
