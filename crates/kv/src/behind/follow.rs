@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime};
 use tokio::time::{sleep, timeout};
 
 use super::{Inner, Moment, Told, Untold};
-use crate::engine::{Engine, Got, Version};
+use crate::engine::{Got, Version};
 use crate::purges::{Log, MOST_BYTES, Purged, What};
 use crate::watch::wait;
 use crate::KvError;

@@ -130,7 +130,7 @@ async fn share(behind: &str) {
     assert_eq!((snapshot.hits, snapshot.carried), (2, 0), "it made nothing: {snapshot:?}");
 
     // The origin has another picture now.
-    let other = baseline_jpeg(&photograph(Scene::Portrait, 480, 320, 2), 92);
+    let other = baseline_jpeg(&photograph(Scene::Dunes, 480, 320, 2), 92);
     let other = Reply::ok("image/jpeg", other)
         .header("cache-control", "max-age=600")
         .header("etag", "\"2\"")
