@@ -26,7 +26,7 @@ base::settings! {
         workshop: WorkshopSettings = WorkshopSettings::default(),
         /// What is kept of responses and pictures.
         cache: StoreSettings = StoreSettings::default(),
-        /// The store behind: what the nodes of a fleet share.
+        /// The store behind: what the nodes of a fleet share. See [fleet.md](fleet.md).
         kv: KvSettings = KvSettings::default(),
         /// The sites, each with its hosts and its origin.
         site: Vec<SiteSettings> = Vec::new(),
