@@ -137,7 +137,10 @@ mod tests {
         let now = SystemTime::now();
         let read = Framed::read(&frame(now), "http://example.com/a", WEEK, now).unwrap();
         assert_eq!(read.moment, Moment { epoch: 7, count: 3 });
-        assert_eq!((&*read.head, &*read.body), (&b"head"[..], &b"two parts"[..]));
+        assert_eq!(
+            (&*read.head, &*read.body),
+            (&b"head"[..], &b"two parts"[..])
+        );
     }
 
     #[test]
@@ -151,7 +154,10 @@ mod tests {
             assert_eq!(Framed::read(&damaged.into(), name, WEEK, now), None);
             assert_eq!(Framed::read(&whole.slice(..place), name, WEEK, now), None);
         }
-        assert_eq!(Framed::read(&whole, "http://example.com/b", WEEK, now), None);
+        assert_eq!(
+            Framed::read(&whole, "http://example.com/b", WEEK, now),
+            None
+        );
     }
 
     #[test]

@@ -83,7 +83,12 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         What::Host("example.com".into()),
         What::Prefix("http://".into()),
     ] {
-        log.add(3, true, what, SystemTime::UNIX_EPOCH + Duration::from_secs(1));
+        log.add(
+            3,
+            true,
+            what,
+            SystemTime::UNIX_EPOCH + Duration::from_secs(1),
+        );
     }
     let frame = Frame {
         name: NAME,

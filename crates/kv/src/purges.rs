@@ -264,7 +264,10 @@ mod tests {
     }
 
     fn moment(log: &Log, count: u64) -> Moment {
-        Moment { count, ..log.moment() }
+        Moment {
+            count,
+            ..log.moment()
+        }
     }
 
     fn log(purges: &[(What, bool)]) -> Log {
@@ -285,7 +288,10 @@ mod tests {
         assert!(!log.forbids(moment(&log, 2), |_| true));
         assert!(!log.forbids(moment(&log, 0), |_| false));
         let other = Moment { epoch: 8, count: 2 };
-        assert!(log.forbids(other, |_| false), "another log's numbers mean nothing");
+        assert!(
+            log.forbids(other, |_| false),
+            "another log's numbers mean nothing"
+        );
     }
 
     #[test]
@@ -295,7 +301,11 @@ mod tests {
         assert_eq!((numbers, twice.count), (vec![2, 3], 3));
         let softer = log(&[(url("a"), false), (url("a"), true)]);
         assert_eq!(softer.purges.len(), 2, "a hard one stays hard");
-        let all = log(&[(url("a"), false), (url("b"), true), (What::Everything, false)]);
+        let all = log(&[
+            (url("a"), false),
+            (url("b"), true),
+            (What::Everything, false),
+        ]);
         assert_eq!(all.purges.len(), 1);
     }
 

@@ -8,8 +8,8 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::engine::{Engine, Signal, Version};
 use crate::KvError;
+use crate::engine::{Engine, Signal, Version};
 
 /// Keys that are looked at in one page.
 const PAGE: usize = 500;

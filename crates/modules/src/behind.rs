@@ -100,9 +100,14 @@ impl Shared {
         if took < behind.settings().min_cost {
             return;
         }
-        let both = [crate::compression::Coding::Brotli, crate::compression::Coding::Gzip];
+        let both = [
+            crate::compression::Coding::Brotli,
+            crate::compression::Coding::Gzip,
+        ];
         let both = both.map(|coding| forms.of(coding).cloned().unwrap_or_default());
-        let lengths = both.iter().flat_map(|form| (form.len() as u64).to_le_bytes());
+        let lengths = both
+            .iter()
+            .flat_map(|form| (form.len() as u64).to_le_bytes());
         let parts = Parts {
             head: lengths.collect(),
             parts: both.to_vec(),

@@ -5,8 +5,8 @@
 //! for the next lies in the exchange's slots ([`facts`]).
 
 pub mod access_log;
-pub mod cache;
 pub mod behind;
+pub mod cache;
 pub mod compression;
 pub mod facts;
 mod failure;

@@ -114,7 +114,9 @@ impl Bucket {
     /// that were.
     pub fn damage(&self, prefix: &str) -> usize {
         let mut objects = lock(&self.shared.objects);
-        let chosen = objects.iter_mut().filter(|(name, _)| name.starts_with(prefix));
+        let chosen = objects
+            .iter_mut()
+            .filter(|(name, _)| name.starts_with(prefix));
         let mut count = 0;
         for (_, object) in chosen {
             let middle = object.bytes.len() / 2;
@@ -149,8 +151,9 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
             }
             Mood::Status(status) => reply(status, "", b"<Error><Code>Trouble</Code></Error>"),
             Mood::Garbage => b"\x00\xff no such protocol\r\n\r\n".to_vec(),
-            Mood::Huge => b"HTTP/1.1 200 OK\r\netag: \"1\"\r\ncontent-length: 9999999999999\r\n\r\n"
-                .to_vec(),
+            Mood::Huge => {
+                b"HTTP/1.1 200 OK\r\netag: \"1\"\r\ncontent-length: 9999999999999\r\n\r\n".to_vec()
+            }
             Mood::Never => std::future::pending().await,
         };
         stream.write_all(&answer).await?;
@@ -308,7 +311,10 @@ fn list(objects: &BTreeMap<String, Object>, asked: &Asked) -> Vec<u8> {
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
          <ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">",
     );
-    let _ = write!(text, "<MaxKeys>{most}</MaxKeys><IsTruncated>{more}</IsTruncated>");
+    let _ = write!(
+        text,
+        "<MaxKeys>{most}</MaxKeys><IsTruncated>{more}</IsTruncated>"
+    );
     for (name, object) in found.iter().take(most) {
         let (tag, size) = (object.tag.replace('"', "&quot;"), object.bytes.len());
         let _ = write!(
@@ -317,7 +323,10 @@ fn list(objects: &BTreeMap<String, Object>, asked: &Asked) -> Vec<u8> {
         );
     }
     if more && let Some((name, _)) = found.get(most.saturating_sub(1)) {
-        let _ = write!(text, "<NextContinuationToken>{name}</NextContinuationToken>");
+        let _ = write!(
+            text,
+            "<NextContinuationToken>{name}</NextContinuationToken>"
+        );
     }
     text.push_str("</ListBucketResult>");
     reply(200, "content-type: application/xml\r\n", text.as_bytes())

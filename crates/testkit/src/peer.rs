@@ -79,7 +79,14 @@ impl Peer {
         match self.program {
             "moto_server" => command.args(["-H", "127.0.0.1", "-p", &port]),
             _ => command.args([
-                "--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+                "--port",
+                &port,
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
             ]),
         };
         command
@@ -96,7 +103,10 @@ impl Peer {
             };
             if ended || since.elapsed() > PATIENCE {
                 self.end();
-                return Err(io::Error::other(format!("`{}` does not come up", self.program)));
+                return Err(io::Error::other(format!(
+                    "`{}` does not come up",
+                    self.program
+                )));
             }
             std::thread::sleep(LOOK_AGAIN);
         }

@@ -38,7 +38,10 @@ async fn measure_all(options: &Options, ground: &Ground) -> Outcome {
     let embedded = Embedded::open(&file, ByteSize::mib(1024)).map_err(said)?;
     measure(options, "embedded (redb)", Arc::new(embedded)).await?;
     match Peer::redis().map_err(|error| error.to_string())? {
-        None => shell::skip("redis", "neither `valkey-server` nor `redis-server` is installed"),
+        None => shell::skip(
+            "redis",
+            "neither `valkey-server` nor `redis-server` is installed",
+        ),
         Some(peer) => {
             let url = format!("redis://{}/0", peer.address());
             let redis = Redis::new(&settings(EngineChoice::Redis, url)).map_err(said)?;

@@ -49,7 +49,11 @@ const ROOMS: [(&str, &[&str]); 17] = [
 
 /// Libraries that only some rooms may name, with what they stand for.
 const LIBRARIES: [(&str, &str, &[&str]); 26] = [
-    ("rustls", "TLS", &["front", "kv", "origin", "lab", "testkit"]),
+    (
+        "rustls",
+        "TLS",
+        &["front", "kv", "origin", "lab", "testkit"],
+    ),
     ("tokio-rustls", "TLS", &["front", "kv", "origin", "testkit"]),
     ("rcgen", "certificates", &["front", "testkit"]),
     ("webpki-roots", "certificates", &["kv", "origin"]),

@@ -94,7 +94,9 @@ impl Breaker {
             return;
         }
         let again = was == Health::Fails
-            || state.recovered.is_some_and(|at| now.duration_since(at) < RELAPSE);
+            || state
+                .recovered
+                .is_some_and(|at| now.duration_since(at) < RELAPSE);
         state.rest = match again {
             true => (state.rest * 2).min(LONGEST_REST),
             false => FIRST_REST,

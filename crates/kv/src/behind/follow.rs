@@ -9,10 +9,10 @@ use std::time::{Instant, SystemTime};
 use tokio::time::{sleep, timeout};
 
 use super::{Inner, Moment, Told, Untold};
+use crate::KvError;
 use crate::engine::{Got, Version};
 use crate::purges::{Log, MOST_BYTES, Purged, What};
 use crate::watch::wait;
-use crate::KvError;
 
 /// Where the record is.
 const KEY: &str = "purges/log";

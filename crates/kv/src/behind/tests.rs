@@ -1,6 +1,6 @@
 use super::*;
-use crate::engine::{Page, Pending, Signal, Version};
 use crate::Memory;
+use crate::engine::{Page, Pending, Signal, Version};
 
 /// The longest wait for what must come; only a failing test reaches it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -64,8 +64,12 @@ impl Node {
 
     async fn found(&self, name: &str) -> bool {
         let url = What::Url(name.to_owned());
-        let found = self.behind.find(name, |what| *what == url || *what == What::Everything);
-        found.await.is_some_and(|found| found.body == "body" && found.head == "head")
+        let found = self
+            .behind
+            .find(name, |what| *what == url || *what == What::Everything);
+        found
+            .await
+            .is_some_and(|found| found.body == "body" && found.head == "head")
     }
 }
 
@@ -80,7 +84,10 @@ fn url(name: &str) -> What {
 #[tokio::test]
 async fn one_node_finds_what_another_has_made() {
     let engine = memory();
-    let (one, two) = (Node::new(&engine, None).await, Node::new(&engine, None).await);
+    let (one, two) = (
+        Node::new(&engine, None).await,
+        Node::new(&engine, None).await,
+    );
     assert!(!two.found("a").await);
     one.keep("a", one.behind.moment().unwrap()).await;
     assert!(two.found("a").await && !two.found("b").await);
@@ -100,7 +107,10 @@ async fn one_node_finds_what_another_has_made() {
 #[tokio::test]
 async fn what_is_purged_on_one_node_is_purged_on_all_and_does_not_come_back() {
     let engine = memory();
-    let (one, two) = (Node::new(&engine, None).await, Node::new(&engine, None).await);
+    let (one, two) = (
+        Node::new(&engine, None).await,
+        Node::new(&engine, None).await,
+    );
     let before = two.behind.moment().unwrap();
     two.keep("a", before).await;
     two.keep("b", before).await;
@@ -140,7 +150,9 @@ async fn a_node_that_was_away_makes_up_for_what_it_missed() {
     // So much has happened that nobody remembers.
     let mut last = second;
     for number in 0..40 {
-        last = one.tell(url(&format!("{number}{}", "x".repeat(8000))), false).await;
+        last = one
+            .tell(url(&format!("{number}{}", "x".repeat(8000))), false)
+            .await;
     }
     let two = Node::new(&engine, Some(place.clone())).await;
     two.behind.has_heard(last).await;
@@ -157,7 +169,10 @@ async fn a_node_that_was_away_makes_up_for_what_it_missed() {
 #[tokio::test]
 async fn many_purges_at_once_are_all_told() {
     let engine = memory();
-    let (one, two) = (Node::new(&engine, None).await, Node::new(&engine, None).await);
+    let (one, two) = (
+        Node::new(&engine, None).await,
+        Node::new(&engine, None).await,
+    );
     for number in 0..50 {
         one.behind.tell(url(&format!("one {number}")), false);
         two.behind.tell(url(&format!("two {number}")), false);
@@ -281,7 +296,10 @@ async fn an_engine_that_fails_is_left_alone() {
         }
         let snapshot = node.behind.snapshot();
         assert_eq!(snapshot.health, Health::Fails, "{mood:?}");
-        assert!(snapshot.failed <= 3 && snapshot.skipped >= 17, "{snapshot:?}");
+        assert!(
+            snapshot.failed <= 3 && snapshot.skipped >= 17,
+            "{snapshot:?}"
+        );
         node.keep("b", node.behind.moment().unwrap()).await;
         assert_eq!(node.behind.snapshot().dropped, 1);
     }
@@ -304,7 +322,10 @@ async fn an_engine_that_works_again_is_asked_again_and_told_what_waited() {
         .unwrap();
     assert!(!node.found("a").await && node.found("b").await);
     let snapshot = node.behind.snapshot();
-    assert_eq!((snapshot.health, snapshot.changes, snapshot.told), (Health::Works, 3, 1));
+    assert_eq!(
+        (snapshot.health, snapshot.changes, snapshot.told),
+        (Health::Works, 3, 1)
+    );
 }
 
 #[tokio::test]
@@ -317,7 +338,11 @@ async fn what_is_damaged_or_anothers_is_not_found() {
     *engine.mood.lock() = Mood::Well;
     assert!(node.found("a").await);
     // What is right, in the wrong place; and what is no frame at all.
-    let Got::Value(value) = engine.get(&key_of("made", "a"), None, 1 << 20).await.unwrap() else {
+    let Got::Value(value) = engine
+        .get(&key_of("made", "a"), None, 1 << 20)
+        .await
+        .unwrap()
+    else {
         panic!("it is not there");
     };
     for bytes in [value.bytes, Bytes::from_static(b"something else")] {
@@ -344,10 +369,14 @@ async fn what_is_too_much_is_not_carried() {
     let moment = node.behind.moment().unwrap();
     *engine.mood.lock() = Mood::Silent;
     for number in 0..20 {
-        node.behind.keep(&number.to_string(), moment, &parts("12345678"));
+        node.behind
+            .keep(&number.to_string(), moment, &parts("12345678"));
     }
     let snapshot = node.behind.snapshot();
-    assert!(snapshot.waiting <= 1000 && snapshot.dropped >= 1, "{snapshot:?}");
+    assert!(
+        snapshot.waiting <= 1000 && snapshot.dropped >= 1,
+        "{snapshot:?}"
+    );
     let large = Parts {
         head: Vec::new(),
         parts: vec![Bytes::from(vec![0; 100_000])],

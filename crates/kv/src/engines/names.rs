@@ -32,7 +32,8 @@ pub fn read(text: &str, most: usize) -> Option<Names> {
 /// What is inside the first element of this name.
 fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
-    rest.split_once(&format!("</{name}>")).map(|(inside, _)| inside)
+    rest.split_once(&format!("</{name}>"))
+        .map(|(inside, _)| inside)
 }
 
 /// The text that is written so in XML (§4.1, §4.6).

@@ -9,7 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult, Value as Answer};
+use redis::{
+    AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult, Value as Answer,
+};
 use tokio::sync::{Mutex, watch};
 
 use crate::engine::{Engine, Got, Page, Pending, Signal, Value, Version, room};
@@ -119,7 +121,10 @@ impl Redis {
         let mut command = redis::cmd("GETRANGE");
         // One byte more than allowed tells that there is more.
         command.arg(&name).arg(0).arg(most + VERSION as u64);
-        let whole: Bytes = match self.checked(command.query_async(&mut connection).await).await? {
+        let whole: Bytes = match self
+            .checked(command.query_async(&mut connection).await)
+            .await?
+        {
             Answer::BulkString(bytes) => bytes.into(),
             Answer::Nil => return Ok(Got::Nothing),
             _ => return Err(KvError::Nonsense("no text")),
@@ -309,7 +314,8 @@ fn pattern(prefix: &str) -> String {
 fn failure(error: &RedisError) -> KvError {
     if error.is_timeout() {
         KvError::Timeout
-    } else if error.is_io_error() || error.is_connection_dropped() || error.is_connection_refusal() {
+    } else if error.is_io_error() || error.is_connection_dropped() || error.is_connection_refusal()
+    {
         KvError::Unreachable(said(error))
     } else if error.kind() == redis::ErrorKind::Parse {
         KvError::Nonsense("no answer of Redis")

@@ -84,7 +84,10 @@ async fn the_oldest_makes_room_in_the_embedded_engine() {
     let engine = Embedded::open(&folder.0.join("kv"), ByteSize(100_000)).unwrap();
     for number in 0..30 {
         let bytes = Bytes::from(vec![number; 10_000]);
-        engine.put(&format!("a/{number}"), bytes, None).await.unwrap();
+        engine
+            .put(&format!("a/{number}"), bytes, None)
+            .await
+            .unwrap();
     }
     let page = engine.list("a/", None, 100).await.unwrap();
     assert!((5..10).contains(&page.keys.len()), "{}", page.keys.len());
@@ -173,7 +176,11 @@ async fn make_bucket(url: &str) {
     stream.write_all(asked.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
-    assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+    assert!(
+        answer.starts_with(b"HTTP/1.1 200"),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
 }
 
 #[tokio::test]
@@ -181,7 +188,12 @@ async fn a_bucket_that_fails_is_an_error_and_not_believed() {
     let bucket = Bucket::start().await.unwrap();
     let engine = s3(bucket.url());
     engine.put("a", "one".into(), None).await.unwrap();
-    for mood in [Mood::Status(500), Mood::Status(403), Mood::Status(301), Mood::Garbage] {
+    for mood in [
+        Mood::Status(500),
+        Mood::Status(403),
+        Mood::Status(301),
+        Mood::Garbage,
+    ] {
         bucket.set_mood(mood);
         let error = engine.get("a", None, 10).await.unwrap_err();
         assert!(error.is_failure(), "{mood:?}");
@@ -189,7 +201,10 @@ async fn a_bucket_that_fails_is_an_error_and_not_believed() {
         assert!(error.is_failure(), "{mood:?}");
         assert!(engine.list("a", None, 10).await.is_err(), "{mood:?}");
         let said = format!("{error} {error:?} {engine:?}");
-        assert!(!said.contains("hush") && !said.contains("somebody"), "{said}");
+        assert!(
+            !said.contains("hush") && !said.contains("somebody"),
+            "{said}"
+        );
     }
     bucket.set_mood(Mood::Huge);
     let error = engine.get("a", None, 10).await.unwrap_err();

@@ -73,7 +73,10 @@ async fn what_is_known_is_not_got_again(engine: &Shared) {
 async fn what_is_too_large_is_not_got(engine: &Shared) {
     engine.put("large/a", "12345".into(), None).await.unwrap();
     let refused = engine.get("large/a", None, 4).await;
-    assert!(matches!(refused, Err(KvError::TooLarge { most: 4 })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(KvError::TooLarge { most: 4 })),
+        "{refused:?}"
+    );
     let got = engine.get("large/a", None, 5).await.unwrap();
     assert!(matches!(got, Got::Value(value) if value.bytes == "12345"));
 }
@@ -87,10 +90,16 @@ async fn of_those_who_set_one_is_first(engine: &Shared, at_once: u32) {
     };
     let first = set(None, "one").await.unwrap();
     assert_eq!(set(None, "two").await, None);
-    assert_eq!(value(engine, "set/a").await, Some((first.clone(), "one".into())));
+    assert_eq!(
+        value(engine, "set/a").await,
+        Some((first.clone(), "one".into()))
+    );
     let second = set(Some(&first), "two").await.unwrap();
     assert_eq!(set(Some(&first), "three").await, None);
-    assert_eq!(value(engine, "set/a").await, Some((second.clone(), "two".into())));
+    assert_eq!(
+        value(engine, "set/a").await,
+        Some((second.clone(), "two".into()))
+    );
     engine.remove("set/a").await.unwrap();
     assert_eq!(set(Some(&second), "four").await, None);
     assert_eq!(value(engine, "set/a").await, None);
@@ -182,5 +191,8 @@ async fn changes_are_seen(engine: &Shared) {
         changed.insert((change.key, change.version.is_some()));
     }
     let expected = [("watch/a", false), ("watch/b", true)];
-    assert_eq!(changed, expected.map(|(key, there)| (key.to_owned(), there)).into());
+    assert_eq!(
+        changed,
+        expected.map(|(key, there)| (key.to_owned(), there)).into()
+    );
 }

@@ -81,13 +81,7 @@ pub(super) fn all(
 
 /// Makes the best forms of what is kept under `key` and keeps them with it, unless it is gone or
 /// another by then; another node's forms do as well. `best` is the largest body that gets Brotli at quality 11.
-pub fn improve(
-    store: &Store<Entry>,
-    shared: &Shared,
-    key: &Key,
-    best: u64,
-    cancel: &Cancel,
-) {
+pub fn improve(store: &Store<Entry>, shared: &Shared, key: &Key, best: u64, cancel: &Cancel) {
     let key_of_it = key.as_lookup();
     let Some(entry) = store
         .peek(&key_of_it)

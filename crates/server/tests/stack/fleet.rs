@@ -33,7 +33,11 @@ impl Node {
     /// The same, once the store behind answers.
     async fn ready(origin: &Origin, behind: &str) -> Self {
         let node = Self::new(origin, behind).await;
-        soon("the store behind", node.until(|health| health == Health::Works)).await;
+        soon(
+            "the store behind",
+            node.until(|health| health == Health::Works),
+        )
+        .await;
         node
     }
 
@@ -123,11 +127,18 @@ async fn share(behind: &str) {
     let again = two.get(PICTURE).await;
     assert_eq!(again.body, picture.body);
     let status = again.header("cache-status").unwrap_or_default();
-    assert!(status.contains("; hit") && status.contains("behind"), "{status}");
+    assert!(
+        status.contains("; hit") && status.contains("behind"),
+        "{status}"
+    );
     assert_eq!((two.made(), origin.count("/lake.jpg")), (0, asked));
     assert_eq!(two.best_text().await.body, text.body);
     let snapshot = two.behind().snapshot();
-    assert_eq!((snapshot.hits, snapshot.carried), (2, 0), "it made nothing: {snapshot:?}");
+    assert_eq!(
+        (snapshot.hits, snapshot.carried),
+        (2, 0),
+        "it made nothing: {snapshot:?}"
+    );
 
     // The origin has another picture now.
     let other = baseline_jpeg(&photograph(Scene::Dunes, 480, 320, 2), 92);
@@ -199,7 +210,11 @@ async fn a_redis_that_refuses_connections_harms_nobody() {
     let url = format!("redis://{}/0", listener.local_addr().unwrap());
     drop(listener);
     let node = served_all_the_same(&hasty("redis", &url)).await;
-    soon("that it fails", node.until(|health| health == Health::Fails)).await;
+    soon(
+        "that it fails",
+        node.until(|health| health == Health::Fails),
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -213,7 +228,11 @@ async fn a_redis_that_takes_connections_and_is_silent_harms_nobody() {
         }
     });
     let node = served_all_the_same(&hasty("redis", &url)).await;
-    soon("that it fails", node.until(|health| health == Health::Fails)).await;
+    soon(
+        "that it fails",
+        node.until(|health| health == Health::Fails),
+    )
+    .await;
     silent.abort();
 }
 
@@ -230,11 +249,22 @@ async fn a_redis_that_dies_harms_nobody_and_is_used_when_it_is_back() {
     peer.end();
     for width in 100..110 {
         let path = PICTURE.replace("240", &width.to_string());
-        assert_eq!(node.get(&path).await.header("content-type"), Some("image/webp"));
+        assert_eq!(
+            node.get(&path).await.header("content-type"),
+            Some("image/webp")
+        );
     }
-    soon("that it fails", node.until(|health| health == Health::Fails)).await;
+    soon(
+        "that it fails",
+        node.until(|health| health == Health::Fails),
+    )
+    .await;
     peer.begin().unwrap();
-    soon("that it works", node.until(|health| health == Health::Works)).await;
+    soon(
+        "that it works",
+        node.until(|health| health == Health::Works),
+    )
+    .await;
     let carried = node.behind().snapshot().carried;
     node.get(&PICTURE.replace("240", "120")).await;
     soon("all of it there", node.behind().has_carried()).await;
@@ -247,7 +277,11 @@ async fn a_bucket_that_answers_nonsense_harms_nobody() {
         let bucket = Bucket::start().await.unwrap();
         bucket.set_mood(mood);
         let node = served_all_the_same(&hasty("s3", &bucket.url())).await;
-        soon("that it fails", node.until(|health| health == Health::Fails)).await;
+        soon(
+            "that it fails",
+            node.until(|health| health == Health::Fails),
+        )
+        .await;
         assert_eq!(node.behind().snapshot().hits, 0, "{mood:?}");
     }
 }
@@ -267,7 +301,11 @@ async fn what_a_bucket_has_damaged_is_made_anew() {
     assert_eq!(two.get(PICTURE).await.body, picture.body);
     two.best_text().await;
     let snapshot = two.behind().snapshot();
-    assert_eq!((two.made(), snapshot.hits, snapshot.unusable), (1, 0, 2), "{snapshot:?}");
+    assert_eq!(
+        (two.made(), snapshot.hits, snapshot.unusable),
+        (1, 0, 2),
+        "{snapshot:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -292,7 +330,11 @@ async fn the_embedded_store_behind_outlives_a_server_and_its_cache() {
         }
         tokio::task::yield_now().await;
     };
-    soon("the store behind", second.until(|health| health == Health::Works)).await;
+    soon(
+        "the store behind",
+        second.until(|health| health == Health::Works),
+    )
+    .await;
     assert_eq!(second.get(PICTURE).await.body, picture.body);
     assert_eq!(second.made(), 0);
     drop(second);
