@@ -289,7 +289,7 @@ impl ImagesModule {
                 }
             }
         }
-        if let Some(response) = self.from_others(exchange, &mut plan).await {
+        if let Some(response) = self.made_elsewhere(exchange, &mut plan).await {
             return Verdict::respond(response);
         }
         self.depart(exchange, plan, wanted);
@@ -298,7 +298,7 @@ impl ImagesModule {
 
     /// Asks the store behind for what another node has made. What is no longer fresh may still be
     /// right, if its source is the same.
-    async fn from_others(&self, exchange: &mut Exchange, plan: &mut Plan) -> Option<Response> {
+    async fn made_elsewhere(&self, exchange: &mut Exchange, plan: &mut Plan) -> Option<Response> {
         if !plan.ask_others || plan.refused.is_some() {
             return None;
         }
