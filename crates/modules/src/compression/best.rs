@@ -35,8 +35,8 @@ pub fn resume(store: &Arc<Store<Entry>>, shared: &Shared, workshop: &Workshop) -
     let left = workshop.left_over();
     let resumed = left.iter().filter(|(asked, name)| {
         if let Some(job) = super::dictionary::resumed(name) {
-            let store = store.clone();
-            let job = move |cancel: &Cancel| job(&store, cancel);
+            let (store, shared) = (store.clone(), shared.clone());
+            let job = move |cancel: &Cancel| job(&store, &shared, cancel);
             return workshop.improve_again(*asked, name, job) == Offered::Waits;
         }
         let Some((best, key, pattern)) = read_name(name) else {

@@ -380,13 +380,13 @@ impl CompressionModule {
         Some(Box::new(move || {
             if improvable {
                 let name = Arc::from(best::name(&key, pattern.as_deref(), best));
-                let store = store.clone();
+                let (store, shared) = (store.clone(), shared.clone());
                 workshop.improve(&name, move |cancel| {
                     best::all(&store, &shared, &key, pattern.as_ref(), best, cancel);
                 });
             }
             if let Some(wanted) = wanted {
-                dictionary::want(&workshop, &store, wanted, best);
+                dictionary::want(&workshop, &store, &shared, wanted, best);
             }
         }))
     }

@@ -14,6 +14,7 @@ use workshop::Cancel;
 use super::super::best;
 use super::available::Digest;
 use super::delta::{LARGEST, smallest};
+use crate::behind::Shared;
 use crate::kept::{Delta, Dictionary, Entry, Kept};
 
 /// What the primary keys of the index begin with.
@@ -89,10 +90,10 @@ pub fn index(store: &Store<Entry>, candidate: &Candidate) {
 }
 
 /// Makes a delta and keeps it with the body, unless that is gone or another by then.
-pub fn make(store: &Store<Entry>, wanted: &Wanted, best: u64, cancel: &Cancel) {
+pub fn make(store: &Store<Entry>, shared: &Shared, wanted: &Wanted, best: u64, cancel: &Cancel) {
     let key = &wanted.body.key;
     // A delta is worth it if it is smaller than the best form, so that has to be there.
-    best::improve(store, key, best, cancel);
+    best::improve(store, shared, key, best, cancel);
     let (Some(entry), Some(from)) = (load(store, key), source(store, wanted)) else {
         return;
     };

@@ -30,6 +30,7 @@ use workshop::{Cancel, Workshop};
 
 use super::types::Types;
 use super::{Accepted, CompressionSettings};
+use crate::behind::Shared;
 use crate::facts::{Facts, Source};
 use crate::https::is_secure;
 use crate::kept::{Delta, Entry, Forms};
@@ -235,11 +236,17 @@ pub fn is_of_size(length: Option<u64>) -> bool {
 }
 
 /// Offers a delta to the background.
-pub fn want(workshop: &Workshop, store: &Arc<Store<Entry>>, wanted: Wanted, best: u64) {
+pub fn want(
+    workshop: &Workshop,
+    store: &Arc<Store<Entry>>,
+    shared: &Shared,
+    wanted: Wanted,
+    best: u64,
+) {
     let name = Arc::from(job_name(&wanted, best));
-    let store = store.clone();
+    let (store, shared) = (store.clone(), shared.clone());
     workshop.improve(&name, move |cancel| {
-        index::make(&store, &wanted, best, cancel);
+        index::make(&store, &shared, &wanted, best, cancel);
     });
 }
 
@@ -252,7 +259,9 @@ fn job_name(wanted: &Wanted, best: u64) -> String {
 }
 
 /// The job of this name, from an earlier process.
-pub fn resumed(name: &str) -> Option<impl FnOnce(&Store<Entry>, &Cancel) + Send + 'static> {
+pub fn resumed(
+    name: &str,
+) -> Option<impl FnOnce(&Store<Entry>, &Shared, &Cancel) + Send + 'static> {
     let mut words = name.strip_prefix("delta ")?.splitn(4, ' ');
     let best = words.next()?.parse().ok()?;
     let dictionary = Digest::from_hex(words.next()?)?;
@@ -264,7 +273,11 @@ pub fn resumed(name: &str) -> Option<impl FnOnce(&Store<Entry>, &Cancel) + Send 
     };
     let body = Candidate { key, pattern };
     let wanted = Wanted { body, dictionary };
-    Some(move |store: &Store<Entry>, cancel: &Cancel| index::make(store, &wanted, best, cancel))
+    Some(
+        move |store: &Store<Entry>, shared: &Shared, cancel: &Cancel| {
+            index::make(store, shared, &wanted, best, cancel);
+        },
+    )
 }
 
 /// Whether the visitor has a dictionary and takes deltas to it.

@@ -4,6 +4,7 @@ use ::cache::{Lookup, Store, StoreSettings};
 use http::{Method, StatusCode};
 
 use super::*;
+use crate::behind::Shared;
 use crate::harness::{Answer, Folder, Page, Site};
 
 const OLD: &str = "/app.3f2a1c01.js";
@@ -459,7 +460,7 @@ async fn what_waits_when_a_process_ends_is_begun_again() {
         dictionary: Digest::of(script("1.0").as_bytes()),
     };
     let job = resumed(&job_name(&wanted, 1 << 20)).unwrap();
-    job(store, &Cancel::default());
+    job(store, &Shared::default(), &Cancel::default());
     let answer = ask(&site, NEW, &script("1.0"), &[]).await;
     assert_eq!(decode(&answer), script("1.1").as_bytes());
 }
