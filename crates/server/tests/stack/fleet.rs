@@ -146,6 +146,7 @@ async fn share(behind: &str) {
         .header("cache-control", "max-age=600")
         .header("etag", "\"2\"")
         .header("cache-tag", "pictures");
+    origin.forget("/lake.jpg");
     origin.reply("/lake.jpg", other);
     let url = format!("https://{HOST}/lake.jpg").parse().unwrap();
     assert!(one.server.handle().purge(&url) > 0);
