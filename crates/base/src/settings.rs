@@ -13,6 +13,7 @@ mod values;
 pub use report::{Problem, Report, read, read_and_check};
 pub use toml::Spanned;
 pub use toml::de::{DeTable, DeValue};
+pub use values::Secret;
 
 /// What the reference page says of one setting.
 #[derive(Clone, Debug)]

@@ -25,6 +25,7 @@ pub use engines::s3::S3;
 pub use error::KvError;
 pub use frame::{Frame, Framed};
 pub use purges::{Log, Purged, What};
-pub use settings::{EngineChoice, KvSettings, Secret};
+pub use base::settings::Secret;
+pub use settings::{EngineChoice, KvSettings};
 pub use text::digest_of;
 pub use watch::{Change, Watch, watch};

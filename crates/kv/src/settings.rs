@@ -1,11 +1,10 @@
 //! Which engine, where it is, and how patient to be with it.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use base::ByteSize;
-use base::settings::{DeValue, Report, Spanned, Value};
+use base::settings::{Report, Secret};
 
 base::choices! {
     /// What the store behind is kept in.
@@ -18,36 +17,6 @@ base::choices! {
         Redis = "redis",
         /// A bucket that speaks S3, with conditional writes.
         S3 = "s3",
-    }
-}
-
-/// A text that no message shows.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret(pub String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() { "none" } else { "secret" })
-    }
-}
-
-impl Value for Secret {
-    fn form() -> String {
-        "a text, best given in the environment".into()
-    }
-
-    fn decode(node: &Spanned<DeValue<'_>>, key: &str, report: &mut Report) -> Option<Self> {
-        match node.get_ref() {
-            DeValue::String(text) => Some(Self(text.to_string())),
-            _ => {
-                report.reject(key, "", Self::form());
-                None
-            }
-        }
-    }
-
-    fn show(&self) -> String {
-        String::new()
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use ::cache::{FORM, Held, Keep, Key, Store, tag};
 use bytes::Bytes;
 use http::Uri;
-use kv::{Behind, Moment, Parts, What};
+use kv::{Behind, Health, Moment, Parts, What};
 
 use crate::kept::{Entry, Forms};
 use crate::list::Purge;
@@ -24,6 +24,28 @@ pub struct Shared(Option<Arc<Behind>>);
 /// is not known, and then it is not shared.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Since(Option<Moment>);
+
+/// What the fleet knows of a purge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// There is no fleet.
+    Alone,
+    /// It is told.
+    Done,
+    /// It will be, once the store behind works.
+    Waits,
+}
+
+impl Telling {
+    /// In a word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Alone => "none",
+            Self::Done => "told",
+            Self::Waits => "waits",
+        }
+    }
+}
 
 impl Shared {
     /// The store behind.
@@ -120,6 +142,21 @@ impl Shared {
         if let Some(behind) = &self.0 {
             let url = crate::facts::Source::primary(url, false);
             behind.tell(What::Url(url), soft);
+        }
+    }
+
+    /// Waits until the fleet is told of every purge so far, as long as that can be soon.
+    pub async fn telling(&self) -> Telling {
+        let Some(behind) = &self.0 else {
+            return Telling::Alone;
+        };
+        let patience = match behind.snapshot().health {
+            Health::Fails => Duration::ZERO,
+            Health::Unknown | Health::Works => behind.settings().patience,
+        };
+        match tokio::time::timeout(patience, behind.has_told()).await {
+            Ok(()) => Telling::Done,
+            Err(_) => Telling::Waits,
         }
     }
 

@@ -211,6 +211,16 @@ impl Site {
     /// Keeps things in this store from now on, as a new start would.
     pub fn use_store(&mut self, store: Store<crate::kept::Entry>) {
         self.services.store = Arc::new(store);
+        self.rebuild();
+    }
+
+    /// Lets these purge from now on, as a newer configuration would.
+    pub fn use_purges(&mut self, purges: crate::purge::PurgeSettings) {
+        self.services.purges = purges;
+        self.rebuild();
+    }
+
+    fn rebuild(&mut self) {
         let (_, mut report) = read::<SiteSettings>("site.toml", "").unwrap();
         let pipeline = crate::build(&self.settings, &self.services, "", &mut report);
         self.pipeline = pipeline.unwrap_or_else(|| panic!("{report}"));

@@ -19,6 +19,7 @@ pub mod list;
 pub mod network;
 pub mod origin;
 mod packed;
+pub mod purge;
 mod settings;
 pub mod site;
 

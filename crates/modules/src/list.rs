@@ -1,6 +1,7 @@
 //! The order. This list is what runs, read from top to bottom; the response goes back from bottom
 //! to top, except for the modules of the last phases, which see it finished.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use ::cache::{Named, Store, tag};
@@ -20,6 +21,7 @@ use crate::images::{ImagesModule, PictureFlights};
 use crate::kept::Entry;
 use crate::network::NetworkModule;
 use crate::origin::{Fetcher, OriginModule};
+use crate::purge::{Many, Order, PurgeModule, PurgeSettings};
 use crate::settings::SiteSettings;
 use crate::site::SiteModule;
 
@@ -41,6 +43,8 @@ pub struct Services {
     pub deltas: Arc<DeltaCounts>,
     /// What other nodes have made.
     pub shared: Shared,
+    /// Who may purge by HTTP.
+    pub purges: PurgeSettings,
 }
 
 impl Services {
@@ -54,6 +58,7 @@ impl Services {
             sources: Arc::default(),
             deltas: Arc::default(),
             shared: Shared::default(),
+            purges: PurgeSettings::default(),
         }
     }
 
@@ -101,6 +106,37 @@ impl Services {
         self.shared.tell_many(purge, true);
         self.store.soften_where(|named| purge.names(named))
     }
+
+    /// Does what was ordered, and returns how many things that were. Cost: a look at everything kept
+    /// where more than URLs are named.
+    pub fn carry_out(&self, order: &Order) -> usize {
+        let each = |url| match order.soft {
+            true => self.soften(url),
+            false => self.purge(url),
+        };
+        let of_urls: usize = order.urls.iter().map(each).sum();
+        if order.many.is_empty() {
+            return of_urls;
+        }
+        for many in &order.many {
+            self.shared.tell_many(many.as_purge(), order.soft);
+        }
+        // Each tag is made a number once, not for each thing that is kept.
+        let (tags, others): (Vec<&Many>, Vec<&Many>) = order
+            .many
+            .iter()
+            .partition(|many| matches!(many, Many::Tag(_)));
+        let tags: HashSet<u64> = tags.into_iter().filter_map(Many::tag).collect();
+        let named = |named: &Named<'_>| {
+            named.tags.iter().any(|tag| tags.contains(tag))
+                || others.iter().any(|many| many.as_purge().names(named))
+        };
+        of_urls
+            + match order.soft {
+                true => self.store.soften_where(named),
+                false => self.store.purge_where(named),
+            }
+    }
 }
 
 /// What is to be dropped from what is kept.
@@ -138,9 +174,10 @@ impl Purge<'_> {
 }
 
 /// The names of all modules in the order they run.
-pub const ORDER: [&str; 10] = [
+pub const ORDER: [&str; 11] = [
     "site",
     "network",
+    "purge",
     "https",
     "compression",
     "images",
@@ -195,6 +232,8 @@ pub fn build(
             let module = NetworkModule::new(&settings.network, &settings.trusted_proxies);
             Box::new(module) as Box<dyn Module>
         }),
+        // Before all that would take such a request for a visitor's.
+        Some(Box::new(PurgeModule::new(&services.purges, services))),
         // Before any work is done for a request that has to come again the other way.
         Some(Box::new(https)),
         // Before the cache and the pictures, which ask for plain bytes whoever asks; and on the way

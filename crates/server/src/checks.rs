@@ -22,6 +22,7 @@ pub fn check(config: &Config, report: &mut Report) {
 
 fn store_behind(config: &Config, report: &mut Report) {
     config.kv.check("kv", report);
+    config.purge.check("purge", report);
     let placeless = config.kv.path.is_none() && config.front.state.is_none();
     if config.kv.engine == EngineChoice::Embedded && placeless {
         report.reject("kv.path", "", "a file, or a `front.state` directory");

@@ -7,6 +7,7 @@ use cache::StoreSettings;
 use front::{CertificateSettings, FrontSettings};
 use kv::{EngineChoice, KvSettings};
 use modules::SiteSettings;
+use modules::purge::PurgeSettings;
 use origin::{OriginSettings, Upstream};
 use workshop::WorkshopSettings;
 
@@ -28,6 +29,8 @@ base::settings! {
         cache: StoreSettings = StoreSettings::default(),
         /// The store behind: what the nodes of a fleet share. See [fleet.md](fleet.md).
         kv: KvSettings = KvSettings::default(),
+        /// Purges asked for by HTTP.
+        purge: PurgeSettings = PurgeSettings::default(),
         /// The sites, each with its hosts and its origin.
         site: Vec<SiteSettings> = Vec::new(),
     }
@@ -96,7 +99,8 @@ impl Config {
 
     /// Takes what the file does not say of passwords from the environment, which `variable` reads.
     pub fn complete_secrets(&mut self, variable: impl Fn(&str) -> Option<String>) {
-        self.kv.complete(variable);
+        self.kv.complete(&variable);
+        self.purge.complete(variable);
     }
 
     /// Serves with this certificate alone.

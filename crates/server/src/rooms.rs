@@ -41,6 +41,7 @@ impl Rooms {
         let workshop = Workshop::with_ledger(&config.workshop, ledger)?;
         let mut services = Services::new(store, client, workshop);
         services.shared = open_behind(config, &services);
+        services.purges.clone_from(&config.purge);
         let resumed = services.resume();
         if resumed > 0 {
             tracing::info!(resumed, "going on with what waited to be made better");
@@ -56,6 +57,7 @@ impl Rooms {
     pub fn renewed(&self, config: &Config) -> Result<Self, ServerError> {
         let services = Services {
             client: Arc::new(Client::new(&config.origin)?),
+            purges: config.purge.clone(),
             ..self.services.clone()
         };
         Self::with_services(config, services)
@@ -63,6 +65,8 @@ impl Rooms {
 
     fn with_services(config: &Config, services: Services) -> Result<Self, ServerError> {
         let mut report = Report::new("configuration", "");
+        // The environment may have had its say since the file was checked.
+        config.purge.check("purge", &mut report);
         let mut sites = Sites::default();
         for (place, site) in config.site.iter().enumerate() {
             let table = format!("site[{place}]");

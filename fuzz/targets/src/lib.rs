@@ -75,6 +75,7 @@ pub const TARGETS: &[Target] = &[
         pictures::jpeg_seeds,
     ),
     target("priority", requests::priority, requests::priority_seeds),
+    target("purge_order", requests::purge_order, requests::purge_seeds),
     target("store_behind", kv::fuzz::read, kv::fuzz::seeds),
 ];
 

@@ -1,6 +1,7 @@
 //! What clients say in URLs and headers.
 
 use delivery::{Plan, Priority};
+use modules::purge::Order;
 
 use crate::Seeds;
 
@@ -118,6 +119,36 @@ pub fn priority_seeds() -> Seeds {
             "numbers",
             "u=99999999999999999999\nu=-1\n999/9\n99999999999999999999:1/1",
         ),
+    ];
+    texts.map(|(name, text)| (name, text.into())).into()
+}
+
+/// An order to purge: what is read names something, not too much of it, and addresses that are some.
+pub fn purge_order(input: &[u8]) {
+    let Ok(order) = Order::parse(input) else {
+        return;
+    };
+    assert!(!order.urls.is_empty() || !order.many.is_empty());
+    assert!(order.urls.len() + order.many.len() <= 1001);
+    for url in &order.urls {
+        assert!(matches!(url.scheme_str(), Some("http" | "https")));
+        assert!(url.host().is_some_and(|host| !host.is_empty()));
+    }
+}
+
+/// Seeds of [`purge_order`].
+pub fn purge_seeds() -> Seeds {
+    let texts = [
+        (
+            "files",
+            r#"{"files": ["https://Example.com/a?b#c", {"url": "http://[::1]:8080/"}], "soft": true}"#,
+        ),
+        (
+            "many",
+            r#"{"tags": ["a", "b c"], "hosts": ["example.com"], "prefixes": ["example.com/x", "http://y"]}"#,
+        ),
+        ("everything", r#"{"purge_everything": true, "soft": false}"#),
+        ("odd", r#"{"urls": ["//x", "https://@/"], "tags": [[{"url": 1e999}]]}"#),
     ];
     texts.map(|(name, text)| (name, text.into())).into()
 }

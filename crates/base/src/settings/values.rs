@@ -1,5 +1,6 @@
 //! Types that can be the value of a setting.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -186,5 +187,35 @@ impl<T: Value> Value for Vec<T> {
 
     fn inner() -> Vec<Setting> {
         T::inner()
+    }
+}
+
+/// A text that no message shows.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "none" } else { "secret" })
+    }
+}
+
+impl Value for Secret {
+    fn form() -> String {
+        "a text, best given in the environment".into()
+    }
+
+    fn decode(node: &Spanned<DeValue<'_>>, key: &str, report: &mut Report) -> Option<Self> {
+        match node.get_ref() {
+            DeValue::String(text) => Some(Self(text.to_string())),
+            _ => {
+                report.reject(key, "", Self::form());
+                None
+            }
+        }
+    }
+
+    fn show(&self) -> String {
+        String::new()
     }
 }

@@ -16,6 +16,7 @@ mod fleet;
 mod passage;
 mod pictures;
 mod priorities;
+mod purges;
 mod refusals;
 mod sites;
 mod stack;

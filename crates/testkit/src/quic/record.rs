@@ -56,7 +56,7 @@ pub async fn record(
                         .iter()
                         .map(|(name, value)| (name.as_str(), value.as_str()))
                         .collect();
-                    let section = client.head("GET", &request.path, &fields);
+                    let section = client.head(&request.method, &request.path, &fields);
                     let (mut send, receive) = client
                         .connection()
                         .open_bi()

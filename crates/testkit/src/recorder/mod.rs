@@ -220,7 +220,7 @@ impl Recorder {
         }
         let scheme = if self.tls { "https" } else { "http" };
         let own = [
-            (":method", "GET"),
+            (":method", request.method.as_str()),
             (":scheme", scheme),
             (":authority", &self.authority),
             (":path", &request.path),

@@ -5,6 +5,7 @@ use std::time::Duration;
 /// A request and when to send it.
 #[derive(Clone, Debug)]
 pub struct Request {
+    pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) weight: Option<u16>,
@@ -18,6 +19,7 @@ impl Request {
     /// A GET for a path, sent at once.
     pub fn get(path: impl Into<String>) -> Self {
         Self {
+            method: "GET".to_owned(),
             path: path.into(),
             headers: Vec::new(),
             weight: None,
@@ -26,6 +28,13 @@ impl Request {
             reweigh: Vec::new(),
             updates: Vec::new(),
         }
+    }
+
+    /// With another method.
+    #[must_use]
+    pub fn method(mut self, method: &str) -> Self {
+        method.clone_into(&mut self.method);
+        self
     }
 
     /// Adds a header field; the name in lower case.
