@@ -16,6 +16,7 @@ mod settings;
 mod text;
 mod watch;
 
+pub use base::settings::Secret;
 pub use behind::{Behind, Health, Moment, Parts, Snapshot, Told};
 pub use engine::{Engine, Got, Page, Pending, Signal, Value, Version};
 pub use engines::embedded::Embedded;
@@ -25,7 +26,6 @@ pub use engines::s3::S3;
 pub use error::KvError;
 pub use frame::{Frame, Framed};
 pub use purges::{Log, Purged, What};
-pub use base::settings::Secret;
 pub use settings::{EngineChoice, KvSettings};
 pub use text::digest_of;
 pub use watch::{Change, Watch, watch};

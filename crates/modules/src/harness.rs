@@ -30,6 +30,8 @@ pub struct Page {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: Box<dyn Fn() -> Body + Send + Sync>,
+    /// What is answered to requests with this header.
+    otherwise: Option<(&'static str, Box<Page>)>,
 }
 
 impl Page {
@@ -45,7 +47,14 @@ impl Page {
                 ("etag", tag),
             ],
             body: Box::new(move || body.clone().into()),
+            otherwise: None,
         }
+    }
+
+    /// Another page for requests with this header.
+    pub fn otherwise(mut self, header: &'static str, page: Self) -> Self {
+        self.otherwise = Some((header, Box::new(page)));
+        self
     }
 
     pub fn status(mut self, status: u16) -> Self {
@@ -70,6 +79,11 @@ impl Page {
     }
 
     fn answer(&self, asked: &HeaderMap) -> http::Response<Body> {
+        if let Some((header, page)) = &self.otherwise
+            && asked.contains_key(*header)
+        {
+            return page.answer(asked);
+        }
         let header = |name| self.headers.iter().find(|(known, _)| *known == name);
         let has = asked.get("if-none-match").map(HeaderValue::as_bytes);
         let has: Vec<&[u8]> = has.map_or_else(Vec::new, |line| {

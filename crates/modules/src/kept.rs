@@ -498,6 +498,11 @@ impl Place {
         }
     }
 
+    /// What it is kept under.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
     /// Whether the answer is for every request with this key.
     pub fn is_for_all(&self) -> bool {
         self.signpost.is_none()

@@ -215,12 +215,18 @@ pub fn build(
         .origin
         .clone()?
         .with_host_header(settings.host_header);
-    let fetcher = Arc::new(Fetcher::new(
+    let mut fetcher = Fetcher::new(
         services.client.clone(),
         upstream,
         AllowList::new(settings.images.sources.clone()),
         settings.trusted_proxies.clone(),
-    ));
+    );
+    let compression = &settings.compression;
+    // What a visitor wants is asked for where nothing here decides that.
+    if compression.enabled && compression.origin_dictionaries && settings.cache.enabled {
+        fetcher = fetcher.with_dictionaries(services.store.clone());
+    }
+    let fetcher = Arc::new(fetcher);
     if !report.is_clean() {
         return None;
     }
@@ -241,7 +247,7 @@ pub fn build(
         settings
             .compression
             .enabled
-            .then(|| compression(settings, services)),
+            .then(|| compressor(settings, services)),
         // Before the cache: which variant of a picture a client gets is part of what is looked up;
         // and on the way back after it, so that sources are kept as they came.
         settings
@@ -278,7 +284,7 @@ pub fn build(
     }
 }
 
-fn compression(settings: &SiteSettings, services: &Services) -> Box<dyn Module> {
+fn compressor(settings: &SiteSettings, services: &Services) -> Box<dyn Module> {
     Box::new(CompressionModule::new(
         settings.compression.clone(),
         &settings.trusted_proxies,

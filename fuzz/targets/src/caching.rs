@@ -13,6 +13,7 @@ use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use modules::compression::{Accepted, Coding, Digest, pattern};
 use modules::kept::{Entry, Kept};
+use modules::origin::matching::{USE_AS_DICTIONARY, Usable};
 
 use crate::Seeds;
 
@@ -61,8 +62,24 @@ pub fn available_dictionary(input: &[u8]) {
         assert!(pattern.starts_with('/') && pattern.contains('*') && pattern.is_ascii());
         assert!(pattern.len() <= 2 * target.len());
         assert!(pattern.bytes().any(|byte| byte.is_ascii_alphanumeric()));
-        assert!(HeaderValue::try_from(pattern::to_header(&pattern)).is_ok());
+        let header = HeaderValue::try_from(pattern::to_header(&pattern));
+        assert!(is_for(
+            &header.unwrap_or(HeaderValue::from_static("")),
+            &target
+        ));
     }
+    if let Ok(header) = HeaderValue::from_bytes(line) {
+        is_for(&header, &target);
+    }
+}
+
+/// Whether a response with this `Use-As-Dictionary` at an address is a dictionary for that.
+fn is_for(header: &HeaderValue, target: &str) -> bool {
+    let address = format!("https://example.com{target}");
+    let mut headers = HeaderMap::new();
+    headers.insert(USE_AS_DICTIONARY, header.clone());
+    let usable = Usable::read(&headers, &address);
+    usable.is_some_and(|usable| usable.is_for(&address))
 }
 
 /// Seeds of [`available_dictionary`].
@@ -77,6 +94,11 @@ pub fn dictionary_seeds() -> Seeds {
         ),
         ("query", with("/style.css?a=b&ver=6.4.2&1700000000")),
         ("odd", b":AAAA=:;q=1\n//..?=&v=".to_vec()),
+        (
+            "use",
+            b"match=\"/a*/b.\\\\?v=*\", id=\"x\", type=raw, match-dest=(\"script\");a=1\n/a/b.?v=1"
+                .to_vec(),
+        ),
     ]
 }
 

@@ -148,7 +148,10 @@ pub fn purge_seeds() -> Seeds {
             r#"{"tags": ["a", "b c"], "hosts": ["example.com"], "prefixes": ["example.com/x", "http://y"]}"#,
         ),
         ("everything", r#"{"purge_everything": true, "soft": false}"#),
-        ("odd", r#"{"urls": ["//x", "https://@/"], "tags": [[{"url": 1e999}]]}"#),
+        (
+            "odd",
+            r#"{"urls": ["//x", "https://@/"], "tags": [[{"url": 1e999}]]}"#,
+        ),
     ];
     texts.map(|(name, text)| (name, text.into())).into()
 }

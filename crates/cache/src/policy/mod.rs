@@ -11,6 +11,7 @@ mod headers;
 mod judge;
 mod range;
 mod status;
+pub mod structured;
 mod targeted;
 mod vary;
 

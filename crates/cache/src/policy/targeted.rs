@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName};
 
 use super::Control;
 use super::control::{Pieces, split};
+use super::structured::{self, Value};
 
 const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
 const SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
@@ -24,9 +25,7 @@ fn cdn(headers: &HeaderMap) -> Option<Control> {
     lines.peek()?;
     let lines: Vec<&[u8]> = lines.map(http::HeaderValue::as_bytes).collect();
     let joined = lines.join(&b", "[..]);
-    let mut members = Vec::new();
-    let mut reader = Reader(&joined);
-    reader.dictionary(&mut members)?;
+    let members = structured::dictionary(&joined)?;
     let mut control = Control::default();
     let mut seen: Vec<&[u8]> = Vec::new();
     // Of members of one name the last one counts (RFC 9651 §3.2).
@@ -39,7 +38,9 @@ fn cdn(headers: &HeaderMap) -> Option<Control> {
             Value::Flag(false) => {}
             Value::Number(digits) => control.set_duration(name, digits),
             // `private="x"` restricts fields: the careful reading is the whole response.
-            Value::Flag(true) | Value::Other => control.set_switch(name),
+            Value::Flag(true) | Value::Text(_) | Value::Token(_) | Value::Other => {
+                control.set_switch(name);
+            }
         }
     }
     (!seen.is_empty()).then_some(control)
@@ -70,167 +71,6 @@ fn surrogate(headers: &HeaderMap) -> Option<Control> {
         }
     }
     control
-}
-
-/// What a member of a dictionary says, as far as a cache wants to know.
-#[derive(Debug, PartialEq, Eq)]
-enum Value<'a> {
-    /// The digits of an integer that is not negative.
-    Number(&'a [u8]),
-    Flag(bool),
-    Other,
-}
-
-type Member<'a> = (&'a [u8], Value<'a>);
-
-/// Reads structured fields (RFC 9651 §4.2); `None` at the first thing that is none.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn dictionary(&mut self, members: &mut Vec<Member<'a>>) -> Option<()> {
-        self.spaces();
-        while !self.0.is_empty() {
-            let name = self.key()?;
-            let value = match self.eat(b'=') {
-                true => self.item_or_list()?,
-                false => Value::Flag(true),
-            };
-            self.parameters()?;
-            members.push((name, value));
-            self.white();
-            if self.0.is_empty() {
-                break;
-            }
-            if !self.eat(b',') {
-                return None;
-            }
-            self.white();
-            if self.0.is_empty() {
-                return None;
-            }
-        }
-        Some(())
-    }
-
-    fn key(&mut self) -> Option<&'a [u8]> {
-        let starts = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'*';
-        self.0.first().filter(|byte| starts(byte))?;
-        Some(self.take_while(|byte| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.*".contains(&byte)
-        }))
-    }
-
-    fn item_or_list(&mut self) -> Option<Value<'a>> {
-        if !self.eat(b'(') {
-            return self.bare_item();
-        }
-        loop {
-            self.spaces();
-            if self.eat(b')') {
-                return Some(Value::Other);
-            }
-            self.bare_item()?;
-            self.parameters()?;
-            if !matches!(self.0.first(), Some(b' ' | b')')) {
-                return None;
-            }
-        }
-    }
-
-    fn bare_item(&mut self) -> Option<Value<'a>> {
-        match *self.0.first()? {
-            b'-' | b'0'..=b'9' => self.number(),
-            b'"' => self.string(),
-            b'?' => {
-                self.0 = &self.0[1..];
-                let flag = self.eat(b'1');
-                (flag || self.eat(b'0')).then_some(Value::Flag(flag))
-            }
-            b':' => {
-                self.0 = &self.0[1..];
-                self.take_while(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte));
-                self.eat(b':').then_some(Value::Other)
-            }
-            b'@' => {
-                self.0 = &self.0[1..];
-                self.number().map(|_| Value::Other)
-            }
-            byte if byte.is_ascii_alphabetic() || byte == b'*' => {
-                self.take_while(|byte| {
-                    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&byte)
-                });
-                Some(Value::Other)
-            }
-            _ => None,
-        }
-    }
-
-    fn number(&mut self) -> Option<Value<'a>> {
-        let negative = self.eat(b'-');
-        let digits = self.take_while(|byte| byte.is_ascii_digit());
-        if self.eat(b'.') {
-            let fraction = self.take_while(|byte| byte.is_ascii_digit());
-            let fits = (1..=12).contains(&digits.len()) && (1..=3).contains(&fraction.len());
-            return fits.then_some(Value::Other);
-        }
-        if !(1..=15).contains(&digits.len()) {
-            return None;
-        }
-        Some(match negative {
-            true => Value::Other,
-            false => Value::Number(digits),
-        })
-    }
-
-    fn string(&mut self) -> Option<Value<'a>> {
-        self.0 = &self.0[1..];
-        loop {
-            let (byte, rest) = self.0.split_first()?;
-            self.0 = rest;
-            match byte {
-                b'"' => return Some(Value::Other),
-                b'\\' => {
-                    let (escaped, rest) = self.0.split_first()?;
-                    self.0 = rest;
-                    matches!(escaped, b'"' | b'\\').then_some(())?;
-                }
-                b' '..=b'~' => {}
-                _ => return None,
-            }
-        }
-    }
-
-    fn parameters(&mut self) -> Option<()> {
-        while self.eat(b';') {
-            self.spaces();
-            self.key()?;
-            if self.eat(b'=') {
-                self.bare_item()?;
-            }
-        }
-        Some(())
-    }
-
-    fn eat(&mut self, byte: u8) -> bool {
-        let rest = self.0.strip_prefix(&[byte]);
-        self.0 = rest.unwrap_or(self.0);
-        rest.is_some()
-    }
-
-    fn spaces(&mut self) {
-        self.take_while(|byte| byte == b' ');
-    }
-
-    fn white(&mut self) {
-        self.take_while(|byte| byte == b' ' || byte == b'\t');
-    }
-
-    fn take_while(&mut self, holds: impl Fn(u8) -> bool) -> &'a [u8] {
-        let end = self.0.iter().position(|byte| !holds(*byte));
-        let (taken, rest) = self.0.split_at(end.unwrap_or(self.0.len()));
-        self.0 = rest;
-        taken
-    }
 }
 
 #[cfg(test)]

@@ -223,8 +223,15 @@ impl CacheModule {
     async fn bring(&self, exchange: &mut Exchange, key: Key, collapse: bool) -> Verdict {
         let lookup = key.as_lookup();
         let found = find_on_disk(&self.store, &lookup, &exchange.headers).await;
-        if matches!(found, Found::Entry(_)) {
+        if let Found::Entry(entry) = &found {
             exchange.trace.note("from disk");
+            // Of what an earlier process kept nothing is known yet.
+            if let Some(kept) = entry.response() {
+                let primary = || lookup.primary.to_owned();
+                let headers = &exchange.headers;
+                let key = || crate::kept::key_of(primary(), &kept.headers, headers);
+                self.fetcher.learn(key, &kept.headers);
+            }
         }
         match self.looked(exchange, &lookup, found, collapse) {
             Looked::Answer(response) => return Verdict::respond(response),

@@ -129,9 +129,11 @@ impl CacheModule {
         );
         let lead = plan.lead;
         let mark = plan.mark;
+        let (fetcher, key) = (self.fetcher.clone(), place.key().clone());
         let finish = move |body| {
             match body {
                 Whole::Memory(body) => {
+                    fetcher.learn(|| key, &headers);
                     let kept = Kept::new(status, headers, body, freshness);
                     place.keep(&store, Arc::new(Entry::Response(kept)));
                 }

@@ -12,7 +12,7 @@ use workshop::{Joined, Lead};
 use super::{CacheModule, take_conditions};
 use crate::facts::{Source, now};
 use crate::kept::{Entry, Kept, Place, varying_fields};
-use crate::origin::Outward;
+use crate::origin::{Outward, Sent};
 
 impl CacheModule {
     /// Starts asking, unless somebody already does.
@@ -66,9 +66,10 @@ impl Refresh {
     async fn run(self, fetcher: Arc<crate::origin::Fetcher>, outward: Outward, lead: Lead<()>) {
         let asked = now();
         let fetched = fetcher.send(outward, Body::Empty).await;
-        let Ok(fetched) = fetched.inspect_err(|error| {
+        let fetched = fetched.inspect_err(|error| {
             tracing::debug!(key = %self.key.primary, "a refresh failed: {error}");
-        }) else {
+        });
+        let Ok(Sent { fetched, .. }) = fetched else {
             return;
         };
         let Entry::Response(kept) = &*self.entry else {
@@ -104,6 +105,7 @@ impl Refresh {
         {
             let fields = varying_fields(&headers, &[]);
             let place = Place::new(self.mark, self.key, fields, &self.asked_for);
+            fetcher.learn(|| place.key().clone(), &headers);
             let mut fresh = Kept::new(status, headers, body, freshness);
             if fresh.body == kept.body {
                 fresh.outline.clone_from(&kept.outline);

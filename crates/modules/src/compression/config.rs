@@ -42,6 +42,9 @@ base::settings! {
         /// Texts that visitors may keep for less than this (`max-age`) are not worth it: they
         /// would not come back with them.
         dictionary_fresh: Duration = Duration::from_secs(3600),
+        /// Whether an origin that offers dictionaries itself (`Use-As-Dictionary`) is asked for
+        /// deltas (`dcb`) to what of it is kept here: they are decoded and kept plain. Up to 4 MiB.
+        origin_dictionaries: bool = true,
         /// Whether the origin may send texts compressed, in a coding the visitor takes; they are
         /// then kept and sent as they came. Otherwise it is asked to send them plain, so that each
         /// is kept once and compressed here.

@@ -88,6 +88,16 @@ pub fn code(headers: &mut HeaderMap, token: &'static str, length: Option<usize>)
     weaken(headers);
 }
 
+/// Says that a body is plain again, and of this length.
+pub fn decode(headers: &mut HeaderMap, length: usize) {
+    for name in OF_THE_BYTES {
+        headers.remove(name);
+    }
+    headers.remove(CONTENT_ENCODING);
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length as u64));
+    weaken(headers);
+}
+
 /// Makes a strong tag a weak one: the bytes are others, the meaning is the same (RFC 9110 §8.8.1).
 pub fn weaken(headers: &mut HeaderMap) {
     if let Some(tag) = headers.get(ETAG)

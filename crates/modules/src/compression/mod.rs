@@ -31,10 +31,11 @@ pub use accept::Accepted;
 pub use best::{BEST, forms, resume};
 pub use coding::{Coding, Encoder};
 pub use config::CompressionSettings;
-pub use dictionary::available::Digest;
+pub use dictionary::available::{AVAILABLE_DICTIONARY, DICTIONARY_ID, Digest};
 pub use dictionary::counts::{DeltaCounts, Deltas};
 pub use dictionary::delta::{self, DeltaCoding};
 pub use dictionary::pattern;
+pub(crate) use headers::decode as decoded_headers;
 
 use crate::behind::Shared;
 use crate::facts::{Facts, Source};

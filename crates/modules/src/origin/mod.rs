@@ -1,12 +1,17 @@
 //! Asks the origin. Whatever goes wrong there becomes an answer here.
 
+mod deltas;
+#[cfg(test)]
+mod deltas_tests;
 mod forwarding;
+pub mod matching;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use ::cache::{Key, Store};
 use ::origin::{AllowList, Client, Fetched, Network, OriginError, Upstream};
 use base::Body;
 use http::request::Parts;
@@ -15,6 +20,8 @@ use pipeline::{Exchange, Module, Phase, Response, Step, Verdict};
 
 use crate::facts::{Facts, Source};
 use crate::failure;
+use crate::kept::Entry;
+use deltas::Hop;
 
 /// Sends requests to a site's origin, and to the sources that its visitors may name.
 pub struct Fetcher {
@@ -22,6 +29,8 @@ pub struct Fetcher {
     upstream: Upstream,
     allowed: AllowList,
     trusted: Vec<Network>,
+    /// Dictionaries that the origin is told of, where it may be.
+    hop: Option<Hop>,
 }
 
 /// A request as it leaves.
@@ -45,6 +54,23 @@ impl Fetcher {
             upstream,
             allowed,
             trusted,
+            hop: None,
+        }
+    }
+
+    /// The same, which asks the origin for deltas to what this store keeps, if the origin offers
+    /// that as dictionaries.
+    #[must_use]
+    pub fn with_dictionaries(mut self, store: Arc<Store<Entry>>) -> Self {
+        self.hop = Some(Hop::new(store));
+        self
+    }
+
+    /// Learns that a response of the origin with these headers is kept under `key`: it may be a
+    /// dictionary.
+    pub fn learn(&self, key: impl FnOnce() -> Key, headers: &HeaderMap) {
+        if let Some(hop) = &self.hop {
+            hop.learn(key, headers);
         }
     }
 
@@ -81,15 +107,48 @@ impl Fetcher {
     ///
     /// # Errors
     /// What [`Client::fetch`] and [`Client::fetch_source`] say.
-    pub async fn send(&self, outward: Outward, body: Body) -> Result<Fetched, OriginError> {
-        let Outward { head, foreign } = outward;
+    pub async fn send(&self, outward: Outward, body: Body) -> Result<Sent, OriginError> {
+        let Outward { mut head, foreign } = outward;
+        let client = &self.client;
         if foreign {
-            let client = &self.client;
             let fetched = client.fetch_source(&head.uri, &self.allowed, &head.headers);
-            fetched.await.map(without_foreign_words)
-        } else {
-            self.client.fetch(&self.upstream, head, body).await
+            return fetched.await.map(without_foreign_words).map(Sent::from);
         }
+        let hop = self.hop.as_ref().filter(|_| matches!(body, Body::Empty));
+        let Some(hop) = hop.filter(|hop| hop.may_tell(&head)) else {
+            let fetched = client.fetch(&self.upstream, head, body).await;
+            return fetched.map(Sent::from);
+        };
+        let without = head.clone();
+        let Some(told) = hop.tell(&mut head).await else {
+            let fetched = client.fetch(&self.upstream, head, body).await;
+            return fetched.map(Sent::from);
+        };
+        let fetched = client.fetch(&self.upstream, head, body).await?;
+        match hop.decode(told, fetched).await {
+            Ok((fetched, how)) => Ok(Sent { fetched, how }),
+            Err(useless) => {
+                let why = base::failure::chain(&useless);
+                tracing::warn!(uri = %without.uri, "{why}; asking again without a dictionary");
+                let fetched = client.fetch(&self.upstream, without, Body::Empty).await?;
+                let how = Some(format!("{why}; asked again"));
+                Ok(Sent { fetched, how })
+            }
+        }
+    }
+}
+
+/// What came, and how, where there is something to say of that.
+pub struct Sent {
+    /// What came.
+    pub fetched: Fetched,
+    /// That it was a delta, or was none.
+    pub how: Option<String>,
+}
+
+impl From<Fetched> for Sent {
+    fn from(fetched: Fetched) -> Self {
+        Self { fetched, how: None }
     }
 }
 
@@ -143,7 +202,10 @@ impl OriginModule {
         let fetched = self.fetcher.send(outward, body).await;
         Facts::of(exchange).origin_time = Some(since.elapsed());
         Verdict::respond(match fetched {
-            Ok(fetched) => {
+            Ok(Sent { fetched, how }) => {
+                if let Some(how) = how {
+                    exchange.trace.explain(|| how);
+                }
                 exchange.trace.explain(|| {
                     let way = if fetched.reused { "kept" } else { "new" };
                     format!(

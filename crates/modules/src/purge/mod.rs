@@ -168,9 +168,8 @@ fn digest(text: &[u8]) -> [u8; 32] {
 /// `success` is Cloudflare's word, for those who look for it.
 fn answer(purged: usize, soft: bool, told: Telling) -> Response {
     let fleet = told.word();
-    let text = format!(
-        "{{\"success\":true,\"purged\":{purged},\"soft\":{soft},\"fleet\":\"{fleet}\"}}\n"
-    );
+    let text =
+        format!("{{\"success\":true,\"purged\":{purged},\"soft\":{soft},\"fleet\":\"{fleet}\"}}\n");
     let mut response = Response::new(StatusCode::OK, Body::from(text));
     for (name, value) in [
         (CONTENT_TYPE, "application/json"),

@@ -84,9 +84,7 @@ impl Order {
             match (name.as_str(), value) {
                 ("soft", Value::Bool(soft)) => order.soft = *soft,
                 ("purge_everything", Value::Bool(everything)) => {
-                    order
-                        .many
-                        .extend(everything.then_some(Many::Everything));
+                    order.many.extend(everything.then_some(Many::Everything));
                 }
                 ("soft" | "purge_everything", _) => {
                     return Err(wrong(format!("`{name}`: expected true or false")));
@@ -124,9 +122,7 @@ impl Order {
                 let text = text.get("url").filter(|_| list == "files").unwrap_or(text);
                 let text = text.as_str().map(str::trim);
                 let usable = |text: &&str| !text.is_empty() && text.len() <= LONGEST;
-                let added = text
-                    .filter(usable)
-                    .and_then(|text| self.add(list, text));
+                let added = text.filter(usable).and_then(|text| self.add(list, text));
                 added.ok_or_else(|| wrong(format!("`{list}`: expected {}", form(list))))?;
             }
         }
@@ -140,7 +136,9 @@ impl Order {
             "hosts" => self.many.push(Many::Host(host(text)?)),
             "prefixes" => {
                 let prefixes = match text.split_once("://") {
-                    Some(("http" | "https", rest)) => vec![prefix(text.split_at(text.len() - rest.len()))],
+                    Some(("http" | "https", rest)) => {
+                        vec![prefix(text.split_at(text.len() - rest.len()))]
+                    }
                     Some(_) => return None,
                     None => vec![prefix(("https://", text)), prefix(("http://", text))],
                 };
@@ -250,16 +248,31 @@ mod tests {
             ("[]", "an object"),
             ("{}", "nothing"),
             (r#"{"purge_everything": false}"#, "nothing"),
-            (r#"{"purge_everything": 1}"#, "`purge_everything`: expected true"),
-            (r#"{"file": ["https://example.com/"]}"#, "`file`: expected one of"),
+            (
+                r#"{"purge_everything": 1}"#,
+                "`purge_everything`: expected true",
+            ),
+            (
+                r#"{"file": ["https://example.com/"]}"#,
+                "`file`: expected one of",
+            ),
             (r#"{"tags": "one"}"#, "`tags`: expected a list"),
             (r#"{"tags": [""]}"#, "`tags`: expected tags"),
             (r#"{"tags": [{"url": "x"}]}"#, "`tags`: expected tags"),
             (r#"{"files": ["/a"]}"#, "`files`: expected addresses"),
-            (r#"{"urls": ["ftp://example.com/"]}"#, "`urls`: expected addresses"),
-            (r#"{"hosts": ["example.com:443"]}"#, "`hosts`: expected hosts"),
+            (
+                r#"{"urls": ["ftp://example.com/"]}"#,
+                "`urls`: expected addresses",
+            ),
+            (
+                r#"{"hosts": ["example.com:443"]}"#,
+                "`hosts`: expected hosts",
+            ),
             (r#"{"hosts": ["a b"]}"#, "`hosts`: expected hosts"),
-            (r#"{"prefixes": ["ftp://example.com"]}"#, "`prefixes`: expected"),
+            (
+                r#"{"prefixes": ["ftp://example.com"]}"#,
+                "`prefixes`: expected",
+            ),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(said), "{text}: {error}");

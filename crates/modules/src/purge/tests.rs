@@ -71,7 +71,10 @@ async fn an_address_is_purged_with_all_that_is_made_of_it() {
     assert_eq!(answer.header("cache-control"), "no-store");
     let said = String::from_utf8_lossy(&answer.body);
     assert!(said.starts_with("{\"success\":true,\"purged\":"), "{said}");
-    assert!(said.ends_with("\"soft\":false,\"fleet\":\"none\"}\n"), "{said}");
+    assert!(
+        said.ends_with("\"soft\":false,\"fleet\":\"none\"}\n"),
+        "{said}"
+    );
     assert!(!is_kept(&site, PICTURE).await);
     assert!(is_kept(&site, "/a").await);
     let count = |answer: &Answer| {
@@ -91,7 +94,10 @@ async fn orders_are_carried_out() {
         (r#"{"tags": ["tag/b", "unknown"]}"#, &["/b"]),
         (r#"{"tags": ["all"]}"#, &["/a", "/b", "/news/c"]),
         (r#"{"prefixes": ["EXAMPLE.com/news"]}"#, &["/news/c"]),
-        (r#"{"prefixes": ["https://example.com/n"], "tags": ["tag/a"]}"#, &["/news/c", "/a"]),
+        (
+            r#"{"prefixes": ["https://example.com/n"], "tags": ["tag/a"]}"#,
+            &["/news/c", "/a"],
+        ),
         (r#"{"hosts": ["other.example"]}"#, &[]),
         (
             r#"{"hosts": ["example.com"]}"#,
@@ -201,7 +207,9 @@ async fn a_wrong_order_is_answered_with_what_is_wrong() {
     assert!(String::from_utf8_lossy(&wrong.body).contains("`tag`"));
     let large = order(&site, &" ".repeat((1 << 20) + 1)).await;
     assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
-    let got = site.get(PATH).with("authorization", &format!("Bearer {TOKEN}"));
+    let got = site
+        .get(PATH)
+        .with("authorization", &format!("Bearer {TOKEN}"));
     let got = got.send().await;
     assert_eq!(got.status, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(got.header("allow"), "POST");
@@ -218,7 +226,11 @@ fn a_token_is_long_and_can_be_sent() {
     for fine in ["", TOKEN, "0123456789abcdef"] {
         assert_eq!(problems(fine), 0, "{fine}");
     }
-    for wrong in ["0123456789abcde", "a token with spaces in it", "ünbelievably-long-token"] {
+    for wrong in [
+        "0123456789abcde",
+        "a token with spaces in it",
+        "ünbelievably-long-token",
+    ] {
         assert_eq!(problems(wrong), 1, "{wrong}");
     }
     let mut settings = settings("", &[]);

@@ -161,7 +161,11 @@ async fn share(behind: &str) {
     soon("the purge heard", two.behind().has_heard(moment)).await;
     let new = two.get(PICTURE).await;
     assert_ne!(new.body, picture.body);
-    assert_eq!(two.made().await, 1, "what is behind is older than the purge");
+    assert_eq!(
+        two.made().await,
+        1,
+        "what is behind is older than the purge"
+    );
     soon("all of it there", two.behind().has_carried()).await;
     assert_eq!(one.get(PICTURE).await.body, new.body);
     assert_eq!(one.made().await, 1, "what the other has made is newer");

@@ -34,10 +34,16 @@ async fn every_version_of_http_purges() {
     for (recorder, text) in over.into_iter().zip(["by HTTP/2", "by HTTP/3"]) {
         let before = ask(&recorder, Request::get("/page")).await;
         page(&stack.origin, text);
-        assert_eq!(ask(&recorder, Request::get("/page")).await.body, before.body);
+        assert_eq!(
+            ask(&recorder, Request::get("/page")).await.body,
+            before.body
+        );
         let refused = ask(&recorder, Request::get("/page").method("PURGE")).await;
         assert_eq!(refused.status, 401);
-        assert_eq!(ask(&recorder, Request::get("/page")).await.body, before.body);
+        assert_eq!(
+            ask(&recorder, Request::get("/page")).await.body,
+            before.body
+        );
         let done = ask(&recorder, authorized(Request::get("/page").method("PURGE"))).await;
         assert_eq!(done.status, 200);
         let after = ask(&recorder, Request::get("/page")).await;
@@ -71,7 +77,10 @@ async fn fleet(behind: &str) {
     let origin = Origin::start().await.unwrap();
     page(&origin, "old");
     let start = || {
-        let text = format!("{TABLE}{behind}\n[[site]]\norigin = 'http://{}'\n", origin.address());
+        let text = format!(
+            "{TABLE}{behind}\n[[site]]\norigin = 'http://{}'\n",
+            origin.address()
+        );
         server::Server::start(config(&text)).unwrap()
     };
     let (one, two) = (start(), start());
@@ -98,7 +107,11 @@ async fn fleet(behind: &str) {
 async fn what_one_node_is_told_through_a_bucket_holds_for_all() {
     let bucket = Bucket::start().await.unwrap();
     let table = "patience = '20s'\npurges_every = '5ms'\n";
-    fleet(&format!("[kv]\nengine = 's3'\nurl = '{}'\n{table}", bucket.url())).await;
+    fleet(&format!(
+        "[kv]\nengine = 's3'\nurl = '{}'\n{table}",
+        bucket.url()
+    ))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -187,6 +187,20 @@ pub fn decode(
     }
 }
 
+/// Decodes a `dcb` that somebody else made, up to `length` bytes.
+///
+/// # Errors
+/// It is not a delta to this dictionary, wants a larger window than RFC 7932 has, ends too soon or
+/// not at all, or is longer.
+pub fn decode_foreign_dcb(dictionary: &[u8], delta: &[u8], length: usize) -> io::Result<Vec<u8>> {
+    let window = delta.get(DCB.len() + 32).copied();
+    // Large windows are no part of the coding, and a gigabyte to allocate.
+    if window.is_none_or(|first| first & 0x7f == 0x11) {
+        return Err(io::Error::other("no stream, or one of a large window"));
+    }
+    decode(DeltaCoding::Dcb, dictionary, delta, length)
+}
+
 /// A body piece by piece, until it is cancelled.
 struct Pieces<'a> {
     rest: &'a [u8],
@@ -251,6 +265,23 @@ mod tests {
             decode(coding, &dictionary, &made, body.len()).unwrap(),
             body
         );
+    }
+
+    #[test]
+    fn of_what_others_made_only_what_is_whole_and_small_is_decoded() {
+        let (dictionary, body) = (lines(0), lines(3));
+        let made = make(DeltaCoding::Dcb, &dictionary, &body, &Cancel::default()).unwrap();
+        let decode = |made: &[u8], length| decode_foreign_dcb(&dictionary, made, length);
+        assert_eq!(decode(&made, body.len()).unwrap(), body);
+        assert!(decode(&made, body.len() - 1).is_err());
+        for length in 0..made.len() {
+            assert!(decode(&made[..length], body.len()).is_err(), "{length}");
+        }
+        let mut large = made.clone();
+        large[36] = large[36] & 0x80 | 0x11;
+        assert!(decode(&large, body.len()).is_err());
+        let other = make(DeltaCoding::Dcz, &dictionary, &body, &Cancel::default()).unwrap();
+        assert!(decode(&other, body.len()).is_err());
     }
 
     #[test]
