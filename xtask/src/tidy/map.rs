@@ -251,7 +251,7 @@ mod tests {
         let complaints = libraries(&tree).unwrap();
         assert_eq!(
             complaints,
-            ["`cache` names `rustls`: TLS is for `front`, `origin`, `lab`, `testkit`"]
+            ["`cache` names `rustls`: TLS is for `front`, `kv`, `origin`, `lab`, `testkit`"]
         );
     }
 
