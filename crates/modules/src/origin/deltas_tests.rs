@@ -14,7 +14,11 @@ const AVAILABLE: &str = "available-dictionary";
 /// A text of many lines that differ, and in a few places by its version.
 fn text(version: u32) -> String {
     let line = |number: u32| {
-        let version = if number % 50 == 0 { version } else { 0 };
+        let version = if number.is_multiple_of(50) {
+            version
+        } else {
+            0
+        };
         format!(
             "function f{number}() {{ return {} }}\n",
             number.wrapping_mul(77_777) + version
