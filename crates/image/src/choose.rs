@@ -1,5 +1,6 @@
 //! From wishes to a variant: pure, explained, and with few distinct outcomes.
 
+mod device;
 mod quality;
 
 use crate::{
@@ -120,9 +121,13 @@ impl Choosing<'_> {
             return self.placeholder(kind);
         }
         let output = match self.transform.format {
-            Some(FormatChoice::Auto) => return self.negotiate(self.policy.prefer),
+            Some(FormatChoice::Auto) => {
+                let prefer = self.preference();
+                return self.negotiate(prefer);
+            }
             None if *self.transform == Transform::default() => {
-                return self.negotiate(self.policy.prefer);
+                let prefer = self.preference();
+                return self.negotiate(prefer);
             }
             Some(FormatChoice::Avif) => {
                 self.because("format: AVIF is not written, the best other one instead");
@@ -210,6 +215,7 @@ impl Choosing<'_> {
             "user-agent",
             "save-data",
         ]);
+        self.is_weak();
         let auto = &self.transform.auto_width;
         let dpr = snapped_dpr(self.signals.dpr);
         let hinted = match (self.signals.width, self.signals.viewport_width) {
@@ -235,6 +241,7 @@ impl Choosing<'_> {
     fn width_in_place(&mut self) -> Option<u32> {
         let hint = if self.policy.width_hints {
             self.depends_on(&["sec-ch-width", "width", "sec-ch-dpr", "dpr", "save-data"]);
+            self.is_weak();
             let dpr = snapped_dpr(self.signals.dpr);
             let wanted = self.signals.width.map(|width| self.capped(width, dpr));
             wanted.and_then(|width| snap(width, &WIDTH_STEPS))
@@ -258,7 +265,8 @@ impl Choosing<'_> {
     /// bytes; notes how many it has.
     fn capped(&mut self, width: u32, dpr: Factor) -> u32 {
         let slow = self.signals.tier == Some(Tier::Slow);
-        let most = match self.signals.save_data || slow {
+        let weak = self.is_weak();
+        let most = match self.signals.save_data || weak || slow {
             true => Factor::from_thousandths(self.policy.slow_dpr.clamp(1, 3) * 1000),
             false => MAX_DPR,
         };
@@ -267,7 +275,7 @@ impl Choosing<'_> {
         if given <= most {
             return width;
         }
-        if slow && !self.signals.save_data {
+        if slow && !weak && !self.signals.save_data {
             self.lowered = true;
         }
         self.because(format!("dpr: {} counts as {}", given.value(), most.value()));

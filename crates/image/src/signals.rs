@@ -4,6 +4,9 @@ use crate::{Accept, Factor};
 
 /// Round-trip time over which a connection counts as slow, in milliseconds; Cloudflare's rule.
 const SLOW_RTT: u32 = 150;
+/// A device with no more memory than this is weak, in thousandths of a gibibyte: what a picture
+/// costs to decode and to hold is felt there.
+const LITTLE_MEMORY: u32 = 2000;
 /// Bandwidth under which a connection counts as slow, in thousandths of a megabit per second.
 const SLOW_DOWNLINK: u32 = 5000;
 
@@ -31,6 +34,8 @@ pub struct Signals {
     pub width: Option<u32>,
     /// `Sec-CH-Viewport-Width` or `Viewport-Width`, in CSS pixels.
     pub viewport_width: Option<u32>,
+    /// `Sec-CH-Device-Memory` or `Device-Memory`: the device's memory, in gibibytes.
+    pub memory: Option<Factor>,
     /// `Save-Data: on`.
     pub save_data: bool,
     /// `RTT`, in milliseconds.
@@ -47,7 +52,7 @@ pub struct Signals {
 
 impl Signals {
     /// The request headers that are read, lower case.
-    pub const HEADERS: [&'static str; 12] = [
+    pub const HEADERS: [&'static str; 14] = [
         "accept",
         "sec-ch-dpr",
         "dpr",
@@ -55,6 +60,8 @@ impl Signals {
         "width",
         "sec-ch-viewport-width",
         "viewport-width",
+        "sec-ch-device-memory",
+        "device-memory",
         "save-data",
         "rtt",
         "downlink",
@@ -79,6 +86,9 @@ impl Signals {
                 .filter(|dpr| dpr.thousandths() > 0),
             width: either("sec-ch-width", "width").and_then(pixels),
             viewport_width: either("sec-ch-viewport-width", "viewport-width").and_then(pixels),
+            memory: either("sec-ch-device-memory", "device-memory")
+                .and_then(Factor::parse)
+                .filter(|memory| memory.thousandths() > 0),
             save_data: header("save-data").is_some_and(|value| {
                 let first = value.split(';').next().unwrap_or_default();
                 first.trim().eq_ignore_ascii_case("on")
@@ -95,6 +105,12 @@ impl Signals {
     #[must_use]
     pub fn over(self, tier: Option<Tier>) -> Self {
         Self { tier, ..self }
+    }
+
+    /// Whether the device says that it has little memory: 2 GiB or less.
+    pub fn is_weak(&self) -> bool {
+        self.memory
+            .is_some_and(|memory| memory.thousandths() <= LITTLE_MEMORY)
     }
 
     /// Whether the connection counts as slow for `slow-connection-quality`: data saving asked, a
@@ -139,7 +155,9 @@ mod tests {
             ("sec-ch-viewport-width", "412"),
             ("save-data", "on"),
             ("sec-ch-ua-mobile", "?1"),
+            ("device-memory", "0.5"),
         ]);
+        assert!(signals.is_weak() && !read(&[("sec-ch-device-memory", "4")]).is_weak());
         assert!(signals.accept.names(Format::WebP));
         assert_eq!(signals.dpr, Some(Factor::from_thousandths(2625)));
         assert_eq!(
@@ -156,6 +174,7 @@ mod tests {
             ("width", "-5"),
             ("rtt", "x"),
             ("save-data", "off"),
+            ("sec-ch-device-memory", "0"),
         ];
         assert_eq!(read(&wrong), Signals::default());
         assert_eq!(read(&[("width", "70000")]), Signals::default());

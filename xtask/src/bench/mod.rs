@@ -8,6 +8,7 @@ mod cache_tests;
 mod compress;
 mod crash;
 mod deltas;
+mod devices;
 mod ground;
 mod hits;
 mod images;
@@ -157,6 +158,11 @@ pub const BENCHES: &[Bench] = &[
         name: "deltas",
         about: "updates of npm packages as deltas: bytes beside Brotli 11, decoded by Chromium and others",
         run: deltas::run,
+    },
+    Bench {
+        name: "devices",
+        about: "the same page for each browser and link, with hints and without: which variants, why",
+        run: devices::run,
     },
     Bench {
         name: "hits",

@@ -72,6 +72,9 @@ const BROWSERS: [Browser; 7] = [
 /// Device pixels to a CSS pixel: on phones and on desks.
 const PHONES: [&str; 5] = ["2", "2.625", "2.75", "3", "3.5"];
 const DESKS: [&str; 5] = ["1", "1", "1.25", "1.5", "2"];
+/// Memory of phones and of desks in gibibytes, as browsers say it: never more than 8.
+const PHONE_MEMORY: [&str; 6] = ["1", "2", "4", "4", "8", "8"];
+const DESK_MEMORY: [&str; 3] = ["4", "8", "8"];
 
 /// Runs it.
 pub fn run(options: &Options) -> Outcome {
@@ -209,6 +212,12 @@ fn visit(random: &mut impl FnMut(u32) -> u32) -> Visit {
         headers.push(("sec-ch-dpr", dpr.to_owned()));
         headers.push(("sec-ch-viewport-width", viewport.to_string()));
         headers.push(("sec-ch-width", format!("{width:.0}")));
+        let memory: &[&str] = match browser.phone {
+            true => &PHONE_MEMORY,
+            false => &DESK_MEMORY,
+        };
+        let memory = memory[random(memory.len() as u32) as usize];
+        headers.push(("sec-ch-device-memory", memory.to_owned()));
         headers.push(("rtt", (random(8) * 50).to_string()));
         headers.push(("downlink", format!("{}.{}", random(10), random(10))));
         headers.push((

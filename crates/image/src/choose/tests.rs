@@ -41,7 +41,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("width=80", CHROMIUM, "source,q80,w80"),
     ("width=80,format=auto", CHROMIUM, "auto-preview-jpw,q80,w80"),
     ("w=80,f=auto,dpr=2", CHROMIUM, "auto-preview-jpw,q68,w160"),
-    ("w=80,h=30,f=jpeg,dpr=9", CHROMIUM, "jpeg,q50,w240,h90"),
+    ("w=80,h=30,f=jpeg,dpr=9", CHROMIUM, "jpeg,q35,w240,h90"),
     ("w=80,q=80,dpr=2", CHROMIUM, "source,q80,w160"),
     ("q=auto", CHROMIUM, "source,s75"),
     ("q=auto,w=80,dpr=2", CHROMIUM, "source,s70,w160"),
@@ -118,7 +118,7 @@ fn quality_follows_data_saving_and_slow_connections() {
         ..Signals::default()
     };
     let cases = [
-        ("", &saving, 50),
+        ("", &saving, 35),
         ("", &slow, 80),
         ("q=70", &saving, 70),
         ("q=70,scq=30", &saving, 30),
@@ -216,6 +216,28 @@ fn keys_tell_variants_apart() {
     assert_eq!(names.len(), keys.len());
 }
 
+#[test]
+fn a_device_with_little_memory_gets_what_it_decodes_cheaply_where_hints_are_in_play() {
+    let with = |memory: Option<u32>| Signals {
+        memory: memory.map(Factor::from_thousandths),
+        width: Some(900),
+        dpr: Some(Factor::from_thousandths(3000)),
+        ..signals(CHROMIUM)
+    };
+    let hinted = "w=auto,f=auto,wbreakpoints=600;900";
+    assert_eq!(
+        chosen(hinted, &with(None)).variant.key(),
+        "auto-preview-jpw,q35,w900"
+    );
+    let weak = chosen(hinted, &with(Some(2000)));
+    assert_eq!(weak.variant.key(), "auto-bytes-jpw,q68,w600");
+    assert!(!weak.lowered && weak.vary.contains(&"sec-ch-device-memory"));
+    // Elsewhere nothing depends on it.
+    let plain = chosen("w=600,f=auto", &with(Some(500)));
+    assert_eq!(plain.variant.key(), "auto-preview-jpw,q80,w600");
+    assert_eq!(plain.vary, ["accept", "save-data"]);
+}
+
 proptest! {
     /// However clients differ, in-place negotiation gives few variants.
     #[test]
@@ -228,6 +250,7 @@ proptest! {
         width in prop::option::of(1..5000_u32),
         dpr in prop::option::of(100..5000_u32),
         save_data: bool,
+        memory in prop::option::of(250..8000_u32),
     ) {
         let accept: Vec<String> = accept
             .into_iter()
@@ -237,6 +260,7 @@ proptest! {
             width,
             dpr: dpr.map(Factor::from_thousandths),
             save_data,
+            memory: memory.map(Factor::from_thousandths),
             ..signals(&accept.join(","))
         };
         let policy = Policy { width_hints: true, ..Policy::default() };
@@ -245,7 +269,8 @@ proptest! {
         let plain = Variant { width: None, ..variant };
         let classes: Vec<String> = ["j", "p", "w", "jp", "jw", "pw", "jpw"]
             .into_iter()
-            .flat_map(|class| [80, 68, 50].map(|q| format!("auto-preview-{class},q{q}")))
+            .flat_map(|class| ["preview", "bytes"].map(|prefer| format!("{prefer}-{class}")))
+            .flat_map(|kind| [80, 68, 35].map(|q| format!("auto-{kind},q{q}")))
             .collect();
         prop_assert!(classes.contains(&plain.key()), "{}", plain.key());
     }
@@ -262,7 +287,7 @@ fn a_way_that_is_seen_to_be_slow_lowers_the_quality_unless_the_url_says_it() {
     assert_eq!(over(None, "width=9"), (80, false));
     assert_eq!(over(Some(Tier::Fast), "width=9"), (80, false));
     assert_eq!(over(Some(Tier::Medium), "width=9"), (68, true));
-    assert_eq!(over(Some(Tier::Slow), "width=9"), (50, true));
+    assert_eq!(over(Some(Tier::Slow), "width=9"), (35, true));
     assert_eq!(over(Some(Tier::Slow), "quality=75"), (75, false));
     assert_eq!(over(Some(Tier::Slow), "quality=75,scq=40"), (40, true));
     assert_eq!(over(Some(Tier::Medium), "quality=75,scq=40"), (75, false));
@@ -299,7 +324,7 @@ fn a_target_follows_the_way_and_the_display() {
     let over = |tier| Signals::default().over(tier);
     let usual = |quality| Target::usual(Quality::new(quality)).points();
     assert_eq!(key("", &over(None)), ("auto-preview-jp,s75".into(), false));
-    let slow = format!("auto-preview-jp,s{}", usual(50));
+    let slow = format!("auto-preview-jp,s{}", usual(35));
     assert_eq!(key("", &over(Some(Tier::Slow))), (slow.clone(), true));
     let medium = format!("auto-preview-jp,s{}", usual(68));
     assert_eq!(key("", &over(Some(Tier::Medium))), (medium, true));
@@ -310,7 +335,7 @@ fn a_target_follows_the_way_and_the_display() {
     assert_eq!(key("", &saving), (slow, false));
     assert_eq!(key("q=70", &saving).0, "source,q70", "a number is a number");
     assert_eq!(key("q=low", &saving).0, "source,s50");
-    assert_eq!(key("w=9,dpr=3", &over(None)).0, "source,s62,w27");
+    assert_eq!(key("w=9,dpr=3", &over(None)).0, "source,s50,w27");
 }
 
 #[test]
@@ -328,7 +353,7 @@ fn hinted_displays_are_followed_as_far_as_it_pays() {
         |signals: &Signals, policy: &Policy| choose(&Transform::default(), signals, policy);
     let choice = chosen(&dense, &hints);
     assert_eq!(choice.variant.width, Some(960));
-    assert_eq!(choice.variant.quality.value(), 50);
+    assert_eq!(choice.variant.quality.value(), 35);
     assert_eq!(
         choice.vary,
         [

@@ -27,6 +27,7 @@ fn asked() -> Vec<HeaderName> {
         "sec-ch-width",
         "sec-ch-dpr",
         "sec-ch-viewport-width",
+        "sec-ch-device-memory",
         "save-data",
         "ect",
         "rtt",

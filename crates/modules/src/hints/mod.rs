@@ -22,10 +22,11 @@ const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-poli
 
 /// Hints that a policy decides on, each with the policy's name for it (Client Hints Infrastructure
 /// §4.2). `Save-Data` is sent to everyone.
-const POLICIES: [(&str, &str); 6] = [
+const POLICIES: [(&str, &str); 7] = [
     ("sec-ch-width", "ch-width"),
     ("sec-ch-dpr", "ch-dpr"),
     ("sec-ch-viewport-width", "ch-viewport-width"),
+    ("sec-ch-device-memory", "ch-device-memory"),
     ("ect", "ch-ect"),
     ("rtt", "ch-rtt"),
     ("downlink", "ch-downlink"),

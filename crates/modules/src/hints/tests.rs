@@ -6,7 +6,8 @@ use pipeline::Connection;
 use super::*;
 use crate::harness::{Ask, Page, Site, report};
 
-const ALL: &str = "sec-ch-width, sec-ch-dpr, sec-ch-viewport-width, save-data, ect, rtt, downlink";
+const ALL: &str = "sec-ch-width, sec-ch-dpr, sec-ch-viewport-width, sec-ch-device-memory, \
+                   save-data, ect, rtt, downlink";
 
 /// Asks by plain HTTP, and gives what the page asks for.
 async fn insecurely(site: &Site, ask: Ask<'_>) -> bool {
@@ -60,8 +61,8 @@ async fn what_the_origin_says_stays() {
     let own = site.get("/own").send().await;
     assert_eq!(
         own.header("accept-ch"),
-        "Sec-CH-UA-Model, Sec-CH-DPR, sec-ch-width, sec-ch-viewport-width, save-data, ect, rtt, \
-         downlink"
+        "Sec-CH-UA-Model, Sec-CH-DPR, sec-ch-width, sec-ch-viewport-width, sec-ch-device-memory, \
+         save-data, ect, rtt, downlink"
     );
     assert_eq!(own.header("critical-ch"), "sec-ch-dpr");
     let policies: Vec<_> = own.headers.get_all("permissions-policy").iter().collect();

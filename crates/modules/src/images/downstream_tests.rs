@@ -101,12 +101,17 @@ fn client() -> impl Strategy<Value = Client> {
         one_of("ect", &["3g", "4g"]),
         one_of("rtt", &["50", "400"]),
         one_of("user-agent", &["Mobi", "Desk"]),
+        one_of("sec-ch-device-memory", &["0.5", "8"]),
+        one_of("downlink", &["1.5", "10"]),
     );
     let tiers = vec![None, Some(Tier::Slow), Some(Tier::Medium), Some(Tier::Fast)];
     (headers, prop::sample::select(tiers)).prop_map(|(headers, tier)| {
-        let (a, b, c, d, e, f, g, h) = headers;
+        let (a, b, c, d, e, f, g, h, i, j) = headers;
         Client {
-            headers: [a, b, c, d, e, f, g, h].into_iter().flatten().collect(),
+            headers: [a, b, c, d, e, f, g, h, i, j]
+                .into_iter()
+                .flatten()
+                .collect(),
             tier,
             network: tier.map_or(0, |tier| tier as u8 + 1),
         }

@@ -22,7 +22,7 @@ use super::peers::{Files, HTTP3};
 use crate::packages;
 use crate::shell::{self, Outcome};
 use driver::Kind;
-use pages::Page;
+pub(super) use pages::Page;
 use signals::Signals;
 
 /// Who takes part unless the options say otherwise.
@@ -76,7 +76,7 @@ pub fn run(options: &Options) -> Outcome {
 }
 
 /// Photographs a page of every server in turns; returns the browser's name and version, too.
-fn film(
+pub(super) fn film(
     browser: Option<Kind>,
     profile: Profile,
     page: &Page,
@@ -139,7 +139,7 @@ fn keep(page: &Page, series: &[Series], folder: Option<&Path>) -> Outcome {
 }
 
 /// The browser of a name; `None` is Chromium, which tells more of itself than the others.
-fn browser(name: &str) -> Result<Option<Kind>, String> {
+pub(super) fn browser(name: &str) -> Result<Option<Kind>, String> {
     let (kind, needs) = match name {
         "chromium" => (None, vec![("chromium", "chromium")]),
         "firefox" => (Some(Kind::Firefox), Kind::Firefox.needs().to_vec()),
