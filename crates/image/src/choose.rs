@@ -267,7 +267,7 @@ impl Choosing<'_> {
         let slow = self.signals.tier == Some(Tier::Slow);
         let weak = self.is_weak();
         let most = match self.signals.save_data || weak || slow {
-            true => Factor::from_thousandths(self.policy.slow_dpr.clamp(1, 3) * 1000),
+            true => Factor::from_thousandths((self.policy.slow_dpr.clamp(1.0, 3.0) * 1e3) as u32),
             false => MAX_DPR,
         };
         let given = self.signals.dpr.unwrap_or(dpr);

@@ -24,10 +24,11 @@ base::settings! {
         /// does. The qualities below then count as what they usually look like.
         quality: QualityChoice = QualityChoice::Number(Quality::new(80)),
         /// Quality for clients that send `Save-Data: on`, where a URL asks for none.
-        save_data_quality: QualityChoice = QualityChoice::Number(Quality::new(35)),
-        /// Quality for clients whose connection is seen to be slow, where a URL asks for none. At 35
-        /// a photograph has a little more than four tenths of the bytes that it has at 80.
-        slow_quality: QualityChoice = QualityChoice::Number(Quality::new(35)),
+        save_data_quality: QualityChoice = QualityChoice::Low,
+        /// Quality for clients whose connection is seen to be slow, where a URL asks for none:
+        /// `"low"` is a target of 50 points, sought for each picture, whatever its number comes
+        /// to. Photographs then have about four tenths of the bytes that they have at 80.
+        slow_quality: QualityChoice = QualityChoice::Low,
         /// Quality for clients whose connection is seen to be neither slow nor fast, where a URL
         /// asks for none.
         medium_quality: QualityChoice = QualityChoice::Number(Quality::new(68)),
@@ -37,7 +38,7 @@ base::settings! {
         dpr_quality: bool = true,
         /// Most device pixels to a CSS pixel that `width=auto` and the width hint are followed to,
         /// for clients that send `Save-Data: on` or whose connection is seen to be slow.
-        slow_dpr: u32 = 2,
+        slow_dpr: f64 = 1.5,
         /// Whether a picture whose size and look stay as they are may lose quality for fewer bytes,
         /// where a URL asks for none. `false` keeps every pixel as it is: a JPEG only becomes
         /// progressive, bit for bit the same picture, and others are passed on. Sizes, effects and

@@ -81,11 +81,11 @@ impl SiteSettings {
                 "a width of at least 1",
             );
         }
-        if !(1..=3).contains(&policy.slow_dpr) {
+        if !(1.0..=3.0).contains(&policy.slow_dpr) {
             report.reject(
                 &join(place, "images.policy.slow_dpr"),
                 policy.slow_dpr.to_string(),
-                "1, 2 or 3",
+                "1 to 3, such as 1.5",
             );
         }
         self.compression.check(&join(place, "compression"), report);

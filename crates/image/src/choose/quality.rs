@@ -5,11 +5,10 @@ use base::Quality;
 use super::Choosing;
 use crate::{Factor, Output, QualityChoice, Target, Tier};
 
-/// By how much less quality, and how many points less, pictures for so dense displays have: no more
-/// kinds of variants than there are for slow connections, as 80 becomes 35 and 68. Shown at half
-/// its size, quality 50 looks better than quality 80 does at its own, and 35 nearly as good
-/// (`cargo xtask bench quality-usual`); at a third of it, flaws are smaller still.
-const BY_DENSITY: [(u32, u8, u8); 2] = [(3000, 45, 25), (2000, 12, 5)];
+/// By how much less quality, and how many points less, pictures for so dense displays have. Shown at
+/// half its size, quality 50 looks better than quality 80 does at its own (`cargo xtask bench
+/// quality-usual`).
+const BY_DENSITY: [(u32, u8, u8); 2] = [(3000, 30, 13), (2000, 12, 5)];
 
 /// What the encoder is told.
 pub(super) struct Wish {

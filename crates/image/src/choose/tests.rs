@@ -41,7 +41,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("width=80", CHROMIUM, "source,q80,w80"),
     ("width=80,format=auto", CHROMIUM, "auto-preview-jpw,q80,w80"),
     ("w=80,f=auto,dpr=2", CHROMIUM, "auto-preview-jpw,q68,w160"),
-    ("w=80,h=30,f=jpeg,dpr=9", CHROMIUM, "jpeg,q35,w240,h90"),
+    ("w=80,h=30,f=jpeg,dpr=9", CHROMIUM, "jpeg,q50,w240,h90"),
     ("w=80,q=80,dpr=2", CHROMIUM, "source,q80,w160"),
     ("q=auto", CHROMIUM, "source,s75"),
     ("q=auto,w=80,dpr=2", CHROMIUM, "source,s70,w160"),
@@ -118,7 +118,7 @@ fn quality_follows_data_saving_and_slow_connections() {
         ..Signals::default()
     };
     let cases = [
-        ("", &saving, 35),
+        ("", &saving, 36),
         ("", &slow, 80),
         ("q=70", &saving, 70),
         ("q=70,scq=30", &saving, 30),
@@ -227,10 +227,10 @@ fn a_device_with_little_memory_gets_what_it_decodes_cheaply_where_hints_are_in_p
     let hinted = "w=auto,f=auto,wbreakpoints=600;900";
     assert_eq!(
         chosen(hinted, &with(None)).variant.key(),
-        "auto-preview-jpw,q35,w900"
+        "auto-preview-jpw,q50,w900"
     );
     let weak = chosen(hinted, &with(Some(2000)));
-    assert_eq!(weak.variant.key(), "auto-bytes-jpw,q68,w600");
+    assert_eq!(weak.variant.key(), "auto-bytes-jpw,q80,w600");
     assert!(!weak.lowered && weak.vary.contains(&"sec-ch-device-memory"));
     // Elsewhere nothing depends on it.
     let plain = chosen("w=600,f=auto", &with(Some(500)));
@@ -270,7 +270,7 @@ proptest! {
         let classes: Vec<String> = ["j", "p", "w", "jp", "jw", "pw", "jpw"]
             .into_iter()
             .flat_map(|class| ["preview", "bytes"].map(|prefer| format!("{prefer}-{class}")))
-            .flat_map(|kind| [80, 68, 35].map(|q| format!("auto-{kind},q{q}")))
+            .flat_map(|kind| ["q80", "q68", "q50", "s50"].map(|q| format!("auto-{kind},{q}")))
             .collect();
         prop_assert!(classes.contains(&plain.key()), "{}", plain.key());
     }
@@ -287,7 +287,7 @@ fn a_way_that_is_seen_to_be_slow_lowers_the_quality_unless_the_url_says_it() {
     assert_eq!(over(None, "width=9"), (80, false));
     assert_eq!(over(Some(Tier::Fast), "width=9"), (80, false));
     assert_eq!(over(Some(Tier::Medium), "width=9"), (68, true));
-    assert_eq!(over(Some(Tier::Slow), "width=9"), (35, true));
+    assert_eq!(over(Some(Tier::Slow), "width=9"), (36, true));
     assert_eq!(over(Some(Tier::Slow), "quality=75"), (75, false));
     assert_eq!(over(Some(Tier::Slow), "quality=75,scq=40"), (40, true));
     assert_eq!(over(Some(Tier::Medium), "quality=75,scq=40"), (75, false));
@@ -296,14 +296,14 @@ fn a_way_that_is_seen_to_be_slow_lowers_the_quality_unless_the_url_says_it() {
 #[test]
 fn a_slow_way_never_raises_the_quality() {
     let policy = Policy {
-        quality: QualityChoice::Number(Quality::new(40)),
+        quality: QualityChoice::Number(Quality::new(30)),
         ..Policy::default()
     };
     let signals = Signals::default().over(Some(Tier::Slow));
     let choice = choose(&Transform::default(), &signals, &policy);
     assert_eq!(
         (choice.variant.quality.value(), choice.lowered),
-        (40, false)
+        (30, false)
     );
 }
 
@@ -324,7 +324,7 @@ fn a_target_follows_the_way_and_the_display() {
     let over = |tier| Signals::default().over(tier);
     let usual = |quality| Target::usual(Quality::new(quality)).points();
     assert_eq!(key("", &over(None)), ("auto-preview-jp,s75".into(), false));
-    let slow = format!("auto-preview-jp,s{}", usual(35));
+    let slow = "auto-preview-jp,s50".to_owned();
     assert_eq!(key("", &over(Some(Tier::Slow))), (slow.clone(), true));
     let medium = format!("auto-preview-jp,s{}", usual(68));
     assert_eq!(key("", &over(Some(Tier::Medium))), (medium, true));
@@ -335,7 +335,7 @@ fn a_target_follows_the_way_and_the_display() {
     assert_eq!(key("", &saving), (slow, false));
     assert_eq!(key("q=70", &saving).0, "source,q70", "a number is a number");
     assert_eq!(key("q=low", &saving).0, "source,s50");
-    assert_eq!(key("w=9,dpr=3", &over(None)).0, "source,s50,w27");
+    assert_eq!(key("w=9,dpr=3", &over(None)).0, "source,s62,w27");
 }
 
 #[test]
@@ -353,20 +353,23 @@ fn hinted_displays_are_followed_as_far_as_it_pays() {
         |signals: &Signals, policy: &Policy| choose(&Transform::default(), signals, policy);
     let choice = chosen(&dense, &hints);
     assert_eq!(choice.variant.width, Some(960));
-    assert_eq!(choice.variant.quality.value(), 35);
+    assert_eq!(choice.variant.quality.value(), 50);
     assert_eq!(
         choice.vary,
         [
+            "sec-ch-device-memory",
+            "device-memory",
             "accept",
             "sec-ch-width",
             "width",
             "sec-ch-dpr",
             "dpr",
             "save-data"
-        ]
+        ],
+        "each of them would change it"
     );
     let slow = chosen(&dense.clone().over(Some(Tier::Slow)), &hints);
-    assert_eq!((slow.variant.width, slow.lowered), (Some(640), true));
+    assert_eq!((slow.variant.width, slow.lowered), (Some(480), true));
     let even = Policy {
         dpr_quality: false,
         ..hints

@@ -14,6 +14,9 @@ use crate::{
     Accepted, Format, ImageError, Limits, Output, Prefer, Trim, Variant, border, probe, webp_encode,
 };
 
+/// So far above the target a search aims: what it finds is within the tolerance and hardly ever
+/// worse than wanted.
+const ABOVE: f32 = TOLERANCE / 2.0;
 /// What a rival of the first format is left of the encodes.
 const FOR_A_RIVAL: usize = 2;
 /// So many points less usually make a file smaller by the factor e.
@@ -248,7 +251,8 @@ impl Seek<'_> {
             _ => &WEBP,
         };
         let (steps, usual) = kind.steps();
-        let mut aim = Aim::new(&usual, self.target, most);
+        let aimed = self.target + ABOVE;
+        let mut aim = Aim::new(&usual, aimed, most);
         let mut tried = Vec::with_capacity(most);
         let mut too_large = true;
         while let Some(place) = aim.next() {
@@ -270,7 +274,7 @@ impl Seek<'_> {
             // What is larger than the source is no result, however it looks: the search goes on
             // below it, the further the larger it is.
             let over = bytes as f32 / self.job.source.len() as f32;
-            let least = self.target + TOLERANCE + POINTS_PER_E * over.ln();
+            let least = aimed + TOLERANCE + POINTS_PER_E * over.ln();
             aim.note(place, if over > 1.0 { score.max(least) } else { score });
             too_large &= over > 1.0;
             tried.push(Tried {
@@ -280,7 +284,7 @@ impl Seek<'_> {
                 bytes,
             });
         }
-        let miss = |tried: &Tried| (tried.score - self.target).abs();
+        let miss = |tried: &Tried| (tried.score - aimed).abs();
         let fitting = |tried: &Tried| tried.bytes <= self.job.source.len() as u64;
         let any = tried.iter().any(fitting);
         Ok(tried
