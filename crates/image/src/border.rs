@@ -1,17 +1,102 @@
-//! Finding what surrounds a picture in one colour.
+//! What only the pixels tell of a picture's geometry: where a border of one colour ends, and where
+//! in it lies what stands out.
 
 use crate::decode::decode;
 use crate::picture::Picture;
-use crate::{Colour, Format, ImageError, Limits, Trim, Variant, orient, probe};
+use crate::{
+    Colour, Crop, Format, Gravity, ImageError, Length, Limits, Orientation, Trim, Variant,
+    geometry, orient, probe, saliency,
+};
 
-/// The variant with the area inside the border in the border's place. A picture that is all border,
-/// or of a kind that is not read, keeps everything.
+/// The variant with numbers in place of the next thing that only the pixels tell; `None` if all of
+/// it is numbers.
 ///
-/// Costs decoding the source at full size.
+/// Costs decoding the source at full size, if there is such a thing.
 ///
 /// # Errors
 /// As for [`probe()`](crate::probe()) and decoding.
-pub(crate) fn found(
+pub(crate) fn seen(
+    source: &[u8],
+    variant: &Variant,
+    limits: &Limits,
+    cancel: &dyn Fn() -> bool,
+) -> Result<Option<Variant>, ImageError> {
+    if let Some(Trim::Border { .. }) = variant.trim {
+        return found(source, variant, limits, cancel).map(Some);
+    }
+    match variant.crop {
+        Some(Crop::Placed {
+            width,
+            height,
+            at: Gravity::Salient | Gravity::Face,
+        }) => salient(source, variant, (width, height), limits, cancel).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// The variant with a crop where most of what stands out stays; in the middle of pictures that are
+/// not read.
+fn salient(
+    source: &[u8],
+    variant: &Variant,
+    (width, height): (Length, Length),
+    limits: &Limits,
+    cancel: &dyn Fn() -> bool,
+) -> Result<Variant, ImageError> {
+    let crop = match upright(source, variant, limits, cancel)? {
+        None => Crop::Placed {
+            width,
+            height,
+            at: Gravity::CENTER,
+        },
+        Some(picture) => {
+            let whole = (picture.width as u32, picture.height as u32);
+            let part = geometry::trim(whole, variant.trim);
+            let size = (part.width, part.height);
+            let kept = (width.on(size.0).max(1), height.on(size.1).max(1));
+            let picture = picture.part(
+                part.left as usize,
+                part.top as usize,
+                part.width as usize,
+                part.height as usize,
+            );
+            let (left, top) = saliency::window_offset(&picture, Orientation::UPRIGHT, size, kept);
+            Crop::Between {
+                left: Length::Pixels(left),
+                top: Length::Pixels(top),
+                right: Length::Pixels(left + kept.0),
+                bottom: Length::Pixels(top + kept.1),
+            }
+        }
+    };
+    Ok(Variant {
+        crop: Some(crop),
+        ..variant.clone()
+    })
+}
+
+/// The source as it stands; `None` for kinds and animations that are passed on.
+fn upright(
+    source: &[u8],
+    variant: &Variant,
+    limits: &Limits,
+    cancel: &dyn Fn() -> bool,
+) -> Result<Option<Picture>, ImageError> {
+    let probe = match probe(source, limits) {
+        Ok(probe) => probe,
+        Err(ImageError::Unsupported { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if probe.animated && !variant.first_frame && probe.format != Format::Jpeg {
+        return Ok(None);
+    }
+    let stored = decode(source, &probe, None, limits, cancel)?.picture;
+    Ok(Some(orient::apply(stored, probe.orientation)))
+}
+
+/// The variant with the area inside the border in the border's place. A picture that is all border,
+/// or of a kind that is not read, keeps everything.
+fn found(
     source: &[u8],
     variant: &Variant,
     limits: &Limits,
@@ -29,16 +114,10 @@ pub(crate) fn found(
     else {
         return Ok(without);
     };
-    let probe = match probe(source, limits) {
-        Ok(probe) => probe,
-        Err(ImageError::Unsupported { .. }) => return Ok(without),
-        Err(error) => return Err(error),
-    };
-    if probe.animated && !variant.first_frame && probe.format != Format::Jpeg {
+    let Some(picture) = upright(source, variant, limits, cancel)? else {
         return Ok(without);
-    }
-    let stored = decode(source, &probe, None, limits, cancel)?.picture;
-    let picture = orient::apply(stored.into_rgba(), probe.orientation);
+    };
+    let picture = picture.into_rgba();
     let corner = if bottom_right {
         picture.data.last_chunk::<4>()
     } else {

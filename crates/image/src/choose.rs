@@ -4,8 +4,8 @@ mod device;
 mod quality;
 
 use crate::{
-    Accepted, Effects, Extend, Factor, Fit, Format, FormatChoice, Gravity, MAX_DPR, Output,
-    Placeholder, PolicySettings, Prefer, Signals, Tier, Transform, Trim, Variant, Width,
+    Accepted, Demands, Effects, Extend, Factor, Fit, Format, FormatChoice, Gravity, MAX_DPR,
+    Output, Placeholder, PolicySettings, Prefer, Signals, Tier, Transform, Trim, Variant, Width,
 };
 use quality::Wish;
 
@@ -74,6 +74,9 @@ pub fn choose(transform: &Transform, signals: &Signals, policy: &Policy) -> Choi
         fast: transform.fast,
         first_frame: transform.animation == Some(false),
         metadata: transform.metadata.unwrap_or(policy.metadata),
+        touches: transform.touches.clone(),
+        surroundings: transform.surroundings,
+        demands: choosing.demands(),
     };
     Choice {
         variant,
@@ -114,6 +117,18 @@ impl Choosing<'_> {
             self.because("pixels: exact where the size stays, as the settings say");
         }
         exact
+    }
+
+    /// Conditions on the file. Qualities of kinds of files are for URLs that say none for all.
+    fn demands(&mut self) -> Demands {
+        let mut demands = self.transform.demands.clone();
+        if self.transform.quality.is_some() || self.transform.slow_quality.is_some() {
+            demands.qualities.clear();
+        }
+        for option in demands.options() {
+            self.because(format!("file: {option}, as asked"));
+        }
+        demands
     }
 
     fn output(&mut self) -> Output {

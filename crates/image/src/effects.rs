@@ -1,8 +1,10 @@
 //! What is done to the pixels of the result: tones, blur, sharpening, background, padding.
 
 mod blur;
+mod touches;
 
 use blur::blur;
+pub(crate) use touches::{mean, pad_blurred, touch};
 
 use crate::picture::{Channels, Picture};
 use crate::{Colour, Effects, Factor, ImageError};

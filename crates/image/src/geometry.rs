@@ -104,7 +104,7 @@ fn turn(variant: &Variant) -> Orientation {
 }
 
 /// What is kept: at least one pixel, inside the picture.
-fn trim((width, height): (u32, u32), trim: Option<Trim>) -> Rectangle {
+pub(crate) fn trim((width, height): (u32, u32), trim: Option<Trim>) -> Rectangle {
     let (left, top, right, bottom) = match trim {
         // A border is found in the pixels and is `Trim::Area` by the time they are laid out.
         None | Some(Trim::Border { .. }) => (0, 0, width, height),

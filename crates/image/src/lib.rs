@@ -9,6 +9,7 @@
 
 mod accept;
 mod alike;
+mod allowance;
 mod border;
 mod choose;
 mod error;
@@ -25,6 +26,7 @@ mod probe;
 mod render;
 mod settings;
 mod signals;
+mod touch;
 mod transform;
 mod variant;
 
@@ -62,6 +64,7 @@ pub use probe::{Probe, probe};
 pub use render::{MIN_SAVING_PERCENT, Original, Outcome, Rendered, render, render_found};
 pub use settings::{LimitSettings, PolicySettings, Prefer};
 pub use signals::{Signals, Tier};
+pub use touch::{Demands, Kernel, Surroundings, Touch};
 pub use transform::{
     Along, AutoWidth, Colour, Crop, Extend, Factor, Fit, FormatChoice, Gravity, Length, MAX_DPR,
     Metadata, OptionError, OptionProblem, QualityChoice, Rotation, Shift, Sides, Transform, Trim,

@@ -10,7 +10,7 @@ use crate::geometry::{Layout, Rectangle};
 use crate::outline::jpeg_limits;
 use crate::picture::Picture;
 use crate::render::{Job, sides};
-use crate::{Effects, Format, Gravity, ImageError, Output, colour, orient, resize};
+use crate::{Format, Gravity, ImageError, Output, colour, orient, resize};
 
 /// Makes the variant; `None` if that takes RGB: for effects, padding, another profile, a format
 /// that is not JPEG, or a source whose planes are no YCbCr.
@@ -36,7 +36,7 @@ pub(crate) fn make(job: &Job<'_>) -> Result<Option<Made>, ImageError> {
     let exif = job
         .jpeg_map()
         .and_then(|map| job.exif(map.exif(job.source)?));
-    let quality = job.variant.quality.value();
+    let quality = job.variant.quality_for(Format::Jpeg).value();
     let made = encode_planes(&planes, quality, progressive, exif.as_deref())?;
     Ok(Some(match job.variant.output {
         Output::Auto { .. } => made.because(PHOTOGRAPH),
@@ -57,7 +57,7 @@ fn applies(job: &Job<'_>) -> Option<bool> {
     let whole = window == turned;
     let shrunk = inner.0 <= window.0 / 2 && inner.1 <= window.1 / 2;
     let placed = !matches!(job.variant.gravity, Gravity::Salient | Gravity::Face);
-    let plain = job.variant.effects == Effects::default()
+    let plain = !job.variant.alters_pixels()
         && job.layout.untrimmed
         && canvas == inner
         && (whole || (shrunk && placed));

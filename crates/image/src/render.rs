@@ -11,9 +11,9 @@ use crate::outline_of;
 use crate::picture::Picture;
 use crate::placeholder::{self, Stand};
 use crate::{
-    Accepted, Colour, Effects, Facts, Format, Found, Gravity, ImageError, Limits, Metadata,
-    Orientation, Output, Probe, Trim, Variant, border, effects, facts, lossless, orient, planar,
-    probe, resize, saliency,
+    Accepted, Colour, Facts, Format, Found, Gravity, ImageError, Limits, Metadata, Orientation,
+    Output, Probe, Surroundings, Variant, allowance, border, effects, facts, lossless, orient,
+    planar, probe, resize, saliency,
 };
 
 /// A picture whose size does not change is re-encoded only if that saves this share of its bytes,
@@ -95,9 +95,8 @@ pub fn render_found(
     limits: &Limits,
     cancel: &dyn Fn() -> bool,
 ) -> Result<Outcome, ImageError> {
-    if let Some(Trim::Border { .. }) = variant.trim {
-        let variant = border::found(source, variant, limits, cancel)?;
-        return render_found(source, &variant, found, limits, cancel);
+    if let Some(seen) = border::seen(source, variant, limits, cancel)? {
+        return render_found(source, &seen, found, limits, cancel);
     }
     match variant.output {
         Output::Facts => return facts(source, variant, limits, cancel).map(Outcome::Facts),
@@ -240,6 +239,14 @@ impl Job<'_> {
     }
 
     fn make(&self) -> Result<Made, ImageError> {
+        let made = self.make_at_once()?;
+        match self.variant.demands.max_bytes {
+            Some(most) if made.bytes.len() > most as usize => allowance::within(self, made, most),
+            _ => Ok(made),
+        }
+    }
+
+    fn make_at_once(&self) -> Result<Made, ImageError> {
         // What a search found, it found for pixels.
         if self.found.is_none()
             && let Some(made) = planar::make(self)?
@@ -297,6 +304,13 @@ impl Job<'_> {
     /// Reasons that need no pixels.
     fn reason_to_keep_unread(&self) -> Option<String> {
         let format = self.probe.format;
+        let demands = &self.variant.demands;
+        if demands.untouched {
+            return Some("it is to be passed on as it is".to_owned());
+        }
+        if demands.skipped.contains(&format) && self.original_serves() {
+            return Some(format!("{format} is to be passed on as it is"));
+        }
         if self.probe.animated && !self.variant.first_frame {
             return Some(format!("an animated {format} is passed on as it is"));
         }
@@ -316,7 +330,7 @@ impl Job<'_> {
     pub(crate) fn only_encodes(&self) -> bool {
         self.layout.unchanged
             && self.variant.background.is_none()
-            && self.variant.effects == Effects::default()
+            && !self.variant.alters_pixels()
             && !(self.probe.animated && self.variant.first_frame)
     }
 
@@ -467,7 +481,10 @@ impl Job<'_> {
 
     /// Effects, background and padding.
     fn finish(&self, picture: Picture) -> Result<Picture, ImageError> {
-        let picture = effects::apply(picture, &self.variant.effects, self.cancel)?;
+        let mut picture = effects::apply(picture, &self.variant.effects, self.cancel)?;
+        for touch in &self.variant.touches {
+            picture = effects::touch(picture, touch, self.cancel)?;
+        }
         let flat = match self.variant.background {
             Some(background) => effects::flatten(picture, background),
             None => picture,
@@ -476,13 +493,20 @@ impl Job<'_> {
         let padded = if self.layout.canvas == self.layout.inner {
             flat
         } else {
-            let background = self.variant.background.unwrap_or(Colour::WHITE);
+            let surroundings = self.variant.surroundings;
+            let background = match surroundings {
+                Some(Surroundings::Mean) => effects::mean(&flat),
+                _ => self.variant.background.unwrap_or(Colour::WHITE),
+            };
             let (left, top) = self.layout.at;
             let (size, at) = (
                 (width as usize, height as usize),
                 (left as usize, top as usize),
             );
-            effects::pad(flat, size, at, background)
+            match surroundings {
+                Some(Surroundings::Blurred) => effects::pad_blurred(&flat, size, at, self.cancel)?,
+                _ => effects::pad(flat, size, at, background),
+            }
         };
         Ok(padded.without_idle_alpha())
     }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use base::Quality;
 
 use crate::{
-    Along, Colour, Crop, Extend, Factor, Fit, Format, Gravity, Length, Metadata, Placeholder,
-    Prefer, Rotation, Shift, Sides, Target, Trim,
+    Along, Colour, Crop, Demands, Extend, Factor, Fit, Format, Gravity, Length, Metadata,
+    Placeholder, Prefer, Rotation, Shift, Sides, Surroundings, Target, Touch, Trim,
 };
 
 /// One rendering of a source. Equal variants of one source have equal bytes.
@@ -63,6 +63,12 @@ pub struct Variant {
     pub first_frame: bool,
     /// What becomes of EXIF data.
     pub metadata: Metadata,
+    /// Done to the pixels after `effects`, in this order.
+    pub touches: Vec<Touch>,
+    /// What surrounds the picture on a larger canvas, in place of `background`.
+    pub surroundings: Option<Surroundings>,
+    /// Conditions on the file.
+    pub demands: Demands,
 }
 
 /// What is done to the pixels after their geometry. Absent changes nothing.
@@ -147,6 +153,16 @@ pub enum Output {
 }
 
 impl Variant {
+    /// The quality for a kind of file.
+    pub fn quality_for(&self, format: Format) -> Quality {
+        self.demands.quality(format).unwrap_or(self.quality)
+    }
+
+    /// Whether pixels are changed after they are in their places.
+    pub(crate) fn alters_pixels(&self) -> bool {
+        self.effects != Effects::default() || !self.touches.is_empty()
+    }
+
     /// Whether the pixels stay as they are for every source: only the encoding may change.
     pub fn keeps_pixels(&self) -> bool {
         self.width.is_none()
@@ -162,7 +178,7 @@ impl Variant {
             && !self.flip_vertical
             && self.rotate == Rotation::None
             && self.background.is_none()
-            && self.effects == Effects::default()
+            && !self.alters_pixels()
             && !self.first_frame
     }
 
@@ -203,6 +219,15 @@ impl Variant {
         key.flag("still", self.first_frame);
         if self.metadata != Metadata::Copyright {
             key.part(&format!("m{}", self.metadata.word()));
+        }
+        if let Some(surroundings) = self.surroundings {
+            key.part(surroundings.word());
+        }
+        for touch in &self.touches {
+            key.part(&touch.to_string());
+        }
+        for option in self.demands.options() {
+            key.part(&option);
         }
         key.0
     }

@@ -3,7 +3,7 @@
 use base::Quality;
 
 use super::Choosing;
-use crate::{Factor, Output, QualityChoice, Target, Tier};
+use crate::{Demands, Factor, Output, QualityChoice, Target, Tier};
 
 /// By how much less quality, and how many points less, pictures for so dense displays have. Shown at
 /// half its size, quality 50 looks better than quality 80 does at its own (`cargo xtask bench
@@ -29,10 +29,14 @@ impl Choosing<'_> {
         }
         let choice = self.quality_choice();
         let lossless = matches!(output, Output::Png | Output::Facts);
-        // Who wants it fast wants no search.
-        let target = choice
-            .target()
-            .filter(|_| !lossless && !self.transform.fast);
+        // Who wants it fast wants no search, and a number of bytes is a goal of its own.
+        let Demands {
+            max_bytes,
+            qualities,
+            ..
+        } = &self.transform.demands;
+        let said = self.transform.fast || max_bytes.is_some() || !qualities.is_empty();
+        let target = choice.target().filter(|_| !lossless && !said);
         if let Some(target) = target {
             self.because(format!(
                 "quality: {} until a search has found what gives {target} points of SSIMULACRA2",

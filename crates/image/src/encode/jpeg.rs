@@ -17,7 +17,7 @@ pub(super) fn encode(
     goal: &Goal<'_>,
     progressive: bool,
 ) -> Result<Made, ImageError> {
-    let quality = goal.variant.quality.value();
+    let quality = goal.variant.quality_for(Format::Jpeg).value();
     let full_colour = quality >= FULL_COLOUR_QUALITY || !goal.photograph;
     encode_at(picture, goal, quality, full_colour, progressive)
 }

@@ -15,7 +15,7 @@ const BOTH_WAYS_PIXELS: usize = 4_000_000;
 
 pub(super) fn encode(picture: Picture, goal: &Goal<'_>) -> Result<Made, ImageError> {
     let picture = coloured(picture);
-    let quality = goal.variant.quality.value();
+    let quality = goal.variant.quality_for(Format::WebP).value();
     if quality == 100 {
         let made = encode_exactly(&picture, goal)?;
         return Ok(made.because("lossless, as quality is 100"));

@@ -99,6 +99,10 @@ fn result(transform: &Transform, (width, height): (u32, u32)) -> (u32, u32) {
         animated: false,
     };
     let choice = choose(transform, &Signals::default(), &PolicySettings::default());
+    let demands = &choice.variant.demands;
+    if demands.untouched || demands.skipped.contains(&Format::Png) {
+        return (width, height);
+    }
     let border = matches!(choice.variant.trim, Some(Trim::Border { .. }));
     let variant = Variant {
         trim: choice.variant.trim.filter(|_| !border),
@@ -182,6 +186,7 @@ fn made(grammars: &Grammars, url: &str, source: &[u8]) -> (u32, u32) {
             assert_eq!(size(&made.bytes), (made.width, made.height));
             (made.width, made.height)
         }
+        crate::Outcome::Facts(facts) => (facts.width, facts.height),
         _ => size(source),
     }
 }

@@ -46,6 +46,17 @@ pub(super) fn side(text: &str) -> Option<Option<u32>> {
     whole(text).map(|pixels| (pixels > 0).then_some(pixels))
 }
 
+/// A number of bytes; 0 and nothing mean that there is no limit.
+#[expect(clippy::option_option, reason = "malformed, not given, given")]
+pub(super) fn bytes(text: &str) -> Option<Option<u32>> {
+    if text.is_empty() {
+        return Some(None);
+    }
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u32 = digits.then(|| text.parse().ok())??;
+    Some((number > 0).then_some(number))
+}
+
 /// A decimal number with or without a sign, less than a million either way: `2`, `-0.5`, `.25`.
 pub(super) fn number(text: &str) -> Option<f64> {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);

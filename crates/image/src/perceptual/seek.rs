@@ -11,7 +11,7 @@ use crate::encode::{Goal, Made, encode_as, exact_as, exact_is_worth_it, is_small
 use crate::picture::{Channels, Picture};
 use crate::render::{Job, Pixels};
 use crate::{
-    Accepted, Format, ImageError, Limits, Output, Prefer, Trim, Variant, border, probe, webp_encode,
+    Accepted, Format, ImageError, Limits, Output, Prefer, Variant, border, probe, webp_encode,
 };
 
 /// So far above the target a search aims: what it finds is within the tolerance and hardly ever
@@ -31,9 +31,8 @@ pub(super) fn search(
     limits: &Limits,
     cancel: &dyn Fn() -> bool,
 ) -> Result<Option<Searched>, ImageError> {
-    if let Some(Trim::Border { .. }) = variant.trim {
-        let variant = border::found(source, variant, limits, cancel)?;
-        return search(source, &variant, target, limits, cancel);
+    if let Some(seen) = border::seen(source, variant, limits, cancel)? {
+        return search(source, &seen, target, limits, cancel);
     }
     let job = match Job::new(source, variant, limits, cancel) {
         Ok(job) => job,

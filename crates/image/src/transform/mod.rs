@@ -14,7 +14,7 @@ mod tests;
 use base::Quality;
 use base::settings::{DeValue, Report, Spanned, Value};
 
-use crate::{Placeholder, Target};
+use crate::{Demands, Placeholder, Surroundings, Target, Touch};
 
 pub use colour::Colour;
 pub use options::option_forms;
@@ -105,6 +105,13 @@ pub struct Transform {
     pub padding: Sides,
     /// Added to each colour before `contrast`, -255 to 255. No option of Cloudflare's.
     pub lift: i16,
+    /// Further changes to the pixels, in this order. No option of Cloudflare's.
+    pub touches: Vec<Touch>,
+    /// What surrounds the picture on a larger canvas, in place of `background`. No option of
+    /// Cloudflare's.
+    pub surroundings: Option<Surroundings>,
+    /// Conditions on the file. No option of Cloudflare's.
+    pub demands: Demands,
 }
 
 /// `width`.

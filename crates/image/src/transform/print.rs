@@ -154,6 +154,11 @@ impl Options {
         } = transform.padding;
         let padding = format!("{top};{right};{bottom};{left}");
         self.add("padding", (!transform.padding.is_zero()).then_some(padding));
+        let surroundings = transform.surroundings.map(crate::Surroundings::word);
+        self.add("surroundings", surroundings);
+        self.0
+            .extend(transform.touches.iter().map(ToString::to_string));
+        self.0.extend(transform.demands.options());
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::NAME;
 use crate::grammar::GrammarError;
-use crate::grammar::text::{colour, number, quality, shorten, side, truth, whole, within};
-use crate::{Colour, QualityChoice};
+use crate::grammar::text::{bytes, colour, number, quality, shorten, side, truth, whole, within};
+use crate::{Colour, Demands, Format, QualityChoice};
 
 /// What became of reading one option: `None` if its arguments make no sense.
 type Read = Option<()>;
@@ -36,7 +36,8 @@ pub(super) struct Options {
     pub(super) strip: Option<bool>,
     pub(super) keep_copyright: bool,
     pub(super) quality: Option<QualityChoice>,
-    pub(super) format_qualities: Vec<(String, QualityChoice)>,
+    pub(super) pixelate: u32,
+    pub(super) demands: Demands,
     pub(super) format: Option<String>,
 }
 
@@ -211,7 +212,8 @@ impl Options {
             strip: None,
             keep_copyright: true,
             quality: None,
-            format_qualities: Vec::new(),
+            pixelate: 0,
+            demands: Demands::default(),
             format: None,
         }
     }
@@ -243,17 +245,15 @@ impl Options {
                 Err(_) => Err(GrammarError::option(NAME, &option(), "seconds since 1970")),
             },
             "watermark" | "wm" if number(first) == Some(0.0) => Ok(()),
-            "watermark" | "wm" => refused("nothing is laid over pictures"),
-            "pixelate" | "pix" if matches!(whole(first), Some(0 | 1)) => Ok(()),
-            "pixelate" | "pix" => refused("pictures are not made coarse"),
-            "max_bytes" | "mb" if whole(first) == Some(0) => Ok(()),
-            "max_bytes" | "mb" => refused("a quality is not sought by size"),
+            "watermark" | "wm" => self.ignore(&option(), "there is no picture to lay over others"),
             "auto_rotate" | "ar" if truth(first) => Ok(()),
             "auto_rotate" | "ar" => refused("pictures always stand upright"),
-            "raw" | "enforce_thumbnail" | "eth" if off => Ok(()),
-            "raw" => refused("sources are not passed on unread"),
+            "enforce_thumbnail" | "eth" if off => Ok(()),
             "enforce_thumbnail" | "eth" => refused("embedded thumbnails are not used"),
-            "skip_processing" | "skp" => self.skip(arguments, &option()),
+            "skip_processing" | "skp" => {
+                self.skip(arguments);
+                Ok(())
+            }
             "strip_color_profile" | "scp" if truth(first) => Ok(()),
             "strip_color_profile" | "scp" => self.ignore(&option(), "colours become sRGB"),
             "cachebuster" | "cb" => Ok(()),
@@ -272,17 +272,9 @@ impl Options {
         Ok(())
     }
 
-    /// Formats that are not read pass as they are anyway; others would not.
-    fn skip(&mut self, formats: &[&str], option: &str) -> Result<(), GrammarError> {
-        let read = |format: &&&str| matches!(**format, "jpg" | "jpeg" | "png" | "webp" | "gif");
-        match formats.iter().find(read) {
-            None => self.ignore(option, "these formats are passed on as they are"),
-            Some(_) => Err(GrammarError::refused(
-                NAME,
-                option,
-                "a source's format is not known yet",
-            )),
-        }
+    /// Formats that are not read pass as they are anyway.
+    fn skip(&mut self, words: &[&str]) {
+        self.demands.skipped = words.iter().filter_map(|word| kind(word)).collect();
     }
 
     fn size(&mut self, name: &str, arguments: &[&str]) -> Option<(Read, &'static str)> {
@@ -357,6 +349,10 @@ impl Options {
                 within(argument(0), 0.0, 125.0).map(|sigma| self.blur = sigma),
                 "a deviation of up to 125 pixels",
             ),
+            "pixelate" | "pix" => (
+                whole(argument(0)).map(|size| self.pixelate = size),
+                "a number of pixels",
+            ),
             "sharpen" | "sh" => (
                 within(argument(0), 0.0, 10.0).map(|sigma| self.sharpen = sigma),
                 "a deviation of up to 10 pixels",
@@ -373,6 +369,14 @@ impl Options {
                 self.read_format_qualities(arguments),
                 "format:quality:format:quality…",
             ),
+            "max_bytes" | "mb" => (
+                bytes(argument(0)).map(|most| self.demands.max_bytes = most),
+                "a number of bytes",
+            ),
+            "raw" => {
+                self.demands.untouched = !argument(0).is_empty() && truth(argument(0));
+                (Some(()), "")
+            }
             "format" | "f" | "ext" => {
                 self.format =
                     Some(argument(0).to_ascii_lowercase()).filter(|word| !word.is_empty());
@@ -522,12 +526,33 @@ impl Options {
     fn read_format_qualities(&mut self, arguments: &[&str]) -> Read {
         let (pairs, rest) = arguments.as_chunks::<2>();
         for [format, value] in pairs {
-            let format = if *format == "jpeg" { "jpg" } else { format };
-            self.format_qualities
-                .push((format.to_owned(), quality(value)?));
+            let value = match quality(value)? {
+                QualityChoice::Number(quality) => quality,
+                named => named.quality(),
+            };
+            // Kinds that are not written have no quality here.
+            let known = kind(format).map(|kind| (kind, value));
+            self.demands.qualities.extend(known);
         }
         rest.is_empty().then_some(())
     }
+}
+
+/// A kind of file by the ending of its name; `None` for those that are not known.
+fn kind(word: &str) -> Option<Format> {
+    Some(match word {
+        "jpg" | "jpeg" => Format::Jpeg,
+        "png" => Format::Png,
+        "webp" => Format::WebP,
+        "gif" => Format::Gif,
+        "avif" => Format::Avif,
+        "jxl" => Format::Jxl,
+        "svg" => Format::Svg,
+        "heic" => Format::Heic,
+        "tiff" => Format::Tiff,
+        "bmp" => Format::Bmp,
+        _ => return None,
+    })
 }
 
 fn set(slot: &mut Option<u32>, text: &str) -> Read {

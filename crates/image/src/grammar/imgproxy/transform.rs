@@ -6,7 +6,7 @@ use crate::grammar::GrammarError;
 use crate::grammar::text::{blur, factor, format, point, times};
 use crate::{
     Along, Colour, Extend, Factor, Fit, FormatChoice, Gravity, Length, Metadata, Rotation, Shift,
-    Sides, Transform, Trim, Width,
+    Sides, Touch, Transform, Trim, Width,
 };
 
 const CLEAR: Colour = Colour {
@@ -21,18 +21,11 @@ impl Options {
     pub(super) fn into_transform(self, auto_format: bool) -> Result<Transform, GrammarError> {
         let refused =
             |option: &str, reason: &'static str| Err(GrammarError::refused(NAME, option, reason));
-        if self.gravity == At::Smart && self.crop.is_some_and(|crop| crop.at.is_none()) {
-            return refused("crop", "a crop before resizing has no smart gravity");
-        }
-        if self.crop.is_some_and(|crop| crop.at == Some(At::Smart)) {
-            return refused("crop", "a crop before resizing has no smart gravity");
-        }
         let one = self.width.is_some() != self.height.is_some();
         if one && (self.zoom.0 - self.zoom.1).abs() > f64::EPSILON {
             return refused("zoom", "two factors need both sides, or none");
         }
         let format = self.chosen_format(auto_format)?;
-        let quality = self.chosen_quality(format)?;
         let mut transform = Transform {
             gravity: Some(self.gravity.gravity(self.dpr)),
             fit: Some(self.fit()),
@@ -51,7 +44,9 @@ impl Options {
             // As imgproxy does unless told otherwise.
             animation: Some(false),
             format,
-            quality,
+            quality: self.quality,
+            touches: self.touches(),
+            demands: self.demands.clone(),
             ..Transform::default()
         };
         self.scale(&mut transform);
@@ -159,6 +154,11 @@ impl Options {
         }
     }
 
+    fn touches(&self) -> Vec<Touch> {
+        let size = Some(self.pixelate).filter(|size| *size > 1);
+        size.map(Touch::Pixelate).into_iter().collect()
+    }
+
     fn metadata(&self) -> Option<Metadata> {
         match (self.strip, self.keep_copyright) {
             (Some(false), _) => Some(Metadata::Keep),
@@ -177,29 +177,6 @@ impl Options {
                 GrammarError::refused(NAME, &format!("format:{word}"), "it is not written")
             }),
         }
-    }
-
-    fn chosen_quality(
-        &self,
-        format: Option<FormatChoice>,
-    ) -> Result<Option<crate::QualityChoice>, GrammarError> {
-        if self.quality.is_some() || self.format_qualities.is_empty() {
-            return Ok(self.quality);
-        }
-        let word = match format {
-            Some(FormatChoice::Jpeg) => "jpg",
-            Some(FormatChoice::WebP) => "webp",
-            Some(FormatChoice::Png) => "png",
-            _ => {
-                let option = "format_quality";
-                let reason = "it needs a format beside it";
-                return Err(GrammarError::refused(NAME, option, reason));
-            }
-        };
-        let mut last = self.format_qualities.iter().rev();
-        Ok(last
-            .find(|(format, _)| format == word)
-            .map(|(_, quality)| *quality))
     }
 }
 

@@ -3,8 +3,12 @@
 use super::Dialect;
 use super::parts::{Filter, Fitting};
 use crate::grammar::GrammarError;
-use crate::grammar::text::{blur, colour, factor, format, number, quality, shorten, within};
-use crate::{Colour, Factor, FormatChoice, Metadata, Sides, Transform};
+use crate::grammar::text::{
+    blur, bytes, colour, factor, format, number, quality, shorten, whole, within,
+};
+use crate::{
+    Colour, Factor, FormatChoice, Kernel, Metadata, Sides, Surroundings, Touch, Transform,
+};
 
 /// What filters say beside what they change in the transform.
 #[derive(Debug, Default)]
@@ -12,7 +16,7 @@ pub(super) struct Said {
     /// `no_upscale` and `upscale`.
     pub(super) upscale: Option<bool>,
     /// `fill`.
-    pub(super) fill: Option<Colour>,
+    pub(super) fill: Option<Fill>,
     /// `focal`: left, top, right, bottom in pixels, or shares.
     pub(super) focal: Option<Focal>,
     /// `rotate`: quarter turns clockwise, after everything else.
@@ -21,6 +25,13 @@ pub(super) struct Said {
     pub(super) proportion: Option<f64>,
     pub(super) stretch: bool,
     pub(super) padding: Option<(Option<Colour>, Sides)>,
+}
+
+/// What fills the box around a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fill {
+    Colour(Colour),
+    Picture(Surroundings),
 }
 
 /// Where the middle of what matters lies.
@@ -33,34 +44,22 @@ pub(super) enum Focal {
 /// Filters that the servers have and that are not done here.
 const REFUSED: &[&str] = &[
     "colorize",
-    "convolution",
     "curve",
     "distributed_collage",
-    "equalize",
-    "extract_focal",
     "frame",
-    "gifv",
     "hue",
     "image",
     "label",
     "lossless",
-    "max_bytes",
-    "noise",
     "page",
-    "pixelate",
-    "raw",
-    "red_eye",
     "redact",
     "redact_oval",
-    "rgb",
-    "round_corner",
     "text",
     "watermark",
     "crop",
     "draw_detections",
     "drop_shadow",
     "responsive",
-    "autojpg",
     "video_frame",
 ];
 /// Filters that change nothing in a picture.
@@ -75,7 +74,12 @@ const HARMLESS: &[&str] = &[
     "format_info",
     "max_frames",
     "cover",
+    // What thumbor does where nobody has installed what these need.
+    "gifv",
+    "red_eye",
 ];
+/// Read with the source, which it is about.
+pub(super) const EXTRACT_FOCAL: &str = "extract_focal";
 
 /// Reads the filters into a transform.
 pub(super) fn read(
@@ -110,8 +114,12 @@ pub(super) fn read(
                 }
             }
         }
+        if name == EXTRACT_FOCAL {
+            continue;
+        }
         let read = tone(dialect, name, first, transform)
             .or_else(|| output(name, first, transform))
+            .or_else(|| touch(dialect, name, &arguments, transform))
             .or_else(|| shape(dialect, name, &arguments, &mut said, transform));
         match read {
             Some((Some(()), _)) => {}
@@ -217,6 +225,21 @@ fn output(name: &str, first: &str, transform: &mut Transform) -> Read {
             transform.format = Some(FormatChoice::Auto);
             (Some(()), "")
         }
+        // Of the formats that all know, the one that suits the picture.
+        "autojpg" => {
+            if !matches!(first, "False" | "false" | "0") {
+                transform.format.get_or_insert(FormatChoice::Auto);
+            }
+            (Some(()), "")
+        }
+        "max_bytes" => (
+            bytes(first).map(|most| transform.demands.max_bytes = most),
+            "a number of bytes",
+        ),
+        "raw" => {
+            transform.demands.untouched = true;
+            (Some(()), "")
+        }
         _ => return None,
     })
 }
@@ -244,7 +267,7 @@ fn shape(
         }
         "fill" => (
             fill(first).map(|fill| said.fill = Some(fill)),
-            "a colour or none; blur and auto are not made here",
+            "a colour, none, auto or blur",
         ),
         "focal" => (
             focal(dialect, &arguments.join(",")).map(|focal| said.focal = Some(focal)),
@@ -287,7 +310,15 @@ fn shape(
     })
 }
 
-fn fill(text: &str) -> Option<Colour> {
+fn fill(text: &str) -> Option<Fill> {
+    Some(match text {
+        "auto" => Fill::Picture(Surroundings::Mean),
+        "blur" => Fill::Picture(Surroundings::Blurred),
+        text => Fill::Colour(colour_or_none(text)?),
+    })
+}
+
+fn colour_or_none(text: &str) -> Option<Colour> {
     match text {
         "none" | "transparent" => Some(Colour {
             red: 255,
@@ -297,6 +328,85 @@ fn fill(text: &str) -> Option<Colour> {
         }),
         text => colour(text),
     }
+}
+
+/// Filters that change pixels, in the order of the URL.
+fn touch(dialect: Dialect, name: &str, arguments: &[&str], transform: &mut Transform) -> Read {
+    let first = arguments.first().copied().unwrap_or_default();
+    let imagor = dialect == Dialect::Imagor;
+    let (touch, form) = match name {
+        "rgb" => (shift(arguments), "three numbers from -100 to 100"),
+        "noise" => (
+            whole(first)
+                .filter(|amount| *amount <= 100)
+                .map(|amount| Touch::Noise(amount as u8)),
+            "0 to 100 per cent",
+        ),
+        "equalize" => (Some(Touch::Equalize), ""),
+        "convolution" => (
+            kernel(arguments).map(Touch::Kernel),
+            "weights;weights,columns,true or false, of up to 15 rows and columns",
+        ),
+        "pixelate" if imagor => (whole(first).map(Touch::Pixelate), "a number of pixels"),
+        "round_corner" => (corners(arguments, imagor), "a radius or two, and a colour"),
+        _ => return None,
+    };
+    Some((touch.map(|touch| transform.touches.push(touch)), form))
+}
+
+/// `rgb(red,green,blue)`, in per cent.
+fn shift(arguments: &[&str]) -> Option<Touch> {
+    let [red, green, blue] = *arguments else {
+        return None;
+    };
+    let amount = |text| Some((within(text, -100.0, 100.0)? * 2.55) as i16);
+    Some(Touch::Shift([amount(red)?, amount(green)?, amount(blue)?]))
+}
+
+/// `convolution(weights,columns,normalized)`.
+fn kernel(arguments: &[&str]) -> Option<Kernel> {
+    let (weights, columns, normalized) = match *arguments {
+        [weights, columns] => (weights, columns, true),
+        [weights, columns, normalized] => {
+            let no = matches!(normalized, "false" | "False" | "0");
+            (weights, columns, !no)
+        }
+        _ => return None,
+    };
+    let weights: Option<Vec<f64>> = weights.split(';').map(number).collect();
+    Kernel::new(whole(columns)? as usize, &weights?, normalized)
+}
+
+/// `round_corner(across|down,red,green,blue,clear)`; imagor's is `(across,down,colour)`.
+fn corners(arguments: &[&str], imagor: bool) -> Option<Touch> {
+    let (radii, rest) = arguments.split_first()?;
+    let outside = |red, green, blue, alpha| Colour {
+        red,
+        green,
+        blue,
+        alpha,
+    };
+    let (across, down, outside) = if imagor {
+        let down = rest.first().copied().unwrap_or(radii);
+        let colour = rest.get(1).map(|text| colour_or_none(text));
+        let clear = outside(255, 255, 255, 0);
+        (*radii, down, colour.unwrap_or(Some(clear))?)
+    } else {
+        let (across, down) = radii.split_once('|').unwrap_or((radii, radii));
+        let level = |place: usize| match rest.get(place) {
+            None => Some(255),
+            Some(text) => u8::try_from(whole(text)?).ok(),
+        };
+        let clear = matches!(rest.get(3), Some(&("1" | "true" | "True")));
+        let alpha = if clear { 0 } else { 255 };
+        let colour = outside(level(0)?, level(1)?, level(2)?, alpha);
+        (across, down, colour)
+    };
+    Some(Touch::Round {
+        across: whole(across)?,
+        down: whole(down)?,
+        outside,
+    })
 }
 
 /// A region, or a point in imagor.
@@ -325,10 +435,7 @@ fn focal(dialect: Dialect, text: &str) -> Option<Focal> {
 /// `color,left,top,right,bottom` with sides that follow their opposite.
 fn padding(arguments: &[&str]) -> Option<(Option<Colour>, Sides)> {
     let (first, lengths) = arguments.split_first()?;
-    let lengths: Option<Vec<u32>> = lengths
-        .iter()
-        .map(|text| crate::grammar::text::whole(text))
-        .collect();
+    let lengths: Option<Vec<u32>> = lengths.iter().map(|text| whole(text)).collect();
     let (left, top, right, bottom) = match *lengths?.as_slice() {
         [all] => (all, all, all, all),
         [across, down] => (across, down, across, down),
@@ -337,7 +444,7 @@ fn padding(arguments: &[&str]) -> Option<(Option<Colour>, Sides)> {
     };
     let fill = match *first {
         "" => None,
-        text => Some(fill(text)?),
+        text => Some(colour_or_none(text)?),
     };
     Some((
         fill,

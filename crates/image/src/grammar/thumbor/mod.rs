@@ -128,7 +128,10 @@ impl Thumbor {
         let mut notes = vec![self.check(given, whole)?.to_owned()];
         let parts = Parts::read(self.dialect, whole)?;
         let source = self.source(parts.source)?;
-        let transform = transform::of(self.dialect, &parts, self.auto_format, now, &mut notes)?;
+        let mut transform = transform::of(self.dialect, &parts, self.auto_format, now, &mut notes)?;
+        if parts.meta {
+            transform.demands.meta = Some(source.clone());
+        }
         Ok(Parsed {
             grammar,
             transform,

@@ -1,6 +1,7 @@
 //! The parts of a URL, each of which may be left out but none moved.
 
 use super::Dialect;
+use super::filters::{EXTRACT_FOCAL, Focal};
 use crate::grammar::GrammarError;
 use crate::grammar::text::{number, whole};
 use crate::transform::decode_percent;
@@ -43,6 +44,10 @@ pub(super) struct Filter {
 /// The URL in parts.
 #[derive(Debug, Default)]
 pub(super) struct Parts<'a> {
+    /// Whether facts are asked for and no picture.
+    pub(super) meta: bool,
+    /// What `extract_focal` found in the source.
+    pub(super) focal: Option<Focal>,
     /// Whether the corner is the one at the bottom right, and the tolerance.
     pub(super) trim: Option<(bool, u32)>,
     /// Left, top, right, bottom.
@@ -86,13 +91,12 @@ impl<'a> Parts<'a> {
     pub(super) fn read(dialect: Dialect, path: &'a str) -> Result<Self, GrammarError> {
         let imagor = dialect == Dialect::Imagor;
         let mut reader = Reader { rest: path };
-        for word in ["debug", "meta"] {
-            if reader.take_word(&[(word, ())]).is_some() {
-                let reason = "pictures are answered, not facts about them";
-                return Err(GrammarError::refused(dialect.name(), word, reason));
-            }
+        if reader.take_word(&[("debug", ())]).is_some() {
+            let reason = "nothing is drawn into pictures";
+            return Err(GrammarError::refused(dialect.name(), "debug", reason));
         }
         let mut parts = Self {
+            meta: reader.take_word(&[("meta", ())]).is_some(),
             trim: reader.take(trim),
             crop: reader.take(|part| crop(part, imagor)),
             ..Self::default()
@@ -115,8 +119,47 @@ impl<'a> Parts<'a> {
                 GrammarError::option(dialect.name(), reader.rest, form)
             })?;
             (parts.filters, parts.source) = (filters, source);
+            parts.extract_focal(dialect);
         }
         Ok(parts)
+    }
+}
+
+impl Parts<'_> {
+    /// Where the filter is among them and the source is a URL of this grammar with a crop: what was
+    /// cropped there is what matters here, in the source of that URL.
+    fn extract_focal(&mut self, dialect: Dialect) {
+        let asked = self.filters.iter();
+        if !asked.clone().any(|filter| filter.name == EXTRACT_FOCAL) {
+            return;
+        }
+        let schemes = ["http://", "https://"];
+        let address = schemes
+            .iter()
+            .find_map(|scheme| self.source.strip_prefix(scheme));
+        // Behind the host stands the signature.
+        let mut parts = address.unwrap_or(self.source).splitn(3, '/');
+        let Some(path) = parts.nth(2) else {
+            return;
+        };
+        let Ok(Parts {
+            crop: Some([left, top, right, bottom]),
+            source,
+            ..
+        }) = Parts::read(dialect, path)
+        else {
+            return;
+        };
+        let middle = |one, other| match (one, other) {
+            (Length::Pixels(one), Length::Pixels(other)) => {
+                Some(f64::midpoint(one.into(), other.into()))
+            }
+            _ => None,
+        };
+        if let (Some(x), Some(y)) = (middle(left, right), middle(top, bottom)) {
+            self.focal = Some(Focal::Pixels(x, y));
+            self.source = source;
+        }
     }
 }
 

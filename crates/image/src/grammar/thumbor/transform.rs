@@ -1,7 +1,7 @@
 //! What the parts of a URL mean here.
 
 use super::Dialect;
-use super::filters::{self, Focal, Said};
+use super::filters::{self, Fill, Focal, Said};
 use super::parts::{Fitting, Parts, Side};
 use crate::grammar::GrammarError;
 use crate::grammar::text::{factor, point, times};
@@ -19,7 +19,7 @@ pub(super) fn of(
 ) -> Result<Transform, GrammarError> {
     let mut transform = Transform::default();
     let mut fitting = parts.fitting;
-    let said = filters::read(
+    let mut said = filters::read(
         dialect,
         &parts.filters,
         now,
@@ -27,6 +27,10 @@ pub(super) fn of(
         &mut fitting,
         notes,
     )?;
+    said.focal = said.focal.or(parts.focal);
+    if parts.meta {
+        transform.format = Some(FormatChoice::Json);
+    }
     if fitting.adaptive && fitting.full {
         let reason = "only one of the two is done";
         return Err(GrammarError::refused(
@@ -119,7 +123,10 @@ fn surround(parts: &Parts<'_>, said: &Said, transform: &mut Transform) {
     transform.padding = parts.padding;
     if let Some(fill) = said.fill {
         transform.extend = Some(Extend::Box);
-        transform.background = Some(fill);
+        match fill {
+            Fill::Colour(colour) => transform.background = Some(colour),
+            Fill::Picture(surroundings) => transform.surroundings = Some(surroundings),
+        }
     }
     if let Some((fill, padding)) = said.padding {
         transform.padding = padding;
