@@ -2,6 +2,7 @@
 
 mod device;
 mod quality;
+mod way;
 
 use crate::{
     Accepted, Demands, Effects, Extend, Factor, Fit, Format, FormatChoice, Gravity, MAX_DPR,
@@ -279,7 +280,7 @@ impl Choosing<'_> {
     /// A hinted width in device pixels, for no more of them to a CSS pixel than are worth their
     /// bytes; notes how many it has.
     fn capped(&mut self, width: u32, dpr: Factor) -> u32 {
-        let slow = self.signals.tier == Some(Tier::Slow);
+        let slow = self.tier().0 == Some(Tier::Slow);
         let weak = self.is_weak();
         let most = match self.signals.save_data || weak || slow {
             true => Factor::from_thousandths((self.policy.slow_dpr.clamp(1.0, 3.0) * 1e3) as u32),

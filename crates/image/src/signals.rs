@@ -48,6 +48,8 @@ pub struct Signals {
     pub mobile: bool,
     /// How fast the way to the client is; `None` where that is not known. No header says it.
     pub tier: Option<Tier>,
+    /// Whether the page is known to show many pictures. No header says it.
+    pub crowded: bool,
 }
 
 impl Signals {
@@ -98,6 +100,7 @@ impl Signals {
             slow_type: matches!(header("ect").map(str::trim), Some("slow-2g" | "2g" | "3g")),
             mobile,
             tier: None,
+            crowded: false,
         }
     }
 
@@ -105,6 +108,12 @@ impl Signals {
     #[must_use]
     pub fn over(self, tier: Option<Tier>) -> Self {
         Self { tier, ..self }
+    }
+
+    /// The same, on a page that shows many pictures or does not.
+    #[must_use]
+    pub fn among(self, crowded: bool) -> Self {
+        Self { crowded, ..self }
     }
 
     /// Whether the device says that it has little memory: 2 GiB or less.

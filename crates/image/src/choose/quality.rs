@@ -82,10 +82,11 @@ impl Choosing<'_> {
             Some(_) => "as asked",
             None => "from the settings",
         };
-        let (less, reason) = match self.signals.tier {
-            Some(Tier::Slow) => (self.policy.slow_quality, "for a slow connection"),
-            Some(Tier::Medium) => (self.policy.medium_quality, "for a connection in between"),
-            Some(Tier::Fast) | None => (usual, plain),
+        let (tier, reason) = self.tier();
+        let less = match tier {
+            Some(Tier::Slow) => self.policy.slow_quality,
+            Some(Tier::Medium) => self.policy.medium_quality,
+            Some(Tier::Fast) | None => return (usual.into(), plain),
         };
         let (usual, less) = (Level::from(usual), Level::like(usual, less.into()));
         if less.rank() >= usual.rank() {

@@ -294,6 +294,28 @@ fn a_way_that_is_seen_to_be_slow_lowers_the_quality_unless_the_url_says_it() {
 }
 
 #[test]
+fn a_way_in_between_is_slow_by_the_browsers_word_and_for_many_pictures() {
+    let said = |tier, slow_type, crowded| {
+        let signals = Signals {
+            slow_type,
+            ..Signals::default()
+        };
+        let signals = signals.over(tier).among(crowded);
+        let choice = choose(&Transform::default(), &signals, &Policy::default());
+        (choice.variant.quality.value(), choice.vary.contains(&"ect"))
+    };
+    let medium = Some(Tier::Medium);
+    assert_eq!(said(medium, false, false), (68, true));
+    assert_eq!(said(medium, true, false), (36, true));
+    assert_eq!(said(medium, false, true), (36, true));
+    // What was measured stays, and nothing follows from what is said alone.
+    for tier in [Some(Tier::Fast), None] {
+        assert_eq!(said(tier, true, true), (80, false));
+    }
+    assert_eq!(said(Some(Tier::Slow), false, false), (36, false));
+}
+
+#[test]
 fn a_slow_way_never_raises_the_quality() {
     let policy = Policy {
         quality: QualityChoice::Number(Quality::new(30)),

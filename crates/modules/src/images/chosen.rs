@@ -7,6 +7,8 @@ use ::image::{Choice, Policy, Signals, Tier, Transform, Variant, choose};
 use http::HeaderMap;
 use parking_lot::RwLock;
 
+use crate::network::Way;
+
 /// A variant and what goes with it.
 #[derive(Debug)]
 pub struct Chosen {
@@ -23,14 +25,10 @@ pub struct Chosen {
 }
 
 impl Chosen {
-    /// Chooses for a request with these headers that came over a way of this tier.
-    pub fn new(
-        transform: &Transform,
-        headers: &HeaderMap,
-        tier: Option<Tier>,
-        policy: &Policy,
-    ) -> Self {
-        let signals = Signals::read(|name| headers.get(name)?.to_str().ok()).over(tier);
+    /// Chooses for a request with these headers that came this way.
+    pub fn new(transform: &Transform, headers: &HeaderMap, way: Way, policy: &Policy) -> Self {
+        let signals = Signals::read(|name| headers.get(name)?.to_str().ok()).over(way.tier);
+        let signals = signals.among(way.crowded);
         let Choice {
             variant,
             reasons,
@@ -83,8 +81,8 @@ impl Memory {
     }
 
     /// The choice for a picture at its own URL.
-    pub fn in_place(&self, headers: &HeaderMap, tier: Option<Tier>) -> Arc<Chosen> {
-        self.remembered("", &Transform::default(), headers, tier)
+    pub fn in_place(&self, headers: &HeaderMap, way: Way) -> Arc<Chosen> {
+        self.remembered("", &Transform::default(), headers, way)
     }
 
     /// The choice for a URL whose `options` say what is wanted, and which were read as
@@ -94,9 +92,9 @@ impl Memory {
         options: &str,
         transform: &Transform,
         headers: &HeaderMap,
-        tier: Option<Tier>,
+        way: Way,
     ) -> Arc<Chosen> {
-        self.remembered(options, transform, headers, tier)
+        self.remembered(options, transform, headers, way)
     }
 
     fn remembered(
@@ -104,16 +102,16 @@ impl Memory {
         options: &str,
         transform: &Transform,
         headers: &HeaderMap,
-        tier: Option<Tier>,
+        way: Way,
     ) -> Arc<Chosen> {
         if let Some(form) = self.forms.read().by_options.get(options)
-            && let Some(known) = form.made.get(&said(&form.headers, headers, tier))
+            && let Some(known) = form.made.get(&said(&form.headers, headers, way))
         {
             return known.clone();
         }
-        let chosen = Arc::new(Chosen::new(transform, headers, tier, &self.policy));
+        let chosen = Arc::new(Chosen::new(transform, headers, way, &self.policy));
         if options.len() <= LONGEST {
-            self.remember(options, transform, headers, tier, &chosen);
+            self.remember(options, transform, headers, way, &chosen);
         }
         chosen
     }
@@ -123,7 +121,7 @@ impl Memory {
         options: &str,
         transform: &Transform,
         headers: &HeaderMap,
-        tier: Option<Tier>,
+        way: Way,
         chosen: &Arc<Chosen>,
     ) {
         let forms = &mut *self.forms.write();
@@ -134,21 +132,34 @@ impl Memory {
             .by_options
             .entry(options.into())
             .or_insert_with(|| Form {
-                headers: choose(transform, &Signals::default(), &self.policy).vary,
+                headers: foreseen(transform, &self.policy),
                 made: HashMap::new(),
             });
         let foreseen = chosen.vary.iter().all(|name| form.headers.contains(name));
-        let said = said(&form.headers, headers, tier);
+        let said = said(&form.headers, headers, way);
         if foreseen && said.len() <= LONGEST && form.made.insert(said, chosen.clone()).is_none() {
             forms.made += 1;
         }
     }
 }
 
+/// The headers that a choice can depend on: between slow and fast it looks at one more.
+fn foreseen(transform: &Transform, policy: &Policy) -> Vec<&'static str> {
+    let mut headers = choose(transform, &Signals::default(), policy).vary;
+    let between = Signals::default().over(Some(Tier::Medium));
+    for header in choose(transform, &between, policy).vary {
+        if !headers.contains(&header) {
+            headers.push(header);
+        }
+    }
+    headers
+}
+
 /// What a request says in these headers and by its way, as one key.
-fn said(names: &[&'static str], headers: &HeaderMap, tier: Option<Tier>) -> Vec<u8> {
+fn said(names: &[&'static str], headers: &HeaderMap, way: Way) -> Vec<u8> {
     let mut said = Vec::with_capacity(128);
-    said.push(tier.map_or(0, |tier| tier as u8 + 1));
+    said.push(way.tier.map_or(0, |tier| tier as u8 + 1));
+    said.push(u8::from(way.crowded));
     for name in names {
         let value = headers
             .get(*name)
@@ -177,21 +188,27 @@ mod tests {
             &[("accept", "image/webp,*/*"), ("save-data", "on")],
             &[("sec-ch-width", "600")],
             &[("accept", "image/webp,*/*"), ("user-agent", "Mobi")],
+            &[("ect", "2g")],
         ] {
             let mut headers = HeaderMap::new();
             for (name, value) in lines {
                 headers.insert(*name, HeaderValue::from_static(value));
             }
-            for tier in [None, Some(Tier::Slow), None] {
-                let expected = Chosen::new(&Transform::default(), &headers, tier, &policy);
-                let chosen = memory.in_place(&headers, tier);
+            let crowded = Way {
+                tier: Some(Tier::Medium),
+                crowded: true,
+            };
+            let ways = [None, Some(Tier::Slow), Some(Tier::Medium), None].map(Way::from);
+            for way in ways.into_iter().chain([crowded]) {
+                let expected = Chosen::new(&Transform::default(), &headers, way, &policy);
+                let chosen = memory.in_place(&headers, way);
                 assert_eq!(chosen.variant, expected.variant, "{lines:?}");
                 assert_eq!(chosen.lowered, expected.lowered, "{lines:?}");
             }
         }
         assert_eq!(
             memory.forms.read().by_options[""].made.len(),
-            2 * 4,
+            4 * 5,
             "the user agent changes nothing"
         );
     }
@@ -202,9 +219,9 @@ mod tests {
         let headers = HeaderMap::new();
         for options in ["width=100", "width=200", "w=100"] {
             let transform = Transform::parse(options).unwrap();
-            let expected = Chosen::new(&transform, &headers, None, &Policy::default());
+            let expected = Chosen::new(&transform, &headers, Way::default(), &Policy::default());
             for _ in 0..2 {
-                let chosen = memory.for_url(options, &transform, &headers, None);
+                let chosen = memory.for_url(options, &transform, &headers, Way::default());
                 assert_eq!(chosen.variant, expected.variant, "{options}");
             }
         }
@@ -216,7 +233,7 @@ mod tests {
         for width in 1..=2 * LIMIT {
             let options = format!("width={width}");
             let transform = Transform::parse(&options).unwrap();
-            memory.for_url(&options, &transform, &HeaderMap::new(), None);
+            memory.for_url(&options, &transform, &HeaderMap::new(), Way::default());
         }
         assert!(memory.forms.read().by_options.len() <= LIMIT);
         let mut headers = HeaderMap::new();
@@ -225,7 +242,7 @@ mod tests {
             headers.insert(http::header::ACCEPT, accept);
             for options in ["format=auto,width=1", "format=auto,width=2"] {
                 let transform = Transform::parse(options).unwrap();
-                memory.for_url(options, &transform, &headers, None);
+                memory.for_url(options, &transform, &headers, Way::default());
             }
             let forms = memory.forms.read();
             let made: usize = forms.by_options.values().map(|form| form.made.len()).sum();

@@ -240,7 +240,7 @@ fn wrong(client: &Client, url: usize, response: &Response, policy: &Policy) -> O
         "" => Transform::default(),
         options => Transform::parse(options).unwrap(),
     };
-    let own = Chosen::new(&transform, &client.headers(), client.tier, policy);
+    let own = Chosen::new(&transform, &client.headers(), client.tier.into(), policy);
     let (expected, least) = split(&own.key);
     let (given, quality) = split(&response.variant);
     // Slow clients may have what a cache holds for all; nobody may have less than his own.

@@ -113,15 +113,15 @@ impl ImagesModule {
     }
 
     fn choose<'a>(&'a self, exchange: &'a mut Exchange, wanted: Wanted) -> Step<'a> {
-        let tier = network::tier(exchange);
+        let way = network::way(exchange);
         let (chosen, primary) = match &wanted {
             Wanted::InPlace { .. } => (
-                self.memory.in_place(&exchange.headers, tier),
+                self.memory.in_place(&exchange.headers, way),
                 Source::primary(&exchange.uri, false),
             ),
             Wanted::Url(asked) => (
                 self.memory
-                    .for_url(&asked.options, &asked.transform, &exchange.headers, tier),
+                    .for_url(&asked.options, &asked.transform, &exchange.headers, way),
                 Source::primary(&asked.source, asked.foreign),
             ),
         };
@@ -448,9 +448,14 @@ fn said_of(asked: &Asked) -> String {
 /// What a picture at its own URL is kept under, for a client with these headers over a way that
 /// nothing is known of.
 pub fn variant_key(headers: &HeaderMap, policy: &::image::Policy) -> Arc<str> {
-    Chosen::new(&::image::Transform::default(), headers, None, policy)
-        .key
-        .clone()
+    Chosen::new(
+        &::image::Transform::default(),
+        headers,
+        network::Way::default(),
+        policy,
+    )
+    .key
+    .clone()
 }
 
 /// Marks a request whose way made its picture less than others get.

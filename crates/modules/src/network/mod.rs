@@ -1,6 +1,7 @@
 //! How fast the visitor's connection is. Browsers hardly say; the connection itself knows.
 
 mod config;
+mod pages;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use ::image::Tier;
 use ::origin::Network;
-use http::header::{ACCEPT, FORWARDED, USER_AGENT, VIA};
+use http::header::{ACCEPT, FORWARDED, REFERER, USER_AGENT, VIA};
 use pipeline::{Exchange, Module, NetworkEstimate, Phase, Step, Verdict};
 
 pub use config::NetworkSettings;
@@ -43,13 +44,32 @@ enum For {
     Other,
 }
 
-/// Left for those who choose by it.
-#[derive(Clone, Copy)]
-struct Seen(Option<Tier>);
+/// What is known of where a picture goes, left for those who choose by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// How fast the visitor's connection is; `None` where that is not known.
+    pub tier: Option<Tier>,
+    /// Whether the page is known to show many pictures.
+    pub crowded: bool,
+}
+
+impl From<Option<Tier>> for Way {
+    fn from(tier: Option<Tier>) -> Self {
+        Self {
+            tier,
+            crowded: false,
+        }
+    }
+}
+
+/// Where a picture goes.
+pub fn way(exchange: &Exchange) -> Way {
+    exchange.slots.get::<Way>().copied().unwrap_or_default()
+}
 
 /// How fast the visitor's connection is; `None` where that is not known.
 pub fn tier(exchange: &Exchange) -> Option<Tier> {
-    exchange.slots.get::<Seen>()?.0
+    way(exchange).tier
 }
 
 impl NetworkModule {
@@ -63,22 +83,22 @@ impl NetworkModule {
     }
 
     /// Whose connection this is.
-    fn way(&self, exchange: &Exchange) -> Way {
+    fn path(&self, exchange: &Exchange) -> Path {
         let headers = &exchange.headers;
         let connection = &exchange.connection;
         let remote = connection.remote.ip().to_canonical();
         let trusted = connection.proxied || self.is_proxy(remote);
         let told = self.settings.header.as_ref().filter(|_| trusted);
         if let Some(told) = told.and_then(|name| Told::parse(exchange.header(name)?)) {
-            return Way::Told(told, self.visitor_behind(exchange, remote));
+            return Path::Told(told, self.visitor_behind(exchange, remote));
         }
         let is_proxied = trusted
             || headers.contains_key(VIA)
             || headers.contains_key(FORWARDED)
             || headers.contains_key(FORWARDED_FOR);
         match is_proxied {
-            true => Way::Hidden,
-            false => Way::Own(remote),
+            true => Path::Hidden,
+            false => Path::Own(remote),
         }
     }
 
@@ -105,13 +125,18 @@ impl NetworkModule {
     }
 
     fn judge(&self, exchange: &mut Exchange, visitor: Visitor, estimate: &NetworkEstimate) {
-        let judgement = self
-            .visitors
-            .judge(visitor, estimate, &self.settings, exchange.started);
+        let page = exchange.headers.get(REFERER);
+        let page = page.map(|address| self.visitors.page(address.as_bytes()));
+        let judgement =
+            self.visitors
+                .judge(visitor, page, estimate, &self.settings, exchange.started);
         let rtt = estimate.min_rtt.or(estimate.rtt);
         tracing::trace!(?judgement, ?estimate, "judged a connection");
         exchange.trace.explain(|| explain(judgement, rtt));
-        exchange.slots.insert(Seen(judgement.tier));
+        exchange.slots.insert(Way {
+            tier: judgement.tier,
+            crowded: judgement.crowded,
+        });
     }
 
     /// What the connection is like, as soon as the bytes of the page that are on their way have
@@ -135,7 +160,7 @@ impl NetworkModule {
 }
 
 /// Whose connection a request comes by.
-enum Way {
+enum Path {
     /// The visitor's own.
     Own(IpAddr),
     /// A trusted proxy's, which told how fast the visitor's own is.
@@ -158,10 +183,10 @@ impl Module for NetworkModule {
     }
 
     fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
-        let (address, told) = match self.way(exchange) {
-            Way::Own(address) => (address, None),
-            Way::Told(told, address) => (address, Some(told)),
-            Way::Hidden => {
+        let (address, told) = match self.path(exchange) {
+            Path::Own(address) => (address, None),
+            Path::Told(told, address) => (address, Some(told)),
+            Path::Hidden => {
                 exchange
                     .trace
                     .note("through a proxy: nothing is known of the visitor's connection");
@@ -218,5 +243,14 @@ fn explain(judgement: Judgement, rtt: Option<std::time::Duration>) -> String {
     } else {
         "; held for the page"
     };
-    format!("{} connection: {}{held}", tier.word(), measured.join(", "))
+    let crowded = if judgement.crowded {
+        "; its page shows many pictures"
+    } else {
+        ""
+    };
+    format!(
+        "{} connection: {}{held}{crowded}",
+        tier.word(),
+        measured.join(", ")
+    )
 }

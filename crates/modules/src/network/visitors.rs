@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use pipeline::NetworkEstimate;
 
 use super::NetworkSettings;
+use super::pages::{MANY, Pages};
 
 /// Most visitors remembered: at about 80 bytes each, five megabytes.
 const MOST: usize = 65_536;
@@ -26,6 +27,7 @@ pub struct Visitor(u64);
 pub struct Visitors {
     hasher: RandomState,
     known: Mutex<HashMap<Visitor, Known>>,
+    pages: Pages,
 }
 
 /// What is known of one.
@@ -38,7 +40,23 @@ struct Known {
     renew: bool,
     /// How fast it was, and when that was.
     rate: Option<(Rate, Instant)>,
+    /// The page that is looked at, and the pictures that were asked for in this view of it.
+    view: View,
 }
+
+/// A view of a page.
+#[derive(Clone, Copy, Debug, Default)]
+struct View {
+    /// A hash of its address; absent where the browser does not say it.
+    page: Option<u64>,
+    pictures: u16,
+    /// Whether most views of it before had many pictures. It stays for all of this one.
+    crowded: bool,
+}
+
+/// Where a picture is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page(u64);
 
 /// How fast a way is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +76,8 @@ pub struct Judgement {
     pub anew: bool,
     /// The delivery rate, where known.
     pub rate: Option<Rate>,
+    /// Whether the page is known to show many pictures.
+    pub crowded: bool,
 }
 
 impl Visitors {
@@ -66,6 +86,7 @@ impl Visitors {
         Self {
             hasher: RandomState::new(),
             known: Mutex::default(),
+            pages: Pages::default(),
         }
     }
 
@@ -77,6 +98,11 @@ impl Visitors {
             IpAddr::V6(address) => 1 << 63 | (address.to_bits() >> 80) as u64,
         };
         Visitor(self.hasher.hash_one((network, agent)))
+    }
+
+    /// The page with this address.
+    pub fn page(&self, address: &[u8]) -> Page {
+        Page(self.hasher.hash_one(address))
     }
 
     /// Notes that a visitor asks for a page: what is asked for next may be judged anew.
@@ -94,10 +120,12 @@ impl Visitors {
             .is_none_or(|known| known.is_open(settings, now))
     }
 
-    /// How fast a visitor's connection is for a picture asked for `now`. The same for all of a page.
+    /// How fast a visitor's connection is for a picture asked for `now`, by a page if the browser
+    /// says which. The same for all of a page.
     pub fn judge(
         &self,
         visitor: Visitor,
+        page: Option<Page>,
         estimate: &NetworkEstimate,
         settings: &NetworkSettings,
         now: Instant,
@@ -109,6 +137,7 @@ impl Visitors {
             tier: None,
             renew: true,
             rate: None,
+            view: View::default(),
         });
         let rate = rate(known.rate, estimate, now);
         let anew = known.is_open(settings, now);
@@ -123,6 +152,7 @@ impl Visitors {
             tier,
             renew: false,
             rate,
+            view: self.look(&known, page, settings, now),
         };
         if before.is_none() && all.len() >= MOST {
             forget(&mut all, settings.hold, now);
@@ -132,7 +162,33 @@ impl Visitors {
             tier,
             anew,
             rate: rate.map(|(rate, _)| rate),
+            crowded: next.view.crowded,
         }
+    }
+
+    /// The view of a page with one picture more; another view if another page was asked for, or
+    /// none for long.
+    fn look(
+        &self,
+        known: &Known,
+        page: Option<Page>,
+        settings: &NetworkSettings,
+        now: Instant,
+    ) -> View {
+        let mut view = known.view;
+        if known.renew || known.was_away(settings, now) {
+            let page = page.map(|page| page.0);
+            view = View {
+                page,
+                pictures: 0,
+                crowded: page.is_some_and(|page| self.pages.begin(page)),
+            };
+        }
+        view.pictures = view.pictures.saturating_add(1);
+        if let Some(page) = view.page.filter(|_| view.pictures == MANY) {
+            self.pages.reached_many(page);
+        }
+        view
     }
 }
 
@@ -147,8 +203,11 @@ fn forget(all: &mut HashMap<Visitor, Known>, hold: Duration, now: Instant) {
 
 impl Known {
     fn is_open(&self, settings: &NetworkSettings, now: Instant) -> bool {
-        let idle = now.saturating_duration_since(self.seen) > settings.hold;
-        self.renew || idle || self.tier.is_none()
+        self.renew || self.was_away(settings, now) || self.tier.is_none()
+    }
+
+    fn was_away(&self, settings: &NetworkSettings, now: Instant) -> bool {
+        now.saturating_duration_since(self.seen) > settings.hold
     }
 }
 
@@ -318,7 +377,9 @@ mod tests {
                 now,
                 settings,
             } = self;
-            visitors.judge(*visitor, estimate, settings, *now).tier
+            visitors
+                .judge(*visitor, None, estimate, settings, *now)
+                .tier
         }
 
         fn page(&self) {
@@ -356,6 +417,29 @@ mod tests {
         scene.page();
         assert_eq!(scene.picture(&rated(0.5)), Some(Tier::Slow));
         assert_eq!(scene.picture(&rated(50.0)), Some(Tier::Slow));
+    }
+
+    #[test]
+    fn a_page_that_shows_many_pictures_is_known_from_the_second_view_on() {
+        let scene = Scene::new();
+        let gallery = scene.visitors.page(b"/gallery");
+        let view = |page, pictures| {
+            scene.page();
+            let seen = (0..pictures).map(|_| {
+                let (settings, estimate) = (&scene.settings, rated(5.0));
+                let judge = &scene.visitors;
+                judge.judge(scene.visitor, page, &estimate, settings, scene.now)
+            });
+            let crowded: Vec<bool> = seen.map(|judgement| judgement.crowded).collect();
+            assert!(crowded.iter().all(|one| *one == crowded[0]), "a mixed page");
+            crowded[0]
+        };
+        let many = usize::from(MANY);
+        assert!(!view(Some(gallery), many + 5));
+        assert!(view(Some(gallery), many - 1));
+        assert!(!view(Some(scene.visitors.page(b"/")), many + 5));
+        assert!(!view(None, many + 5));
+        assert!(!view(None, many + 5), "nothing is known of no page");
     }
 
     #[test]
@@ -471,7 +555,7 @@ mod tests {
             let (estimate, settings) = (far(20), &scene.settings);
             scene
                 .visitors
-                .judge(visitor, &estimate, settings, scene.now);
+                .judge(visitor, None, &estimate, settings, scene.now);
         }
         assert!(scene.visitors.known.lock().len() <= MOST);
     }
