@@ -206,6 +206,7 @@ impl Job {
             share,
         } = source;
         let freshness = self.freshness.unwrap_or_else(unkept);
+        let identity = reply::identity(&self.source, &source);
         let (headers, body, outline) = match outcome {
             Outcome::Rendered(made) => {
                 let headers = reply::of_picture(self.inherited.clone(), &made, source.len());
@@ -227,7 +228,7 @@ impl Job {
         let mut made = Kept::new(http::StatusCode::OK, headers, body, freshness);
         made.outline = outline.map(Arc::new);
         made.cost = worked;
-        made.source = Some(reply::identity(&self.source));
+        made.source = Some(identity);
         made.wish.clone_from(&self.wish);
         let entry = Arc::new(Entry::Response(made));
         let others = self.share.clone();

@@ -6,7 +6,6 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Instant;
 
-use ::cache::policy::same_representation;
 use ::cache::{Key, Store};
 use ::image::{Found, ImageError, Limits, Outcome, Searched, Variant, probe, search};
 use http::header::{CONTENT_SECURITY_POLICY, ETAG, LAST_MODIFIED, VARY};
@@ -97,7 +96,7 @@ pub fn perfect(
     let (Some(kept), Some(source)) = (entry.response(), source.response()) else {
         return;
     };
-    let same = |identity| same_representation(identity, &source.headers);
+    let same = |identity| reply::is_identity(identity, &source.headers, &source.body);
     if kept.wish.is_none() || !kept.source.as_ref().is_some_and(same) {
         return;
     }

@@ -49,6 +49,17 @@ async fn a_perceptual_quality_is_sought_behind_the_first_visitor() {
 }
 
 #[tokio::test]
+async fn a_source_that_says_nothing_of_itself_is_known_by_its_bytes() {
+    let site = Site::with("images.policy.quality = \"low\"").await;
+    let page = |width, height| Page::new("image/jpeg", photo(width, height)).with("etag", "");
+    site.origin.page("/photo.jpg", page(160, 120));
+    site.get("/photo.jpg").send().await;
+    site.services.workshop.settled().await;
+    let sought = site.get("/photo.jpg").send().await;
+    assert!(sought.image().contains("score="), "{sought:?}");
+}
+
+#[tokio::test]
 async fn a_source_that_changed_is_not_mixed_with_its_old_picture() {
     let site = Site::with("images.policy.quality = \"low\"").await;
     site.origin

@@ -1,6 +1,6 @@
 //! The headers of pictures, and of what is sent in their place.
 
-use ::cache::policy::{Control, Vary};
+use ::cache::policy::{Control, Vary, same_representation};
 use ::image::{Facts, Rendered};
 use bytes::Bytes;
 use http::header::{
@@ -219,15 +219,30 @@ pub fn redirect(source: &Uri, code: u16) -> Response {
     response
 }
 
-/// What a source says of its identity, to know it again.
-pub fn identity(source: &HeaderMap) -> HeaderMap {
+/// Where nothing in a source's headers tells it from another: a mark of its bytes.
+const FINGERPRINT: HeaderName = HeaderName::from_static("firstlight-fingerprint");
+
+/// What a source says of its identity, to know it again; its bytes speak for one that says nothing.
+pub fn identity(source: &HeaderMap, body: &[u8]) -> HeaderMap {
     let mut identity = HeaderMap::new();
     for name in [ETAG, LAST_MODIFIED, CONTENT_LENGTH, CONTENT_ENCODING] {
         if let Some(value) = source.get(&name) {
             identity.insert(name, value.clone());
         }
     }
+    if !identity.contains_key(ETAG) && !identity.contains_key(LAST_MODIFIED) {
+        let mark = HeaderValue::from(fingerprint(body));
+        identity.insert(FINGERPRINT, mark);
+    }
     identity
+}
+
+/// Whether a source with these headers and this body is the one with this identity.
+pub fn is_identity(identity: &HeaderMap, source: &HeaderMap, body: &[u8]) -> bool {
+    same_representation(identity, source)
+        || identity
+            .get(FINGERPRINT)
+            .is_some_and(|mark| *mark == HeaderValue::from(fingerprint(body)))
 }
 
 /// A strong tag for these bytes: equal bytes have equal tags on every machine. Not for adversaries.
