@@ -23,6 +23,7 @@ mod priority;
 mod quality;
 mod rescue;
 mod scheduler;
+mod signatures;
 mod soak;
 mod sooner;
 mod tiers;
@@ -223,6 +224,11 @@ pub const BENCHES: &[Bench] = &[
         name: "self",
         about: "the sample page against itself, many times: no difference may be reported",
         run: itself::run,
+    },
+    Bench {
+        name: "signatures",
+        about: "does the time that a wrong signature takes tell how wrong it is?",
+        run: signatures::run,
     },
     Bench {
         name: "soak",
