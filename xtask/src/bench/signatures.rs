@@ -4,7 +4,8 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use image::grammar::{GrammarSettings, Grammars, Request};
+use base::Failure;
+use image::grammar::{Grammars, Request};
 
 use super::Options;
 use super::ground::{self, median};
