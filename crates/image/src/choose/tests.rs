@@ -118,7 +118,7 @@ fn quality_follows_data_saving_and_slow_connections() {
         ..Signals::default()
     };
     let cases = [
-        ("", &saving, 36),
+        ("", &saving, 32),
         ("", &slow, 80),
         ("q=70", &saving, 70),
         ("q=70,scq=30", &saving, 30),
@@ -287,7 +287,7 @@ fn a_way_that_is_seen_to_be_slow_lowers_the_quality_unless_the_url_says_it() {
     assert_eq!(over(None, "width=9"), (80, false));
     assert_eq!(over(Some(Tier::Fast), "width=9"), (80, false));
     assert_eq!(over(Some(Tier::Medium), "width=9"), (68, true));
-    assert_eq!(over(Some(Tier::Slow), "width=9"), (36, true));
+    assert_eq!(over(Some(Tier::Slow), "width=9"), (32, true));
     assert_eq!(over(Some(Tier::Slow), "quality=75"), (75, false));
     assert_eq!(over(Some(Tier::Slow), "quality=75,scq=40"), (40, true));
     assert_eq!(over(Some(Tier::Medium), "quality=75,scq=40"), (75, false));
@@ -306,13 +306,13 @@ fn a_way_in_between_is_slow_by_the_browsers_word_and_for_many_pictures() {
     };
     let medium = Some(Tier::Medium);
     assert_eq!(said(medium, false, false), (68, true));
-    assert_eq!(said(medium, true, false), (36, true));
-    assert_eq!(said(medium, false, true), (36, true));
+    assert_eq!(said(medium, true, false), (32, true));
+    assert_eq!(said(medium, false, true), (32, true));
     // What was measured stays, and nothing follows from what is said alone.
     for tier in [Some(Tier::Fast), None] {
         assert_eq!(said(tier, true, true), (80, false));
     }
-    assert_eq!(said(Some(Tier::Slow), false, false), (36, false));
+    assert_eq!(said(Some(Tier::Slow), false, false), (32, false));
 }
 
 #[test]
