@@ -52,7 +52,7 @@ pub(super) fn run(options: &Options) -> Outcome {
     }
     for peer in &peers {
         peer.pin("0")?;
-        warm(peer)?;
+        warm(peer, &origin)?;
     }
     let mut rates = vec![Vec::new(); peers.len()];
     for _ in 0..options.runs {
@@ -150,17 +150,20 @@ fn varnish(
     Peer::start(ground, name, String::new(), port, command)
 }
 
-/// Everything is asked for once, so that it is kept; and again, so that all of it is where it
-/// will be.
-fn warm(peer: &Peer) -> Outcome {
+/// Everything is asked for until nothing of it is asked of the origin: then it is where it will be.
+fn warm(peer: &Peer, origin: &Origin) -> Outcome {
     let addresses = format!("http://127.0.0.1:{}/[0-{}]", peer.port, THINGS - 1);
-    for _ in 0..2 {
+    for _ in 0..10 {
+        let asked = origin.received().len();
         shell::run(shell::command(
             "curl",
             &["-sSf", "-o", "/dev/null", &addresses],
         ))?;
+        if origin.received().len() == asked {
+            return Ok(());
+        }
     }
-    Ok(())
+    Err(format!("{} does not keep what it is asked for", peer.name))
 }
 
 /// Loads a server and returns how many requests it answered well.
