@@ -161,7 +161,7 @@ impl Case<'_> {
         let mut sums = [0; 3];
         for (place, source) in sources.iter().enumerate() {
             let path = path_of(place);
-            let line = loads.iter().find(|line| line["path"] == path.as_str());
+            let line = loads.iter().rfind(|line| line["path"] == path.as_str());
             let line = line.ok_or_else(|| format!("{browser} did not ask for {path}"))?;
             let file = server.ask(self, &path)?.1;
             let own = line["bytes"].as_u64().unwrap_or_default();
