@@ -17,6 +17,8 @@ use crate::{
 /// So far above the target a search aims: what it finds is within the tolerance and hardly ever
 /// worse than wanted.
 const ABOVE: f32 = TOLERANCE / 2.0;
+/// What is a little worse than wanted counts as so much farther off, in points.
+const WORSE: f32 = 2.0 * TOLERANCE;
 /// What a rival of the first format is left of the encodes.
 const FOR_A_RIVAL: usize = 2;
 /// So many points less usually make a file smaller by the factor e.
@@ -283,7 +285,15 @@ impl Seek<'_> {
                 bytes,
             });
         }
-        let miss = |tried: &Tried| (tried.score - aimed).abs();
+        // Where the steps leave a gap around the target, better is better than worse.
+        let miss = |tried: &Tried| {
+            let off = (tried.score - aimed).abs();
+            if tried.score < self.target {
+                off + WORSE
+            } else {
+                off
+            }
+        };
         let fitting = |tried: &Tried| tried.bytes <= self.job.source.len() as u64;
         let any = tried.iter().any(fitting);
         Ok(tried
