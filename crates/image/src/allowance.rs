@@ -27,6 +27,7 @@ pub(crate) fn within(job: &Job<'_>, made: Made, most: u32) -> Result<Made, Image
         photograph,
         exif: exif.as_deref(),
         found: None,
+        avif_at_once: false,
         cancel: job.cancel,
     };
     let format = made.format;

@@ -73,6 +73,7 @@ pub fn choose(transform: &Transform, signals: &Signals, policy: &Policy) -> Choi
         target,
         exact: choosing.exact(),
         fast: transform.fast,
+        quick_way: choosing.quick_way(output),
         first_frame: transform.animation == Some(false),
         metadata: transform.metadata.unwrap_or(policy.metadata),
         touches: transform.touches.clone(),
@@ -145,10 +146,11 @@ impl Choosing<'_> {
                 let prefer = self.preference();
                 return self.negotiate(prefer);
             }
-            Some(FormatChoice::Avif) => {
-                self.because("format: AVIF is not written, the best other one instead");
+            Some(FormatChoice::Avif) if !self.policy.avif => {
+                self.because("format: no AVIF, as the settings say; the best other one instead");
                 return self.negotiate(Prefer::Bytes);
             }
+            Some(FormatChoice::Avif) => Output::Avif,
             None => Output::Source,
             Some(FormatChoice::WebP) => Output::WebP,
             Some(FormatChoice::Jpeg) => Output::Jpeg,
@@ -166,12 +168,28 @@ impl Choosing<'_> {
         output
     }
 
+    /// Whether the way is quick, where that makes a difference.
+    fn quick_way(&mut self, output: Output) -> bool {
+        let Output::Auto { accepted, prefer } = output else {
+            return false;
+        };
+        let matters = accepted.avif && prefer == Prefer::Preview && !self.transform.fast;
+        let quick = matters && self.signals.tier == Some(Tier::Fast) && !self.signals.save_data;
+        if quick {
+            self.because("way: quick, medium photographs need no preview");
+        }
+        quick
+    }
+
     fn placeholder(&mut self, kind: Placeholder) -> Output {
         self.because(format!("no picture: its {}", kind.word()));
         let accepted = match kind {
             Placeholder::Lqip => {
                 self.depends_on(&["accept"]);
-                accepted(self.signals, self.policy)
+                Accepted {
+                    avif: false,
+                    ..accepted(self.signals, self.policy)
+                }
             }
             _ => Accepted::COMMON,
         };
@@ -181,6 +199,15 @@ impl Choosing<'_> {
     fn negotiate(&mut self, prefer: Prefer) -> Output {
         self.depends_on(&["accept"]);
         let accepted = accepted(self.signals, self.policy);
+        // For a weak device few bytes are preferred where that costs it less to decode.
+        let weak = prefer != self.policy.prefer;
+        let accepted = Accepted {
+            avif: accepted.avif && !weak,
+            ..accepted
+        };
+        if accepted.avif && !self.transform.fast {
+            self.because("format: AVIF once it is made, if the picture needs no preview");
+        }
         self.because(match (accepted.webp, self.policy.webp) {
             (true, _) => "format: by picture, WebP among them as `Accept` names it",
             (false, true) => "format: by picture, without WebP as `Accept` does not name it",
@@ -388,15 +415,17 @@ impl Choosing<'_> {
 }
 
 /// The class of formats the client may get. JPEG and PNG count when any range covers them, WebP
-/// only when named and not ranked below both.
+/// and AVIF only when named and not ranked below both, and AVIF only beside them: it is made later.
 fn accepted(signals: &Signals, policy: &Policy) -> Accepted {
     let accept = &signals.accept;
     let (jpeg, png) = (accept.weight(Format::Jpeg), accept.weight(Format::Png));
-    let webp = accept.names(Format::WebP) && accept.weight(Format::WebP) >= jpeg.min(png);
+    let newer = |format| accept.names(format) && accept.weight(format) >= jpeg.min(png);
+    let common = jpeg > 0 && png > 0;
     let accepted = Accepted {
         jpeg: jpeg > 0,
         png: png > 0,
-        webp: webp && policy.webp,
+        webp: newer(Format::WebP) && policy.webp,
+        avif: newer(Format::Avif) && common && policy.avif,
     };
     if accepted.jpeg || accepted.png || accepted.webp {
         accepted

@@ -278,6 +278,7 @@ fn sizes(
         photograph,
         exif: None,
         found: None,
+        avif_at_once: false,
         cancel,
     };
     let step = (variant.quality.value(), !photograph);

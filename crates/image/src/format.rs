@@ -13,7 +13,7 @@ pub enum Format {
     WebP,
     /// GIF 87a or 89a.
     Gif,
-    /// AVIF. Recognised, never read or written.
+    /// AVIF. Written, never read.
     Avif,
     /// JPEG XL. Recognised, never read or written.
     Jxl,

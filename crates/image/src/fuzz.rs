@@ -13,6 +13,10 @@ const LIMITS: Limits = Limits {
     max_output_side: 512,
     max_output_pixels: 1 << 18,
     max_scans: 20,
+    max_frames: 8,
+    max_animation_pixels: 1 << 18,
+    max_avif_pixels: 1 << 10,
+    max_avif_pixels_at_once: 1 << 10,
 };
 
 /// Reads options; those that are right give a variant whose key is made.

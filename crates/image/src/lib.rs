@@ -10,6 +10,7 @@
 mod accept;
 mod alike;
 mod allowance;
+mod animation;
 mod border;
 mod choose;
 mod error;
@@ -57,7 +58,8 @@ pub use format::Format;
 pub use limits::Limits;
 pub use outline::outline_of;
 pub use perceptual::{
-    Found, MOST_ENCODES, Searched, TOLERANCE, Target, scores, search, usual_score,
+    Found, MOST_ENCODES, MOST_ENCODES_OF_AVIF, Searched, TOLERANCE, Target, scores, search,
+    usual_score,
 };
 pub use placeholder::Placeholder;
 pub use probe::{Probe, probe};

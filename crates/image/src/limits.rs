@@ -17,6 +17,14 @@ pub struct Limits {
     pub max_output_pixels: u64,
     /// Most scans of a progressive JPEG; each one costs a pass over the picture.
     pub max_scans: usize,
+    /// Most frames of an animation that is made again.
+    pub max_frames: usize,
+    /// Most pixels of all its frames, in the source or in the result, whichever is larger.
+    pub max_animation_pixels: u64,
+    /// Largest area of an AVIF that is made, in pixels.
+    pub max_avif_pixels: u64,
+    /// The same while somebody waits.
+    pub max_avif_pixels_at_once: u64,
 }
 
 impl Default for Limits {
@@ -28,6 +36,10 @@ impl Default for Limits {
             max_output_side: 12_000,
             max_output_pixels: 50_000_000,
             max_scans: 100,
+            max_frames: 1000,
+            max_animation_pixels: 50_000_000,
+            max_avif_pixels: 2_000_000,
+            max_avif_pixels_at_once: 300_000,
         }
     }
 }

@@ -12,8 +12,8 @@ use crate::picture::Picture;
 use crate::placeholder::{self, Stand};
 use crate::{
     Accepted, Colour, Facts, Format, Found, Gravity, ImageError, Limits, Metadata, Orientation,
-    Output, Probe, Surroundings, Variant, allowance, border, effects, facts, lossless, orient,
-    planar, probe, resize, saliency,
+    Output, Probe, Surroundings, Variant, allowance, animation, border, effects, facts, lossless,
+    orient, planar, probe, resize, saliency,
 };
 
 /// A picture whose size does not change is re-encoded only if that saves this share of its bytes,
@@ -238,15 +238,20 @@ impl Job<'_> {
         rendered(made, self.layout.canvas)
     }
 
-    fn make(&self) -> Result<Made, ImageError> {
+    pub(crate) fn make(&self) -> Result<Made, ImageError> {
         let made = self.make_at_once()?;
         match self.variant.demands.max_bytes {
-            Some(most) if made.bytes.len() > most as usize => allowance::within(self, made, most),
+            Some(most) if made.bytes.len() > most as usize && !self.is_animation() => {
+                allowance::within(self, made, most)
+            }
             _ => Ok(made),
         }
     }
 
     fn make_at_once(&self) -> Result<Made, ImageError> {
+        if self.is_animation() {
+            return animation::make(self);
+        }
         // What a search found, it found for pixels.
         if self.found.is_none()
             && let Some(made) = planar::make(self)?
@@ -269,9 +274,21 @@ impl Job<'_> {
             photograph,
             exif: exif.as_deref(),
             found: self.found,
+            avif_at_once: self.canvas_pixels() <= self.limits.max_avif_pixels_at_once,
             cancel: self.cancel,
         };
         encode(picture, &goal)
+    }
+
+    /// Whether more than a still picture is wanted, and there is more.
+    pub(crate) fn is_animation(&self) -> bool {
+        self.probe.animated && !self.variant.first_frame
+    }
+
+    /// The area of the result.
+    pub(crate) fn canvas_pixels(&self) -> u64 {
+        let (width, height) = self.layout.canvas;
+        u64::from(width) * u64::from(height)
     }
 
     /// Decodes and places the source.
@@ -285,13 +302,18 @@ impl Job<'_> {
         )?;
         self.go_on()?;
         let exif = decoded.exif.as_deref().and_then(|exif| self.exif(exif));
-        let picture = self.finish(self.place(decoded.picture)?)?;
+        let picture = self.shown(decoded.picture)?;
         self.go_on()?;
         Ok(Pixels {
             picture,
             photograph: decoded.photograph,
             exif,
         })
+    }
+
+    /// A decoded picture as the variant shows it.
+    pub(crate) fn shown(&self, stored: Picture) -> Result<Picture, ImageError> {
+        self.finish(self.place(stored)?)
     }
 
     pub(crate) fn go_on(&self) -> Result<(), ImageError> {
@@ -311,8 +333,10 @@ impl Job<'_> {
         if demands.skipped.contains(&format) && self.original_serves() {
             return Some(format!("{format} is to be passed on as it is"));
         }
-        if self.probe.animated && !self.variant.first_frame {
-            return Some(format!("an animated {format} is passed on as it is"));
+        if self.is_animation()
+            && let Some(reason) = animation::reason_to_keep(self)
+        {
+            return Some(reason);
         }
         if !self.only_encodes() {
             return None;
@@ -341,6 +365,7 @@ impl Job<'_> {
             Output::Auto { accepted, .. } => accepted.allows(format),
             Output::Source => true,
             Output::WebP => format == Format::WebP,
+            Output::Avif => format == Format::Avif,
             Output::Jpeg => format == Format::Jpeg,
             Output::Png => format == Format::Png,
             Output::BaselineJpeg | Output::Facts | Output::Placeholder { .. } => false,

@@ -59,6 +59,8 @@ pub struct Variant {
     pub exact: bool,
     /// Whether speed counts more than bytes.
     pub fast: bool,
+    /// Whether the way to the client is so quick that photographs of medium size need no preview.
+    pub quick_way: bool,
     /// Whether an animation is reduced to its first frame. If not, an animation is kept as it is.
     pub first_frame: bool,
     /// What becomes of EXIF data.
@@ -99,6 +101,8 @@ pub struct Accepted {
     pub png: bool,
     /// WebP.
     pub webp: bool,
+    /// AVIF.
+    pub avif: bool,
 }
 
 impl Accepted {
@@ -107,6 +111,7 @@ impl Accepted {
         jpeg: true,
         png: true,
         webp: false,
+        avif: false,
     };
 
     /// Whether a body of this format may be sent. Formats that are not written are passed on to
@@ -135,6 +140,8 @@ pub enum Output {
     Source,
     /// WebP.
     WebP,
+    /// AVIF; until one is made, WebP.
+    Avif,
     /// Progressive JPEG.
     Jpeg,
     /// Baseline JPEG.
@@ -182,6 +189,22 @@ impl Variant {
             && !self.first_frame
     }
 
+    /// Whether more work in the background may make it better: a search for what looks as wanted,
+    /// or an AVIF.
+    pub fn may_improve(&self) -> bool {
+        self.target.is_some() || self.may_become_avif()
+    }
+
+    /// Whether it may be an AVIF.
+    pub fn may_become_avif(&self) -> bool {
+        let accepted = match self.output {
+            Output::Avif => true,
+            Output::Auto { accepted, .. } => accepted.avif,
+            _ => false,
+        };
+        accepted && !self.fast && self.demands == Demands::default()
+    }
+
     /// The variant in short canonical text, for cache keys: equal for equal variants only.
     pub fn key(&self) -> String {
         let mut key = Key(String::with_capacity(48));
@@ -216,6 +239,7 @@ impl Variant {
         key.effects(&self.effects);
         key.flag("exact", self.exact);
         key.flag("fast", self.fast);
+        key.flag("quick", self.quick_way);
         key.flag("still", self.first_frame);
         if self.metadata != Metadata::Copyright {
             key.part(&format!("m{}", self.metadata.word()));
@@ -261,6 +285,7 @@ impl Key {
             Output::Auto { prefer, .. } => format!("auto-{}-", prefer.word()),
             Output::Source => "source".to_owned(),
             Output::WebP => "webp".to_owned(),
+            Output::Avif => "avif".to_owned(),
             Output::Jpeg => "jpeg".to_owned(),
             Output::BaselineJpeg => "baseline-jpeg".to_owned(),
             Output::Png => "png".to_owned(),
@@ -272,6 +297,7 @@ impl Key {
                 ('j', accepted.jpeg),
                 ('p', accepted.png),
                 ('w', accepted.webp),
+                ('a', accepted.avif),
             ] {
                 if allowed {
                     text.push(letter);

@@ -21,6 +21,11 @@ fn limits() -> Limits {
         max_output_side: 512,
         max_output_pixels: 1 << 18,
         max_scans: 20,
+        // So few pixels that one run takes milliseconds.
+        max_frames: 8,
+        max_animation_pixels: 1 << 18,
+        max_avif_pixels: 1 << 10,
+        max_avif_pixels_at_once: 1 << 10,
     }
 }
 
@@ -217,6 +222,9 @@ fn image_seeds() -> Seeds {
             seeds.push((name, made.bytes.to_vec()));
         }
     }
+    if let Some(moving) = animated_webp(&gif()) {
+        seeds.push(("two-frames.webp", moving));
+    }
     seeds.push(("two-frames.gif", gif()));
     seeds
 }
@@ -238,6 +246,16 @@ pub fn render_seeds() -> Seeds {
             (name, bytes)
         })
         .collect()
+}
+
+/// The same as an animated WebP.
+fn animated_webp(gif: &[u8]) -> Option<Vec<u8>> {
+    let transform = Transform::parse("width=1,format=webp").ok()?;
+    let choice = image::choose(&transform, &Signals::default(), &Policy::default());
+    match image::render(gif, &choice.variant, &Limits::default(), &|| false) {
+        Ok(Outcome::Rendered(made)) => Some(made.bytes.to_vec()),
+        _ => None,
+    }
 }
 
 /// A GIF89a of two frames of 2×2 pixels, one of them transparent (GIF89a specification,
@@ -264,6 +282,6 @@ mod tests {
         for (name, bytes) in image_seeds() {
             assert!(image::probe(&bytes, &limits()).is_ok(), "{name}");
         }
-        assert_eq!(image_seeds().len(), 7);
+        assert_eq!(image_seeds().len(), 8);
     }
 }

@@ -8,11 +8,12 @@ use super::Tree;
 
 /// Every room with the rooms it may name. Services name no service but those below them, users of
 /// the contract name no other user; all meet in `server`.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("base", &[]),
     ("delivery", &["base"]),
     ("jpeg", &["base"]),
-    ("image", &["base", "delivery", "jpeg"]),
+    ("avif", &[]),
+    ("image", &["avif", "base", "delivery", "jpeg"]),
     ("cache", &["base"]),
     ("workshop", &["base"]),
     ("kv", &["base"]),
@@ -48,7 +49,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
 ];
 
 /// Libraries that only some rooms may name, with what they stand for.
-const LIBRARIES: [(&str, &str, &[&str]); 26] = [
+const LIBRARIES: [(&str, &str, &[&str]); 27] = [
     (
         "rustls",
         "TLS",
@@ -72,6 +73,7 @@ const LIBRARIES: [(&str, &str, &[&str]); 26] = [
         &["front", "gallery", "kv", "origin", "testkit"],
     ),
     ("zune-jpeg", "codecs", &["image", "jpeg", "lab"]),
+    ("rav1e", "codecs", &["avif"]),
     ("png", "codecs", &["gallery", "image"]),
     ("gif", "codecs", &["image"]),
     ("image-webp", "codecs", &["image"]),

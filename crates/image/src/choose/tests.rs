@@ -30,7 +30,7 @@ fn chosen(options: &str, signals: &Signals) -> Choice {
 
 /// Options, `Accept`, and the key of the variant: a new case is a new line.
 const KEYS: &[(&str, &str, &str)] = &[
-    ("", CHROMIUM, "auto-preview-jpw,q80"),
+    ("", CHROMIUM, "auto-preview-jpwa,q80"),
     ("", OLD_SAFARI, "auto-preview-jp,q80"),
     ("", "", "auto-preview-jp,q80"),
     ("", "image/webp", "auto-preview-w,q80"),
@@ -39,8 +39,12 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("", "image/webp;q=0,*/*", "auto-preview-jp,q80"),
     ("", "image/jpeg;q=0,*/*", "auto-preview-p,q80"),
     ("width=80", CHROMIUM, "source,q80,w80"),
-    ("width=80,format=auto", CHROMIUM, "auto-preview-jpw,q80,w80"),
-    ("w=80,f=auto,dpr=2", CHROMIUM, "auto-preview-jpw,q68,w160"),
+    (
+        "width=80,format=auto",
+        CHROMIUM,
+        "auto-preview-jpwa,q80,w80",
+    ),
+    ("w=80,f=auto,dpr=2", CHROMIUM, "auto-preview-jpwa,q68,w160"),
     ("w=80,h=30,f=jpeg,dpr=9", CHROMIUM, "jpeg,q50,w240,h90"),
     ("w=80,q=80,dpr=2", CHROMIUM, "source,q80,w160"),
     ("q=auto", CHROMIUM, "source,s75"),
@@ -51,7 +55,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("placeholder=lqip", CHROMIUM, "lqip-jpw,q80"),
     ("placeholder=lqip", OLD_SAFARI, "lqip-jp,q80"),
     ("placeholder=blurhash", CHROMIUM, "blurhash-jp,q80"),
-    ("f=avif,w=80", CHROMIUM, "auto-bytes-jpw,q80,w80"),
+    ("f=avif,w=80", CHROMIUM, "avif,q80,w80"),
     ("f=webp,q=high", OLD_SAFARI, "webp,s85"),
     ("f=png-force", CHROMIUM, "png,q80"),
     ("f=json", CHROMIUM, "facts,q80"),
@@ -196,10 +200,16 @@ fn in_place_width_is_capped_by_settings_and_hints() {
 }
 
 #[test]
-fn without_webp_in_the_settings_none_is_made() {
+fn without_webp_or_avif_in_the_settings_none_is_made() {
     let policy = Policy {
         webp: false,
         ..Policy::default()
+    };
+    let choice = choose(&Transform::default(), &signals(CHROMIUM), &policy);
+    assert_eq!(choice.variant.key(), "auto-preview-jpa,q80");
+    let policy = Policy {
+        avif: false,
+        ..policy
     };
     let choice = choose(&Transform::default(), &signals(CHROMIUM), &policy);
     assert_eq!(choice.variant.key(), "auto-preview-jp,q80");
@@ -227,15 +237,35 @@ fn a_device_with_little_memory_gets_what_it_decodes_cheaply_where_hints_are_in_p
     let hinted = "w=auto,f=auto,wbreakpoints=600;900";
     assert_eq!(
         chosen(hinted, &with(None)).variant.key(),
-        "auto-preview-jpw,q50,w900"
+        "auto-preview-jpwa,q50,w900"
     );
     let weak = chosen(hinted, &with(Some(2000)));
     assert_eq!(weak.variant.key(), "auto-bytes-jpw,q80,w600");
     assert!(!weak.lowered && weak.vary.contains(&"sec-ch-device-memory"));
     // Elsewhere nothing depends on it.
     let plain = chosen("w=600,f=auto", &with(Some(500)));
-    assert_eq!(plain.variant.key(), "auto-preview-jpw,q80,w600");
+    assert_eq!(plain.variant.key(), "auto-preview-jpwa,q80,w600");
     assert_eq!(plain.vary, ["accept", "save-data"]);
+}
+
+#[test]
+fn only_quick_ways_need_no_preview_of_medium_photographs() {
+    let over = |tier, accept: &'static str, options| {
+        let signals = Signals {
+            tier,
+            ..signals(accept)
+        };
+        chosen(options, &signals).variant.quick_way
+    };
+    let fast = Some(Tier::Fast);
+    assert!(over(fast, CHROMIUM, ""));
+    assert!(over(fast, CHROMIUM, "width=80,format=auto"));
+    for tier in [None, Some(Tier::Slow), Some(Tier::Medium)] {
+        assert!(!over(tier, CHROMIUM, ""));
+    }
+    assert!(!over(fast, OLD_SAFARI, ""));
+    assert!(!over(fast, CHROMIUM, "format=avif"));
+    assert!(!over(fast, CHROMIUM, "format=auto,compression=fast"));
 }
 
 proptest! {
@@ -267,7 +297,7 @@ proptest! {
         let variant = choose(&Transform::default(), &signals, &policy).variant;
         prop_assert!(variant.width.is_none_or(|width| WIDTH_STEPS.contains(&width)));
         let plain = Variant { width: None, ..variant };
-        let classes: Vec<String> = ["j", "p", "w", "jp", "jw", "pw", "jpw"]
+        let classes: Vec<String> = ["j", "p", "w", "jp", "jw", "pw", "jpw", "jpa", "jpwa"]
             .into_iter()
             .flat_map(|class| ["preview", "bytes"].map(|prefer| format!("{prefer}-{class}")))
             .flat_map(|kind| ["q80", "q68", "q50", "s50"].map(|q| format!("auto-{kind},{q}")))

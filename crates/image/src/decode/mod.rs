@@ -51,7 +51,7 @@ type Parts = (Picture, Option<Vec<u8>>);
 
 /// Runs a decoder on outside bytes. A decoder that panics has met a file it did not expect: the
 /// file counts as damaged.
-fn guard<T>(
+pub(crate) fn guard<T>(
     format: Format,
     decoder: impl FnOnce() -> Result<T, ImageError>,
 ) -> Result<T, ImageError> {

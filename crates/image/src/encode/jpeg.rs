@@ -80,6 +80,7 @@ pub(crate) fn made(encoded: Encoded) -> Made {
         format: Format::Jpeg,
         exact: false,
         found: None,
+        shown: None,
         notes: Vec::new(),
     }
 }

@@ -1,5 +1,6 @@
 //! From pixels to a file, in the format that suits the picture.
 
+pub(crate) mod avif;
 pub(crate) mod jpeg;
 mod png;
 mod webp;
@@ -33,6 +34,8 @@ pub(crate) struct Goal<'a> {
     pub(crate) exif: Option<&'a [u8]>,
     /// What a search found to be best.
     pub(crate) found: Option<Found>,
+    /// Whether an AVIF of it is made here and now: somebody waits.
+    pub(crate) avif_at_once: bool,
     pub(crate) cancel: &'a dyn Fn() -> bool,
 }
 
@@ -45,6 +48,8 @@ pub(crate) struct Made {
     pub(crate) exact: bool,
     /// What a search found, where it was made so.
     pub(crate) found: Option<Found>,
+    /// What a reader will see, for a kind of file that is not read here.
+    pub(crate) shown: Option<Picture>,
     /// How it came about.
     pub(crate) notes: Vec<String>,
 }
@@ -67,7 +72,9 @@ pub(crate) fn surely_jpeg(variant: &Variant, width: u32, height: u32) -> Option<
             let rival = accepted.webp && !variant.fast && (small || prefer == Prefer::Bytes);
             (accepted.jpeg && !rival).then_some(true)
         }
-        Output::WebP | Output::Png | Output::Facts | Output::Placeholder { .. } => None,
+        Output::WebP | Output::Avif | Output::Png | Output::Facts | Output::Placeholder { .. } => {
+            None
+        }
     }
 }
 
@@ -95,6 +102,7 @@ pub(crate) fn encode_as(
             let progressive = goal.variant.output != Output::BaselineJpeg;
             jpeg::encode_at(picture.clone(), goal, quality, full_colour, progressive)
         }
+        Format::Avif => avif::encode_at(picture, goal, quality, full_colour),
         _ => webp::encode_at(picture, goal, quality),
     }
 }
@@ -144,6 +152,7 @@ pub(crate) fn encode(picture: Picture, goal: &Goal<'_>) -> Result<Made, ImageErr
         Output::BaselineJpeg => jpeg::encode(picture, goal, false),
         Output::Png => png::encode(&picture, goal),
         Output::WebP => webp_or_png(picture, goal),
+        Output::Avif => avif_or_less(picture, goal),
         Output::Source | Output::Facts | Output::Placeholder { .. } => match goal.source_format {
             Format::Jpeg => jpeg::encode(picture, goal, true),
             Format::WebP => webp_or_png(picture, goal),
@@ -154,6 +163,16 @@ pub(crate) fn encode(picture: Picture, goal: &Goal<'_>) -> Result<Made, ImageErr
             _ => png::encode(&picture, goal),
         },
     }
+}
+
+/// AVIF, where that does not take too long.
+fn avif_or_less(picture: Picture, goal: &Goal<'_>) -> Result<Made, ImageError> {
+    if goal.avif_at_once && avif::fits(&picture) {
+        return avif::encode_quickly(&picture, goal);
+    }
+    let made = webp_or_png(picture, goal)?;
+    let said = format!("{}, as AVIF takes too long to wait for", made.format);
+    Ok(made.because(said))
 }
 
 fn webp_or_png(picture: Picture, goal: &Goal<'_>) -> Result<Made, ImageError> {

@@ -35,6 +35,7 @@ pub(super) fn encode(picture: &Picture, goal: &Goal<'_>) -> Result<Made, ImageEr
         format: Format::Png,
         exact: false,
         found: None,
+        shown: None,
         notes: Vec::new(),
     })
 }

@@ -88,6 +88,7 @@ fn made(bytes: Vec<u8>) -> Made {
         format: Format::WebP,
         exact: false,
         found: None,
+        shown: None,
         notes: Vec::new(),
     }
 }

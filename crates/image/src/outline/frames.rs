@@ -91,3 +91,42 @@ fn be32(bytes: &[u8], at: usize) -> Option<u32> {
     let four = bytes.get(at..at.checked_add(4)?)?;
     Some(u32::from_be_bytes(four.try_into().ok()?))
 }
+
+/// Where each frame of a GIF ends, in turn; none for one that is cut off, after which there is
+/// nothing more.
+pub(crate) fn gif_frames(bytes: &[u8]) -> impl Iterator<Item = Option<usize>> + '_ {
+    let start = bytes.get(10).map(|flags| 13 + colour_table(*flags));
+    let mut at = start.or(Some(bytes.len()));
+    std::iter::from_fn(move || {
+        loop {
+            let place = at?;
+            match bytes.get(place)? {
+                0x21 => at = Some(sub_blocks(bytes, place + 2).unwrap_or(bytes.len())),
+                0x2C => {
+                    let flags = bytes.get(place + 9);
+                    let data = flags.map(|flags| place + 10 + colour_table(*flags) + 1);
+                    at = data.and_then(|data| sub_blocks(bytes, data));
+                    return Some(at);
+                }
+                _ => return None,
+            }
+        }
+    })
+}
+
+/// The same for an animated WebP.
+pub(crate) fn webp_frames(bytes: &[u8]) -> impl Iterator<Item = Option<usize>> + '_ {
+    let mut at = Some(12);
+    std::iter::from_fn(move || {
+        loop {
+            let place: usize = at?;
+            let length = be32(bytes, place + 4)?.swap_bytes() as usize;
+            let end = place.checked_add(8)?.checked_add(length)?;
+            let end = end.checked_add(length % 2)?;
+            at = Some(end).filter(|end| *end <= bytes.len());
+            if bytes.get(place..place + 4)? == b"ANMF" {
+                return Some(at);
+            }
+        }
+    })
+}

@@ -3,7 +3,7 @@
 mod avif;
 mod bits;
 mod boxes;
-mod frames;
+pub(crate) mod frames;
 mod jxl;
 
 use delivery::{Outline, Scan};

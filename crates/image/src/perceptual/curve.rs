@@ -72,6 +72,9 @@ pub(super) const WEBP: Kind = Kind(&[Stretch {
     ],
 }]);
 
+/// AVIF, whose qualities are those of JPEG by what they usually look like.
+pub(super) const AVIF: Kind = JPEG;
+
 impl Kind {
     /// Every step, and what it usually looks like.
     pub(super) fn steps(&self) -> (Vec<Step>, Vec<f32>) {
@@ -112,6 +115,7 @@ pub fn usual_score(format: Format, quality: Quality) -> Option<f32> {
     let kind = match format {
         Format::Jpeg => &JPEG,
         Format::WebP => &WEBP,
+        Format::Avif => &AVIF,
         _ => return None,
     };
     let (steps, usual) = kind.steps();

@@ -22,6 +22,8 @@ pub use curve::usual_score;
 
 /// Most encodes of one search.
 pub const MOST_ENCODES: usize = 6;
+/// Most encodes more where an AVIF comes in question.
+pub const MOST_ENCODES_OF_AVIF: usize = 2;
 /// How far from its target a search may end, in points.
 pub const TOLERANCE: f32 = 1.5;
 
@@ -88,6 +90,19 @@ pub enum Found {
     Source,
 }
 
+impl Found {
+    /// Whether the same takes too long to be made again while somebody waits.
+    pub const fn is_slow(&self) -> bool {
+        matches!(
+            self,
+            Self::Lossy {
+                format: Format::Avif,
+                ..
+            }
+        )
+    }
+}
+
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -111,10 +126,12 @@ pub struct Searched {
     pub sizes: Vec<(Format, u64)>,
 }
 
-/// Seeks how a variant with a target is made, and makes it. `None` if there is nothing to seek: the
-/// variant has no target, it is passed on as it is, or its format has no quality.
+/// Seeks how a variant is made best, and makes it. With a target, that is the quality that meets it.
+/// Without, it is an AVIF that looks as good as what [`render`](crate::render) makes, where the
+/// client may get one and its bytes pay. `None` if there is nothing to seek or nothing was found:
+/// the variant is passed on as it is, its format has no quality, or what is made at once is best.
 ///
-/// Costs up to [`MOST_ENCODES`] encodes, decodes and comparisons of the result; large results are
+/// Costs up to [`MOST_ENCODES`] and [`MOST_ENCODES_OF_AVIF`] encodes, decodes and comparisons of the result; large results are
 /// compared by samples of about a megapixel.
 ///
 /// # Errors
@@ -125,10 +142,11 @@ pub fn search(
     limits: &Limits,
     cancel: &dyn Fn() -> bool,
 ) -> Result<Option<Searched>, ImageError> {
-    let Some(target) = variant.target else {
-        return Ok(None);
-    };
-    seek::search(source, variant, target, limits, cancel)
+    match variant.target {
+        Some(target) => seek::search(source, variant, target, limits, cancel),
+        None if variant.may_become_avif() => seek::later::search(source, variant, limits, cancel),
+        None => Ok(None),
+    }
 }
 
 /// How good files look beside the very variant of the source without any loss, in points of

@@ -1,11 +1,11 @@
 //! The search itself: encode, decode, compare, and again.
 
-use base::Quality;
+pub(super) mod later;
 
 use super::aim::Aim;
-use super::curve::{JPEG, Kind, Step, WEBP};
+use super::curve::{AVIF, JPEG, Kind, Step, WEBP};
 use super::gauge::{Gauge, sample};
-use super::{Found, MOST_ENCODES, Searched, TOLERANCE, Target};
+use super::{Found, MOST_ENCODES, MOST_ENCODES_OF_AVIF, Searched, TOLERANCE, Target};
 use crate::decode::decode;
 use crate::encode::{Goal, Made, encode_as, exact_as, exact_is_worth_it, is_small, is_small_file};
 use crate::picture::{Channels, Picture};
@@ -41,7 +41,7 @@ pub(super) fn search(
         Err(ImageError::Unsupported { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
-    if job.is_kept() {
+    if job.is_kept() || job.is_animation() {
         return Ok(None);
     }
     let Pixels {
@@ -52,25 +52,19 @@ pub(super) fn search(
     let Some(plan) = Plan::of(variant, job.probe.format, &picture, photograph) else {
         return Ok(None);
     };
-    let sampled = sample(&picture);
-    let seek = Seek {
-        goal: Goal {
-            variant,
-            source_format: job.probe.format,
-            photograph,
-            exif: exif.as_deref(),
-            found: None,
-            cancel,
-        },
-        job: &job,
-        target: f32::from(target.points()),
-        share: sampled.height as f64 / picture.height as f64,
-        sampled: (sampled.height < picture.height).then(|| sampled.clone()),
-        gauge: Gauge::new(sampled)?,
-        picture,
-        encodes: 0,
+    if plan.first == Format::Avif && job.canvas_pixels() > limits.max_avif_pixels {
+        return Ok(None);
+    }
+    let goal = Goal {
+        variant,
+        source_format: job.probe.format,
+        photograph,
+        exif: exif.as_deref(),
+        found: None,
+        avif_at_once: false,
+        cancel,
     };
-    seek.run(&plan)
+    Seek::new(&job, goal, picture, f32::from(target.points()))?.run(&plan)
 }
 
 pub(super) fn scores(
@@ -136,6 +130,7 @@ impl Plan {
             Output::Jpeg | Output::BaselineJpeg => only(Format::Jpeg),
             Output::Source if source == Format::Jpeg => only(Format::Jpeg),
             Output::WebP if fits => Self::webp(graphic),
+            Output::Avif if fits => only(Format::Avif),
             Output::Source if source == Format::WebP && fits => Self::webp(graphic),
             _ => return None,
         };
@@ -209,6 +204,27 @@ struct Seek<'a> {
     encodes: usize,
 }
 
+impl<'a> Seek<'a> {
+    fn new(
+        job: &'a Job<'a>,
+        goal: Goal<'a>,
+        picture: Picture,
+        target: f32,
+    ) -> Result<Self, ImageError> {
+        let sampled = sample(&picture);
+        Ok(Self {
+            goal,
+            job,
+            target,
+            share: sampled.height as f64 / picture.height as f64,
+            sampled: (sampled.height < picture.height).then(|| sampled.clone()),
+            gauge: Gauge::new(sampled)?,
+            picture,
+            encodes: 0,
+        })
+    }
+}
+
 impl Seek<'_> {
     fn run(mut self, plan: &Plan) -> Result<Option<Searched>, ImageError> {
         let (width, height) = (self.picture.width, self.picture.height);
@@ -216,7 +232,11 @@ impl Seek<'_> {
         let exact = plan.exact.filter(|_| width * height <= EXACT_PIXELS);
         budget -= usize::from(exact.is_some());
         let spare = plan.rival.map_or(0, |_| FOR_A_RIVAL);
-        let Some(mut best) = self.seek(plan.first, budget - spare)? else {
+        let most = match plan.first {
+            Format::Avif => MOST_ENCODES_OF_AVIF + 1,
+            _ => budget - spare,
+        };
+        let Some(mut best) = self.seek(plan.first, most)? else {
             return Ok(None);
         };
         let mut sizes = vec![(best.made.format, best.bytes)];
@@ -230,25 +250,28 @@ impl Seek<'_> {
                 best = other;
             }
         }
+        if self.may_be_avif(best.made.bytes.len())
+            && let Some(other) = self.seek(Format::Avif, MOST_ENCODES_OF_AVIF)?
+        {
+            sizes.push((Format::Avif, other.bytes));
+            if self.pays(&other, best.bytes) {
+                best = other;
+            }
+        }
         if let Some(format) = exact
             && let Some(made) = self.exactly(format, &best)?
         {
             sizes.push((format, made.bytes.len() as u64));
             return self.finish(Found::Exact { format }, made, sizes);
         }
-        let found = Found::Lossy {
-            format: best.made.format,
-            quality: Quality::new(best.step.quality),
-            full_colour: best.step.full_colour,
-            score: best.score,
-        };
-        self.finish(found, best.made, sizes)
+        self.finish(best.found(), best.made, sizes)
     }
 
     /// The file of one kind that comes nearest to the target.
     fn seek(&mut self, format: Format, most: usize) -> Result<Option<Tried>, ImageError> {
         let kind: &Kind = match format {
             Format::Jpeg => &JPEG,
+            Format::Avif => &AVIF,
             _ => &WEBP,
         };
         let (steps, usual) = kind.steps();
@@ -264,11 +287,7 @@ impl Seek<'_> {
             let subject = self.subject(format);
             let made = encode_as(subject, format, step.into(), &self.goal)?;
             self.encodes += 1;
-            let seen = match self.is_sampled(format) {
-                true => self.decoded(&made)?,
-                false => sample(&self.decoded(&made)?),
-            };
-            let Some(score) = self.gauge.score(seen)? else {
+            let Some(score) = self.score(&made)? else {
                 return Ok(None);
             };
             let bytes = self.whole_bytes(&made);
@@ -305,7 +324,20 @@ impl Seek<'_> {
             }))
     }
 
+    /// How good a file looks; `None` if it cannot be compared.
+    fn score(&self, made: &Made) -> Result<Option<f32>, ImageError> {
+        let whole = self.decoded(made)?;
+        let sampled = self.sampled.as_ref();
+        // What was made of the sample alone is compared as it is.
+        let is_sample = sampled.is_some_and(|sample| sample.height == whole.height);
+        self.gauge
+            .score(if is_sample { whole } else { sample(&whole) })
+    }
+
     fn decoded(&self, made: &Made) -> Result<Picture, ImageError> {
+        if let Some(shown) = &made.shown {
+            return Ok(shown.clone());
+        }
         let header = probe(&made.bytes, self.job.limits)?;
         let cancel = self.goal.cancel;
         decode(&made.bytes, &header, None, self.job.limits, cancel).map(|decoded| decoded.picture)

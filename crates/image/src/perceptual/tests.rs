@@ -1,4 +1,5 @@
 use super::*;
+use crate::picture::{Channels, Picture};
 use crate::samples;
 use crate::{Signals, Transform, choose, render, render_found};
 
@@ -191,4 +192,102 @@ fn usual_scores_rise_with_quality_and_targets_lead_back() {
         let back = Target::usual(target.usual_quality()).points();
         assert!(back.abs_diff(points) <= 1, "{points} {back}");
     }
+}
+
+const NEW: &str = "image/avif,image/webp,*/*";
+
+/// What a search for a smaller file without a target comes to, with other limits.
+fn later(source: &[u8], options: &str, limits: &Limits) -> Option<Searched> {
+    search(source, &samples::variant(options, NEW), limits, &never).unwrap()
+}
+
+/// Soft light and shapes without grain, transparent on the left.
+fn soft(width: usize, height: usize) -> Picture {
+    let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+    let data = places.flat_map(|(x, y)| {
+        let (u, v) = (x as f32 / width as f32, y as f32 / height as f32);
+        let hill = ((u * 9.0).sin() * 0.15 + 0.55 - v).signum() * 30.0;
+        let light = 110.0 + 60.0 * (u * 7.0 + v * 5.0).sin() + hill;
+        let ripples = 8.0 * (u * 60.0 + v * 35.0).sin();
+        let [red, green, blue] =
+            [1.0, 0.9, 0.7 + 0.5 * v].map(|tint| (light * tint + ripples) as u8);
+        [red, green, blue, if x < width / 10 { 0 } else { 255 }]
+    });
+    Picture::new(width, height, Channels::Rgba, data.collect()).unwrap()
+}
+
+#[test]
+fn an_avif_looks_as_good_in_fewer_bytes() {
+    let source = samples::png(&soft(400, 300));
+    let limits = Limits::default();
+    let searched = later(&source, "width=380,format=auto", &limits).unwrap();
+    let Outcome::Rendered(made) = &searched.outcome else {
+        panic!("{searched:?}");
+    };
+    assert_eq!(made.format, Format::Avif);
+    assert!(searched.encodes <= MOST_ENCODES_OF_AVIF);
+    let before = samples::rendered(&source, "width=380,format=auto", NEW);
+    assert_eq!(before.format, Format::WebP);
+    assert!(made.bytes.len() * 100 <= before.bytes.len() * 92);
+    assert_eq!((made.width, made.height), (before.width, before.height));
+    let Found::Lossy { score, .. } = searched.found else {
+        panic!("{:?}", searched.found);
+    };
+    let variant = samples::variant("width=380,format=auto", NEW);
+    let was = scores(&source, &variant, &[&before.bytes], &limits).unwrap()[0].unwrap();
+    assert!(score >= was - TOLERANCE, "{score} {was}");
+    // What was found is made again.
+    let again = render_found(&source, &variant, Some(searched.found), &limits, &never);
+    assert_eq!(bytes(&again.unwrap()), made.bytes);
+    assert!(searched.found.is_slow());
+}
+
+#[test]
+fn avif_is_not_made_where_it_may_not_be() {
+    let limits = Limits::default();
+    let photo = samples::jpeg(&samples::photograph(400, 300), 90, false);
+    let cut_out = samples::png(&samples::cut_out(120, 90));
+    for (source, options) in [
+        // It needs its preview.
+        (&photo, "width=380,format=auto"),
+        (&photo, "width=380,format=webp"),
+        (&cut_out, "format=auto,compression=fast"),
+        // It was made at once.
+        (&photo, "width=200,format=avif"),
+    ] {
+        assert!(later(source, options, &limits).is_none(), "{options}");
+    }
+    let none = Limits {
+        max_avif_pixels: 0,
+        ..limits
+    };
+    assert!(later(&photo, "width=200,format=avif", &none).is_none());
+}
+
+#[test]
+fn avif_by_name_is_made_later_if_it_is_large() {
+    let source = samples::png(&samples::photograph(200, 150));
+    let limits = Limits {
+        max_avif_pixels_at_once: 100,
+        ..Limits::default()
+    };
+    let searched = later(&source, "width=150,format=avif,quality=60", &limits).unwrap();
+    let Found::Lossy {
+        format: Format::Avif,
+        quality,
+        score,
+        ..
+    } = searched.found
+    else {
+        panic!("{:?}", searched.found);
+    };
+    assert_eq!(quality.value(), 60);
+    assert!(score > 30.0, "{score}");
+    let variant = samples::variant("width=150,format=avif,quality=auto", NEW);
+    let sought = search(&source, &variant, &limits, &never).unwrap().unwrap();
+    assert!(
+        matches!(sought.found, Found::Lossy { format: Format::Avif, score, .. } if (score - 75.0).abs() <= TOLERANCE),
+        "{:?}",
+        sought.found
+    );
 }

@@ -153,6 +153,7 @@ fn lqip(
         photograph,
         exif: None,
         found: None,
+        avif_at_once: false,
         cancel,
     };
     match format {

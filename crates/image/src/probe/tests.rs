@@ -12,6 +12,10 @@ const TINY: Limits = Limits {
     max_output_side: 200,
     max_output_pixels: 10_000,
     max_scans: 10,
+    max_frames: 8,
+    max_animation_pixels: 1 << 18,
+    max_avif_pixels: 1 << 10,
+    max_avif_pixels_at_once: 1 << 10,
 };
 
 fn read(bytes: &[u8]) -> Probe {

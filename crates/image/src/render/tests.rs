@@ -335,8 +335,8 @@ fn webp_stays_where_it_is_accepted() {
 fn animations_stay_unless_their_first_frame_is_asked_for() {
     let frames = [vec![1; 64 * 64], vec![2; 64 * 64]];
     let source = samples::gif(64, 64, &frames);
-    for options in ["", "w=10", "f=webp"] {
-        let original = kept(&source, options, ALL);
+    for (options, accept) in [("w=10", ALL), ("", "*/*"), ("f=png,w=10", ALL)] {
+        let original = kept(&source, options, accept);
         assert!(
             original.reason.contains("animated GIF"),
             "{}",

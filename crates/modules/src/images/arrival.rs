@@ -198,16 +198,19 @@ impl ImagesModule {
     /// What is made of a source, in the way that was found best if one was.
     fn task(&self, plan: &Plan, response: &Response) -> Task {
         let variant = &plan.chosen.variant;
-        let found = variant
-            .target
-            .and_then(|_| self.findings.of(&plan.key, &response.headers));
+        let found = variant.target.and_then(|_| {
+            let found = self.findings.of(&plan.key, &response.headers);
+            found.filter(|found| !found.is_slow())
+        });
         Task::Make(Box::new(variant.clone()), found)
     }
 
-    /// What a picture with a target is to become.
+    /// What a picture with a target, or one that may be an AVIF, is to become.
     fn wish(&self, exchange: &Exchange, plan: &Plan, response: &Response) -> Option<Arc<Wish>> {
         let variant = &plan.chosen.variant;
-        variant.target?;
+        if !variant.may_improve() {
+            return None;
+        }
         let primary = plan.key.primary.to_string();
         Some(Arc::new(Wish {
             name: format!("{primary} {}", plan.key.variant).into(),
@@ -265,7 +268,9 @@ impl ImagesModule {
         if let Some(instead) = instead {
             return Box::new(instead);
         }
-        if plan.url.as_ref().is_some_and(|url| url.foreign) {
+        // Scripts of an SVG run where it is opened by itself, under this site's name.
+        let scripts = is_svg(&response.headers);
+        if plan.url.as_ref().is_some_and(|url| url.foreign || scripts) {
             reply::confine(&mut response.headers);
         }
         let code = code.filter(|_| plan.url.is_some());
@@ -400,7 +405,7 @@ fn passes(response: &Response, by_url: bool) -> Result<Option<(&'static str, u16
             false => Pass::Silently,
         });
     }
-    let svg = content_type.and_then(Format::from_content_type) == Some(Format::Svg);
+    let svg = is_svg(headers);
     let encoded = headers
         .get(CONTENT_ENCODING)
         .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
@@ -411,6 +416,12 @@ fn passes(response: &Response, by_url: bool) -> Result<Option<(&'static str, u16
         _ if Control::of(headers).no_transform => Ok(Some(("no-transform", 9520))),
         _ => Ok(None),
     }
+}
+
+fn is_svg(headers: &HeaderMap) -> bool {
+    let given = headers.get(CONTENT_TYPE);
+    let content_type = given.and_then(|value| value.to_str().ok());
+    content_type.and_then(Format::from_content_type) == Some(Format::Svg)
 }
 
 /// What a source says of its freshness, to bring a kept picture up to date.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ::cache::{Key, Store};
-use ::image::{Found, ImageError, Limits, Outcome, Searched, Variant, probe, search};
+use ::image::{Found, ImageError, Limits, Outcome, Searched, Variant, probe, render_found, search};
 use http::header::{CONTENT_SECURITY_POLICY, ETAG, LAST_MODIFIED, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use parking_lot::Mutex;
@@ -105,7 +105,8 @@ pub fn perfect(
         return;
     }
     let since = Instant::now();
-    let mut better = match sought(wish, &source.body, limits, cancel) {
+    let known = findings.of(&wish.picture, &source.headers);
+    let mut better = match sought(wish, &source.body, known, limits, cancel) {
         Err(ImageError::Cancelled) => return,
         Ok(Some(searched)) => {
             tracing::debug!(
@@ -129,16 +130,28 @@ pub fn perfect(
     }
 }
 
+/// Seeks the best, or makes what was found before and took too long for the visitor.
 fn sought(
     wish: &Wish,
     source: &[u8],
+    known: Option<Found>,
     limits: &Limits,
     cancel: &Cancel,
 ) -> Result<Option<Searched>, ImageError> {
     if probe(source, limits)?.pixels() > MOST_PIXELS {
         return Ok(None);
     }
-    search(source, &wish.variant, limits, &|| cancel.is_cancelled())
+    let cancel = || cancel.is_cancelled();
+    if let Some(found) = known.filter(Found::is_slow) {
+        let outcome = render_found(source, &wish.variant, known, limits, &cancel)?;
+        return Ok(Some(Searched {
+            outcome,
+            found,
+            encodes: 1,
+            sizes: Vec::new(),
+        }));
+    }
+    search(source, &wish.variant, limits, &cancel)
 }
 
 /// The picture as it was found best, under the headers it had.

@@ -124,3 +124,75 @@ async fn what_stands_in_a_pictures_place() {
         .map(|(one, other)| one.abs_diff(other));
     assert!(differences.max() <= Some(2), "{one:?} {other:?}");
 }
+
+/// Soft light, a hill and ripples, without grain.
+fn soft_photo(width: usize, height: usize) -> Vec<u8> {
+    let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+    let pixels = places.flat_map(|(x, y)| {
+        let (u, v) = (x as f32 / width as f32, y as f32 / height as f32);
+        let hill = ((u * 9.0).sin() * 0.15 + 0.55 - v).signum() * 30.0;
+        let light = 110.0 + 60.0 * (u * 7.0 + v * 5.0).sin() + hill;
+        let ripples = 8.0 * (u * 60.0 + v * 35.0).sin();
+        [1.0, 0.9, 0.7 + 0.5 * v].map(|tint| (light * tint + ripples) as u8)
+    });
+    let pixels: Vec<u8> = pixels.collect();
+    let planes = jpeg::rgb_to_planes(&pixels, width, height, jpeg::Subsampling::Full).unwrap();
+    let options = jpeg::EncodeOptions {
+        quality: 95,
+        ..Default::default()
+    };
+    jpeg::encode(&planes, &options).unwrap().bytes
+}
+
+#[tokio::test]
+async fn avif_takes_the_place_of_what_was_made_at_once() {
+    let site = Site::with("images.policy.prefer = \"bytes\"").await;
+    site.origin
+        .page("/photo.jpg", Page::new("image/jpeg", soft_photo(400, 300)));
+    let ask = |accept| {
+        let ask = site.get("/cdn-cgi/image/width=380,format=auto/photo.jpg");
+        async move { ask.with("accept", accept).send().await }
+    };
+    let first = ask(BROWSER).await;
+    assert!(first.image().starts_with("webp; "), "{first:?}");
+    let older = ask("image/webp,*/*").await;
+    site.services.workshop.settled().await;
+    let second = ask(BROWSER).await;
+    assert!(second.cache().contains("; hit"), "{second:?}");
+    assert_eq!(second.header("content-type"), "image/avif", "{second:?}");
+    assert!(second.image().contains("score="), "{second:?}");
+    assert!(second.body.len() * 100 <= first.body.len() * 92);
+    assert_eq!(
+        second.outline.as_ref().map(|it| it.length),
+        Some(second.body.len() as u64)
+    );
+    for same in ["vary", "cache-control"] {
+        assert_eq!(first.header(same), second.header(same), "{same}");
+    }
+    assert_ne!(first.header("etag"), second.header("etag"));
+    // Whoever does not know it has what he had.
+    assert_eq!(ask("image/webp,*/*").await.body, older.body);
+}
+
+#[tokio::test]
+async fn avif_by_name_comes_at_once_if_it_is_small() {
+    let settings =
+        "images.limits.max_avif_pixels_at_once = 3000\nimages.limits.max_avif_pixels = 9000";
+    let site = Site::with(settings).await;
+    site.origin
+        .page("/photo.jpg", Page::new("image/jpeg", photo(160, 120)));
+    let get = |width| {
+        let ask = site.get(&format!(
+            "/cdn-cgi/image/width={width},format=avif/photo.jpg"
+        ));
+        async move { ask.send().await.header("content-type").to_owned() }
+    };
+    assert_eq!(get(60).await, "image/avif");
+    assert_eq!([get(100).await, get(120).await], ["image/webp"; 2]);
+    site.services.workshop.settled().await;
+    assert_eq!(get(60).await, "image/avif");
+    assert_eq!(
+        [get(100).await, get(120).await],
+        ["image/avif", "image/webp"]
+    );
+}

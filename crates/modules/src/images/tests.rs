@@ -750,3 +750,20 @@ async fn grammars_that_are_off_leave_urls_to_the_site() {
     let answer = site.get("/unsafe/10x10/photo.jpg").send().await;
     assert_eq!(answer.size(), (64, 48));
 }
+
+#[tokio::test]
+async fn an_svg_by_url_passes_but_runs_nothing() {
+    let site = Site::new().await;
+    let svg = "<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>";
+    site.origin.page("/a.svg", Page::new("image/svg+xml", svg));
+    let asked = site.get("/cdn-cgi/image/width=80/a.svg").send().await;
+    assert_eq!(asked.body, svg.as_bytes());
+    assert!(
+        asked.header("content-security-policy").contains("sandbox"),
+        "{asked:?}"
+    );
+    assert_eq!(asked.header("x-content-type-options"), "nosniff");
+    // At its own URL it is the site's own affair.
+    let own = site.get("/a.svg").send().await;
+    assert_eq!(own.header("content-security-policy"), "", "{own:?}");
+}

@@ -129,7 +129,11 @@ impl Recipe {
     fn make(&self, input: &Path, source: &[u8]) -> Result<(Made, Vec<String>), CommandError> {
         let signals = Signals::read(|name| (name == "accept").then_some(&*self.accept));
         let choice = image::choose(&self.transform, &signals, &Policy::default());
-        let limits = Limits::default();
+        let limits = Limits {
+            max_avif_pixels: Limits::default().max_output_pixels,
+            max_avif_pixels_at_once: 0,
+            ..Limits::default()
+        };
         let outcome = match image::search(source, &choice.variant, &limits, &|| false) {
             Ok(Some(searched)) => Ok(searched.outcome),
             Ok(None) => image::render(source, &choice.variant, &limits, &|| false),
@@ -146,6 +150,7 @@ fn format_by_ending(path: &Path) -> Option<FormatChoice> {
         "jpg" | "jpeg" => Some(FormatChoice::Jpeg),
         "png" => Some(FormatChoice::Png),
         "webp" => Some(FormatChoice::WebP),
+        "avif" => Some(FormatChoice::Avif),
         "json" => Some(FormatChoice::Json),
         _ => None,
     }
@@ -160,6 +165,7 @@ mod tests {
         for (path, format) in [
             ("a.JPG", Some(FormatChoice::Jpeg)),
             ("b/c.webp", Some(FormatChoice::WebP)),
+            ("c.avif", Some(FormatChoice::Avif)),
             ("-", None),
             ("a.txt", None),
         ] {

@@ -1,0 +1,14 @@
+//! AVIF: pixels in, a file out, and the pixels that a reader of it will see.
+//!
+//! Still pictures of 8 bits a sample: colour at half its resolution (4:2:0) or at the full one
+//! (4:4:4), grey, and transparency as a second picture. The pixels are taken for sRGB, and the file
+//! says so. It is a room of its own so that the encoder, which is large, is built once.
+//!
+//! No file is read here: bytes from outside never come near.
+
+mod colour;
+mod container;
+mod encoder;
+
+pub use colour::Channels;
+pub use encoder::{AvifError, Effort, Encoded, MAX_SIDE, Options, encode};
