@@ -431,7 +431,13 @@ impl<'a> Server<'a> {
         for header in case.headers() {
             fetch.arg("-H").arg(header);
         }
-        fetch.arg(format!("https://localhost:{}{path}", self.peer.port));
+        let port = self.peer.port;
+        let host = match case.browser {
+            "firefox" => browsers::FIREFOX_HOST,
+            _ => "localhost",
+        };
+        fetch.args(["--resolve", &format!("{host}:{port}:127.0.0.1")]);
+        fetch.arg(format!("https://{host}:{port}{path}"));
         let headers = shell::output(fetch)?;
         let body = fs::read(&body).map_err(|error| error.to_string())?;
         Ok((headers, body))

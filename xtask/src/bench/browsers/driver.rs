@@ -136,8 +136,13 @@ const FIREFOX_STYLE: &str = "#statuspanel { display: none !important }";
 fn firefox(link: &Link, screen: &Screen, folder: &Path) -> Result<Driver, String> {
     let profile = folder.join("firefox");
     let chrome = profile.join("chrome");
+    // Whatever is asked for is at the other end of the link.
+    let preferences = format!(
+        "{FIREFOX_PREFERENCES}user_pref(\"network.dns.forceResolve\", \"{}\");\n",
+        link.server_address()
+    );
     fs::create_dir_all(&chrome)
-        .and_then(|()| fs::write(profile.join("user.js"), FIREFOX_PREFERENCES))
+        .and_then(|()| fs::write(profile.join("user.js"), preferences))
         .and_then(|()| fs::write(chrome.join("userChrome.css"), FIREFOX_STYLE))
         .map_err(|error| error.to_string())?;
     let mut command = link.command("firefox-esr");

@@ -23,6 +23,7 @@ use crate::packages;
 use crate::shell::{self, Outcome};
 use driver::Kind;
 pub(super) use pages::Page;
+pub use photograph::FIREFOX_HOST;
 use signals::Signals;
 
 /// Who takes part unless the options say otherwise.

@@ -22,6 +22,8 @@ const VIEWPORT: (u64, u64) = (1280, 800);
 const LIMIT: Duration = Duration::from_secs(60);
 /// How long nothing is asked after the `load` event: what is shown last comes later.
 const REST: Duration = Duration::from_millis(1500);
+/// The name by which Firefox asks for everything, wherever the link's other end is.
+pub const FIREFOX_HOST: &str = "photographs.test";
 /// How exact the pictures of the screen are kept.
 const QUALITY: u8 = 90;
 
@@ -40,12 +42,13 @@ pub fn film(
         .iter()
         .map(|peer| Series {
             name: peer.name.to_owned(),
-            url: format!(
-                "https://{}:{}/{}",
-                link.server_address(),
-                peer.port,
-                page.file
-            ),
+            url: match kind {
+                Kind::Firefox => format!("https://{FIREFOX_HOST}:{}/{}", peer.port, page.file),
+                Kind::WebKit => {
+                    let address = link.server_address();
+                    format!("https://{address}:{}/{}", peer.port, page.file)
+                }
+            },
             ..Series::default()
         })
         .collect();
