@@ -22,13 +22,9 @@ pub(crate) fn within(job: &Job<'_>, made: Made, most: u32) -> Result<Made, Image
         exif,
     } = job.pixels()?;
     let goal = Goal {
-        variant: job.variant,
-        source_format: job.probe.format,
-        photograph,
-        exif: exif.as_deref(),
         found: None,
         avif_at_once: false,
-        cancel: job.cancel,
+        ..job.goal(photograph, exif.as_deref())
     };
     let format = made.format;
     let at = |quality: u8| {

@@ -268,16 +268,21 @@ impl Job<'_> {
             photograph,
             exif,
         } = self.pixels()?;
-        let goal = Goal {
+        let goal = self.goal(photograph, exif.as_deref());
+        encode(picture, &goal)
+    }
+
+    /// What is to become of pixels of which this is known.
+    pub(crate) fn goal<'b>(&'b self, photograph: bool, exif: Option<&'b [u8]>) -> Goal<'b> {
+        Goal {
             variant: self.variant,
             source_format: self.probe.format,
             photograph,
-            exif: exif.as_deref(),
+            exif,
             found: self.found,
             avif_at_once: self.canvas_pixels() <= self.limits.max_avif_pixels_at_once,
             cancel: self.cancel,
-        };
-        encode(picture, &goal)
+        }
     }
 
     /// Whether more than a still picture is wanted, and there is more.
