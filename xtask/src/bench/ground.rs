@@ -155,6 +155,18 @@ impl Peer {
         ticks as f64 / 100.0 // USER_HZ is 100 on every Linux this runs on.
     }
 
+    /// What the server and its children have in memory (RSS), in MB. What processes share counts
+    /// for each of them.
+    pub fn memory(&self) -> f64 {
+        let resident = family(self.child.id()).into_iter().map(|process| {
+            let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+            let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+            line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok())
+                .unwrap_or_default()
+        });
+        resident.sum::<f64>() * 1.024 / 1000.0
+    }
+
     /// Keeps the server, with its children, on these processors.
     ///
     /// # Errors
@@ -186,14 +198,20 @@ impl Drop for Peer {
     }
 }
 
-/// A process and its children.
+/// A process and all that descend from it. A child belongs to the thread that started it.
 fn family(parent: u32) -> Vec<u32> {
-    let path = format!("/proc/{parent}/task/{parent}/children");
-    let children = fs::read_to_string(path).unwrap_or_default();
-    let children = children
-        .split_whitespace()
-        .filter_map(|process| process.parse().ok());
-    std::iter::once(parent).chain(children).collect()
+    let mut members = vec![parent];
+    let mut place = 0;
+    while let Some(process) = members.get(place).copied() {
+        place += 1;
+        let threads = fs::read_dir(format!("/proc/{process}/task"));
+        for thread in threads.into_iter().flatten().flatten() {
+            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            let children = children.split_whitespace();
+            members.extend(children.filter_map(|child| child.parse::<u32>().ok()));
+        }
+    }
+    members
 }
 
 fn process_ticks(process: u32) -> u64 {

@@ -16,6 +16,8 @@ mod itself;
 mod jpeg;
 mod kv;
 mod link;
+mod load;
+mod memory;
 mod order;
 mod peers;
 mod pictures;
@@ -28,6 +30,7 @@ mod soak;
 mod sooner;
 mod tiers;
 mod variants;
+mod workload;
 
 use clap::Args;
 use lab::{Profile, UnknownProfile};
@@ -191,6 +194,11 @@ pub const BENCHES: &[Bench] = &[
         run: link::run,
     },
     Bench {
+        name: "memory",
+        about: "memory after a thousand and after a hundred thousand requests for pictures of all sizes",
+        run: memory::run,
+    },
+    Bench {
         name: "order",
         about: "previews, a late critical request and the total over an emulated link",
         run: order::run,
@@ -249,6 +257,11 @@ pub const BENCHES: &[Bench] = &[
         name: "variants",
         about: "how many variants of a picture browsers of all kinds ask for between them",
         run: variants::run,
+    },
+    Bench {
+        name: "workload",
+        about: "the public workload of image servers: requests per second and memory, beside thumbor and IPX",
+        run: workload::run,
     },
 ];
 

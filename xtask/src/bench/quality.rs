@@ -157,6 +157,14 @@ fn made(source: &[u8], variant: &Variant) -> Result<Vec<u8>, String> {
     }
 }
 
+/// A picture as these options make it.
+///
+/// # Errors
+/// It cannot be read, or the options are none.
+pub(super) fn made_as(source: &[u8], options: &str) -> Result<Vec<u8>, String> {
+    made(source, &variant(options)?)
+}
+
 fn variant(options: &str) -> Result<Variant, String> {
     let transform = Transform::parse(options).map_err(|error| error.to_string())?;
     Ok(choose(&transform, &Signals::default(), &Policy::default()).variant)
