@@ -78,6 +78,9 @@ pub fn choose(transform: &Transform, signals: &Signals, policy: &Policy) -> Choi
         metadata: transform.metadata.unwrap_or(policy.metadata),
         touches: transform.touches.clone(),
         surroundings: transform.surroundings,
+        distort: transform.distort,
+        longest: transform.longest,
+        overlays: transform.overlays.clone(),
         demands: choosing.demands(),
     };
     Choice {

@@ -153,7 +153,7 @@ pub(crate) fn flatten(picture: Picture, background: Colour) -> Picture {
 }
 
 /// A pixel over a background, neither premultiplied (W3C Compositing §5.1, `source-over`).
-fn over(pixel: &mut [u8], background: Colour) {
+pub(crate) fn over(pixel: &mut [u8], background: Colour) {
     let (front, back) = (u32::from(pixel[3]), u32::from(background.alpha));
     // Shares of the two in 255 × 255ths.
     let (front, back) = (front * 255, back * (255 - front));

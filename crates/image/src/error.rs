@@ -66,6 +66,13 @@ pub enum ImageError {
         /// What the decoder says.
         reason: String,
     },
+    /// The fault of whoever named it: a picture that was to be laid over the source is none, or
+    /// could not be had.
+    #[error("the picture to lay over it: {reason}")]
+    Overlay {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Our fault: an encoder failed on pixels we made.
     #[error("the {format} encoder failed: {reason}")]
     Encode {
@@ -124,7 +131,7 @@ impl ImageError {
             Self::NotAPicture => 9412,
             Self::SourcePixels { .. } | Self::OutputPixels { .. } => 9413,
             Self::Unsupported { .. } => 9520,
-            Self::Damaged { .. } | Self::Encode { .. } => 9516,
+            Self::Damaged { .. } | Self::Encode { .. } | Self::Overlay { .. } => 9516,
             Self::Resize { .. } | Self::Compare { .. } => 9523,
             Self::Cancelled => 9529,
         }
@@ -139,7 +146,8 @@ impl Failure for ImageError {
             | Self::Unsupported { .. }
             | Self::SourceBytes { .. }
             | Self::SourcePixels { .. }
-            | Self::Damaged { .. } => Fault::Origin,
+            | Self::Damaged { .. }
+            | Self::Overlay { .. } => Fault::Origin,
             Self::Encode { .. } | Self::Resize { .. } | Self::Compare { .. } | Self::Cancelled => {
                 Fault::Server
             }
@@ -152,7 +160,7 @@ impl Failure for ImageError {
             Self::NotAPicture | Self::Unsupported { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::SourceBytes { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::SourcePixels { .. } | Self::OutputPixels { .. } => StatusCode::FORBIDDEN,
-            Self::Damaged { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Damaged { .. } | Self::Overlay { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Encode { .. } | Self::Resize { .. } | Self::Compare { .. } => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -169,6 +177,7 @@ impl Failure for ImageError {
             Self::SourcePixels { .. } => "image.source-pixels",
             Self::OutputPixels { .. } => "image.output-pixels",
             Self::Damaged { .. } => "image.damaged",
+            Self::Overlay { .. } => "image.overlay",
             Self::Encode { .. } => "image.encode",
             Self::Resize { .. } => "image.resize",
             Self::Compare { .. } => "image.compare",

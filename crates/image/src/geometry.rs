@@ -1,7 +1,8 @@
 //! Where everything goes: pure arithmetic on sizes.
 
 use crate::{
-    Crop, Extend, Fit, Gravity, ImageError, Limits, Orientation, Probe, Rotation, Trim, Variant,
+    Crop, Extend, Factor, Fit, Gravity, ImageError, Limits, Orientation, Probe, Rotation, Trim,
+    Variant,
 };
 
 /// A rectangle of whole pixels.
@@ -187,7 +188,14 @@ fn offset(at: Gravity, whole: (u32, u32), part: (u32, u32)) -> (u32, u32) {
 
 /// The canvas with what extends it, and where the picture lies on it.
 fn on_canvas(inner: (u32, u32), canvas: (u32, u32), variant: &Variant) -> ((u32, u32), (u32, u32)) {
-    let canvas = match (variant.extend, variant.width, variant.height) {
+    let (width, height) = match variant.distort {
+        None => (variant.width, variant.height),
+        Some((x, y)) => (
+            variant.width.map(|width| x.scale(width)),
+            variant.height.map(|height| y.scale(height)),
+        ),
+    };
+    let canvas = match (variant.extend, width, height) {
         (None, ..) => canvas,
         (Some(Extend::Box), width, height) => (
             canvas.0.max(width.unwrap_or_default()),
@@ -224,9 +232,8 @@ struct Placement {
 }
 
 fn place(size: (u32, u32), variant: &Variant) -> Placement {
-    let side = |pixels: Option<u32>, share: Option<crate::Factor>, side| {
-        pixels.or_else(|| Some(share?.of(side)))
-    };
+    let side =
+        |pixels: Option<u32>, share: Option<Factor>, side| pixels.or_else(|| Some(share?.of(side)));
     let bounds = (
         side(variant.width, variant.relative_width, size.0),
         side(variant.height, variant.relative_height, size.1),
@@ -236,11 +243,34 @@ fn place(size: (u32, u32), variant: &Variant) -> Placement {
         (Some(width), Some(height)) => in_box(size, (width, height), variant.fit),
         (width, height) => whole(size, one_side(size, width, height, variant.fit)),
     };
+    let placed = match variant.distort {
+        None => placed,
+        Some(factors) => distorted(placed, factors, variant.fit),
+    };
     let least = (variant.min_width, variant.min_height);
-    if least == (None, None) || placed.window != size {
+    let placed = match least == (None, None) || placed.window != size {
+        true => placed,
+        false => at_least(size, placed, least, bounds),
+    };
+    match variant.longest {
+        Some(longest) => no_longer(placed, longest),
+        None => placed,
+    }
+}
+
+/// The same made smaller until no side is longer.
+fn no_longer(placed: Placement, longest: u32) -> Placement {
+    let Placement { inner, canvas, .. } = placed;
+    let side = canvas.0.max(canvas.1);
+    if side <= longest {
         return placed;
     }
-    at_least(size, placed, least, bounds)
+    let less = |length: u32| ratio(length, longest, side);
+    Placement {
+        inner: (less(inner.0), less(inner.1)),
+        canvas: (less(canvas.0), less(canvas.1)),
+        ..placed
+    }
 }
 
 /// All of the picture at this size.
@@ -289,6 +319,28 @@ fn in_box(size: (u32, u32), bounds: (u32, u32), fit: Fit) -> Placement {
         Fit::AutoDown => in_box(size, bounds, Fit::ScaleDown),
         Fit::Adaptive if both_lie => in_box(size, bounds, Fit::ScaleDown),
         Fit::Adaptive => in_box(size, (height, width), Fit::ScaleDown),
+    }
+}
+
+/// The same with other sides. Where the fit enlarges nothing, no side becomes longer than that of
+/// the window.
+fn distorted(placed: Placement, (x, y): (Factor, Factor), fit: Fit) -> Placement {
+    let Placement { window, inner, .. } = placed;
+    let wanted = (
+        u64::from(inner.0) * u64::from(x.thousandths()),
+        u64::from(inner.1) * u64::from(y.thousandths()),
+    );
+    let enlarges = matches!(fit, Fit::Contain | Fit::Cover | Fit::Auto);
+    // How often the side that would grow most is as long as it may be.
+    let over = |wanted: u64, side: u32| wanted as f64 / 1000.0 / f64::from(side.max(1));
+    let most = over(wanted.0, window.0).max(over(wanted.1, window.1));
+    let by = if enlarges || most <= 1.0 { 1.0 } else { most };
+    let side = |wanted: u64| (wanted as f64 / 1000.0 / by).round().max(1.0) as u32;
+    let inner = (side(wanted.0), side(wanted.1));
+    Placement {
+        inner,
+        canvas: inner,
+        ..placed
     }
 }
 

@@ -20,6 +20,7 @@ pub mod fuzz;
 pub mod grammar;
 mod limits;
 mod outline;
+mod overlay;
 mod perceptual;
 mod picture;
 mod placeholder;
@@ -57,6 +58,7 @@ pub use facts::{Facts, facts};
 pub use format::Format;
 pub use limits::Limits;
 pub use outline::outline_of;
+pub use overlay::{Gap, MAX_OVERLAY_BYTES, MAX_OVERLAYS, Overlay, OverlayFile, Spot};
 pub use perceptual::{
     Found, MOST_ENCODES, MOST_ENCODES_OF_AVIF, Searched, TOLERANCE, Target, scores, search,
     usual_score,

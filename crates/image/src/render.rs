@@ -13,7 +13,7 @@ use crate::placeholder::{self, Stand};
 use crate::{
     Accepted, Colour, Facts, Format, Found, Gravity, ImageError, Limits, Metadata, Orientation,
     Output, Probe, Surroundings, Variant, allowance, animation, border, effects, facts, lossless,
-    orient, planar, probe, resize, saliency,
+    orient, overlay, planar, probe, resize, saliency,
 };
 
 /// A picture whose size does not change is re-encoded only if that saves this share of its bytes,
@@ -106,6 +106,10 @@ pub fn render_found(
         }
         _ => {}
     }
+    if let Some(error) = overlay::missing(&variant.overlays) {
+        return Err(error);
+    }
+    let limits = &variant.demands.tightened(limits);
     match Job::new(source, variant, limits, cancel) {
         Ok(job) => Job { found, ..job }.run(),
         Err(ImageError::Unsupported { format }) => {
@@ -515,6 +519,7 @@ impl Job<'_> {
         for touch in &self.variant.touches {
             picture = effects::touch(picture, touch, self.cancel)?;
         }
+        picture = self.overlaid(picture, true)?;
         let flat = match self.variant.background {
             Some(background) => effects::flatten(picture, background),
             None => picture,
@@ -538,7 +543,17 @@ impl Job<'_> {
                 _ => effects::pad(flat, size, at, background),
             }
         };
-        Ok(padded.without_idle_alpha())
+        let overlaid = self.overlaid(padded, false)?;
+        Ok(overlaid.without_idle_alpha())
+    }
+
+    /// With what is laid over it: over the picture itself, or over the canvas.
+    fn overlaid(&self, picture: Picture, inside: bool) -> Result<Picture, ImageError> {
+        let mut overlays = self.variant.overlays.iter();
+        overlays.try_fold(picture, |picture, overlay| match overlay.inside == inside {
+            true => overlay::draw(picture, overlay, self.limits, self.cancel),
+            false => Ok(picture),
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use base::Quality;
 
-use crate::{Colour, Format};
+use crate::{Colour, Format, Limits};
 
 /// A change to the pixels of the result. Several are made in the order in which they are asked for,
 /// after brightness, contrast, saturation, blur and sharpening.
@@ -127,6 +127,12 @@ pub struct Demands {
     pub skipped: Vec<Format>,
     /// Where facts are asked for: the source's address, which they name in the form of thumbor.
     pub meta: Option<String>,
+    /// Most pixels of the source, below those of the limits.
+    pub most_pixels: Option<u64>,
+    /// Largest source file in bytes, the same.
+    pub most_bytes: Option<u32>,
+    /// Most frames of an animation, the same.
+    pub most_frames: Option<u32>,
 }
 
 impl Demands {
@@ -135,6 +141,21 @@ impl Demands {
         let mut said = self.qualities.iter().rev();
         said.find(|(known, _)| *known == format)
             .map(|(_, quality)| *quality)
+    }
+
+    /// The limits with those of the URL, where they are tighter.
+    pub(crate) fn tightened(&self, limits: &Limits) -> Limits {
+        let frames = self.most_frames.map(|most| most as usize);
+        Limits {
+            max_pixels: self
+                .most_pixels
+                .map_or(limits.max_pixels, |most| most.min(limits.max_pixels)),
+            max_bytes: self
+                .most_bytes
+                .map_or(limits.max_bytes, |most| limits.max_bytes.min(most.into())),
+            max_frames: frames.map_or(limits.max_frames, |most| most.min(limits.max_frames)),
+            ..*limits
+        }
     }
 
     /// Each as an option; equal texts for equal ones only.
@@ -147,12 +168,21 @@ impl Demands {
         let untouched = self.untouched.then(|| "untouched".to_owned());
         let skipped = self.skipped.iter().map(|format| format!("skip={format}"));
         let meta = self.meta.as_ref().map(|address| format!("meta={address}"));
+        let most = [
+            ("most-pixels", self.most_pixels),
+            ("most-bytes", self.most_bytes.map(u64::from)),
+            ("most-frames", self.most_frames.map(u64::from)),
+        ];
+        let most = most
+            .into_iter()
+            .filter_map(|(name, most)| Some(format!("{name}={}", most?)));
         bytes
             .into_iter()
             .chain(qualities)
             .chain(untouched)
             .chain(skipped)
             .chain(meta)
+            .chain(most)
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use base::Quality;
 
 use crate::{
-    Along, Colour, Crop, Demands, Extend, Factor, Fit, Format, Gravity, Length, Metadata,
+    Along, Colour, Crop, Demands, Extend, Factor, Fit, Format, Gravity, Length, Metadata, Overlay,
     Placeholder, Prefer, Rotation, Shift, Sides, Surroundings, Target, Touch, Trim,
 };
 
@@ -69,6 +69,12 @@ pub struct Variant {
     pub touches: Vec<Touch>,
     /// What surrounds the picture on a larger canvas, in place of `background`.
     pub surroundings: Option<Surroundings>,
+    /// What width and height are multiplied by once the picture lies in the box.
+    pub distort: Option<(Factor, Factor)>,
+    /// The longest side of the result.
+    pub longest: Option<u32>,
+    /// What is laid over the result, in this order.
+    pub overlays: Vec<Overlay>,
     /// Conditions on the file.
     pub demands: Demands,
 }
@@ -167,7 +173,7 @@ impl Variant {
 
     /// Whether pixels are changed after they are in their places.
     pub(crate) fn alters_pixels(&self) -> bool {
-        self.effects != Effects::default() || !self.touches.is_empty()
+        self.effects != Effects::default() || !self.touches.is_empty() || !self.overlays.is_empty()
     }
 
     /// Whether the pixels stay as they are for every source: only the encoding may change.
@@ -180,6 +186,7 @@ impl Variant {
             && self.relative_height.is_none()
             && self.min_width.is_none()
             && self.min_height.is_none()
+            && self.longest.is_none()
             && self.padding.is_zero()
             && !self.flip_horizontal
             && !self.flip_vertical
@@ -190,9 +197,9 @@ impl Variant {
     }
 
     /// Whether more work in the background may make it better: a search for what looks as wanted,
-    /// or an AVIF.
+    /// or an AVIF. What is laid over a picture is at hand only while somebody waits.
     pub fn may_improve(&self) -> bool {
-        self.target.is_some() || self.may_become_avif()
+        self.overlays.is_empty() && (self.target.is_some() || self.may_become_avif())
     }
 
     /// Whether it may be an AVIF.
@@ -249,6 +256,13 @@ impl Variant {
         }
         for touch in &self.touches {
             key.part(&touch.to_string());
+        }
+        if let Some((x, y)) = self.distort {
+            key.part(&format!("d{}x{}", x.thousandths(), y.thousandths()));
+        }
+        key.number("longest", self.longest);
+        for overlay in &self.overlays {
+            key.part(&overlay.to_string());
         }
         for option in self.demands.options() {
             key.part(&option);

@@ -3,6 +3,8 @@
 
 use ::image::grammar::{HexSecret, ImagorAlgorithm, Secret};
 use base::Quality;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use image::QualityChoice;
 use server::Config;
 
@@ -94,6 +96,11 @@ impl Peer {
                 "IMGPROXY_ENABLE_WEBP_DETECTION",
                 "IMGPROXY_QUALITY",
                 "IMGPROXY_ALLOWED_SOURCES",
+                "IMGPROXY_WATERMARK_DATA",
+                "IMGPROXY_WATERMARK_PATH",
+                "IMGPROXY_WATERMARK_URL",
+                "IMGPROXY_WATERMARK_OPACITY",
+                "IMGPROXY_ALLOW_SECURITY_OPTIONS",
             ],
             Self::Thumbor => &[
                 "SECURITY_KEY",
@@ -229,6 +236,8 @@ impl Environment<'_> {
             }
             images.policy.quality = QualityChoice::Number(Quality::new(quality));
         }
+        settings.security_options = self.is_on("IMGPROXY_ALLOW_SECURITY_OPTIONS");
+        self.watermark(images)?;
         let name = "IMGPROXY_ALLOWED_SOURCES";
         let sources = self.list(name);
         let remote = sources
@@ -238,6 +247,36 @@ impl Environment<'_> {
             allow(images, name, source.trim_end_matches(['/', '*']))?;
         }
         allow_any_unless(!sources.is_empty(), images)
+    }
+
+    /// The first of the three that is set, in imgproxy's order.
+    fn watermark(&self, images: &mut Images) -> Result<(), CommandError> {
+        let data = self.get("IMGPROXY_WATERMARK_DATA");
+        let path = self.get("IMGPROXY_WATERMARK_PATH");
+        let address = self.get("IMGPROXY_WATERMARK_URL");
+        images.grammars.imgproxy.watermark = match (data, path, address) {
+            (Some(data), ..) => format!("data:{data}"),
+            (None, Some(path), _) => {
+                let form = "a file of up to 4 MiB that can be read";
+                let wrong = || wrong("IMGPROXY_WATERMARK_PATH", form);
+                let file = watermark_file(&path).ok_or_else(wrong)?;
+                format!("data:{}", STANDARD.encode(file))
+            }
+            (None, None, Some(address)) => {
+                // What the operator has named needs no other leave.
+                allow(images, "IMGPROXY_WATERMARK_URL", &address)?;
+                address
+            }
+            (None, None, None) => String::new(),
+        };
+        if let Some(opacity) = self.number("IMGPROXY_WATERMARK_OPACITY")? {
+            let sound = (0.0..=1.0).contains(&opacity);
+            if !sound {
+                return Err(wrong("IMGPROXY_WATERMARK_OPACITY", "0 to 1"));
+            }
+            images.grammars.imgproxy.watermark_opacity = opacity;
+        }
+        Ok(())
     }
 
     fn thumbor(&self, images: &mut Images) -> Result<(), CommandError> {
@@ -283,6 +322,12 @@ impl Environment<'_> {
         }
         allow_any_unless(!hosts.is_empty(), images)
     }
+}
+
+/// A file that is not too large to be laid over pictures.
+fn watermark_file(path: &str) -> Option<Vec<u8>> {
+    let length = std::fs::metadata(path).ok()?.len();
+    (length <= image::MAX_OVERLAY_BYTES).then(|| std::fs::read(path).ok())?
 }
 
 fn allow(images: &mut Images, name: &str, pattern: &str) -> Result<(), CommandError> {
@@ -353,6 +398,24 @@ mod tests {
     }
 
     #[test]
+    fn a_watermark_comes_from_wherever_imgproxy_has_it() {
+        let of = |name, value| {
+            let images = read(Peer::Imgproxy, &[(name, value)]).unwrap();
+            let allowed = images.sources.iter().map(ToString::to_string).collect();
+            (images.grammars.imgproxy.watermark, allowed)
+        };
+        let address = "https://example.com/logo.png";
+        let (watermark, allowed): (_, Vec<String>) = of("IMGPROXY_WATERMARK_URL", address);
+        assert_eq!(watermark, address);
+        assert!(allowed.contains(&watermark), "{allowed:?}");
+        assert_eq!(of("IMGPROXY_WATERMARK_DATA", "aGVsbG8=").0, "data:aGVsbG8=");
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let (watermark, _) = of("IMGPROXY_WATERMARK_PATH", manifest);
+        let file = STANDARD.decode(&watermark["data:".len()..]).unwrap();
+        assert_eq!(file, std::fs::read(manifest).unwrap());
+    }
+
+    #[test]
     fn what_is_read_is_what_is_said_to_be_understood() {
         for peer in [Peer::Imgproxy, Peer::Thumbor, Peer::Imagor] {
             let asked = std::cell::RefCell::new(std::collections::BTreeSet::new());
@@ -411,6 +474,8 @@ mod tests {
             (Peer::Imgproxy, "IMGPROXY_KEY", "hush"),
             (Peer::Imgproxy, "IMGPROXY_SALT", "73616c74"),
             (Peer::Imgproxy, "IMGPROXY_QUALITY", "101"),
+            (Peer::Imgproxy, "IMGPROXY_WATERMARK_PATH", "/no/such/file"),
+            (Peer::Imgproxy, "IMGPROXY_WATERMARK_OPACITY", "1.5"),
             (Peer::Imgproxy, "IMGPROXY_ALLOWED_SOURCES", "s3://bucket"),
             (Peer::Thumbor, "ALLOWED_SOURCES", "['.+example']"),
             (Peer::Imagor, "IMAGOR_SIGNER_TYPE", "md5"),

@@ -27,6 +27,9 @@ pub(crate) fn reason_to_keep(job: &Job<'_>) -> Option<String> {
     if !may_be_made(job) {
         return Some(format!("an animated {format} is passed on as it is"));
     }
+    if !job.variant.overlays.is_empty() {
+        return Some("nothing is laid over animations".to_owned());
+    }
     let (width, height) = job.layout.canvas;
     if width.max(height) as usize > webp_encode::MAX_SIDE {
         return Some("WebP cannot hold sides this long".to_owned());

@@ -151,6 +151,15 @@ base::settings! {
         /// `IMGPROXY_AUTO_WEBP` and its like: whether a URL that names no format gets the best one
         /// that the client accepts.
         auto_format: bool = false,
+        /// `IMGPROXY_WATERMARK_URL`, `IMGPROXY_WATERMARK_PATH` or `IMGPROXY_WATERMARK_DATA`: the
+        /// picture that `watermark` lays over others. An address among `sources`, a path on the
+        /// site, or `data:` and the file in base64. Empty: none, and `watermark` is ignored.
+        watermark: String = String::new(),
+        /// `IMGPROXY_WATERMARK_OPACITY`: how much of it is seen, 0 to 1.
+        watermark_opacity: f64 = 1.0,
+        /// `IMGPROXY_ALLOW_SECURITY_OPTIONS`: whether URLs may name limits of their own, such as
+        /// `max_src_resolution`. They make those of `limits` tighter, never wider.
+        security_options: bool = false,
     }
 }
 

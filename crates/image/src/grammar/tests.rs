@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::geometry::Layout;
-use crate::{Format, Limits, Orientation, PolicySettings, Probe, Signals, Trim, Variant, choose};
+use crate::{Format, Limits, Orientation, OverlayFile, PolicySettings, Probe, Signals, Trim, Variant, choose};
 
 fn cases() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/grammar/cases");
@@ -175,7 +175,11 @@ fn made(grammars: &Grammars, url: &str, source: &[u8]) -> (u32, u32) {
     };
     let parsed = grammars.read(&request).unwrap().unwrap();
     let (signals, policy) = (Signals::default(), PolicySettings::default());
-    let choice = choose(&parsed.transform, &signals, &policy);
+    let mut choice = choose(&parsed.transform, &signals, &policy);
+    for overlay in &mut choice.variant.overlays {
+        let logo = crate::samples::png(&crate::samples::quarters(30, 40));
+        overlay.file = Some(OverlayFile::new(logo.into()));
+    }
     let limits = Limits::default();
     let size = |bytes: &[u8]| {
         let probe = crate::probe(bytes, &limits).unwrap();

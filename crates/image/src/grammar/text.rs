@@ -152,6 +152,12 @@ pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
     BASE64.decode(text.trim_end_matches('=')).ok()
 }
 
+/// Bytes written in base64 of either alphabet.
+pub(super) fn base64_any(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim().replace('+', "-").replace('/', "_");
+    BASE64.decode(text.trim_end_matches('=')).ok()
+}
+
 /// Text written in base64.
 pub(super) fn base64_text(text: &str) -> Option<String> {
     String::from_utf8(base64(text)?).ok()

@@ -14,7 +14,7 @@ mod tests;
 use base::Quality;
 use base::settings::{DeValue, Report, Spanned, Value};
 
-use crate::{Demands, Placeholder, Surroundings, Target, Touch};
+use crate::{Demands, Overlay, Placeholder, Surroundings, Target, Touch};
 
 pub use colour::Colour;
 pub use options::option_forms;
@@ -110,6 +110,14 @@ pub struct Transform {
     /// What surrounds the picture on a larger canvas, in place of `background`. No option of
     /// Cloudflare's.
     pub surroundings: Option<Surroundings>,
+    /// What width and height are multiplied by once the picture lies in the box, where they are
+    /// not the same. No option of Cloudflare's.
+    pub distort: Option<(Factor, Factor)>,
+    /// The longest side of the result: it becomes smaller until it keeps to that. No option of
+    /// Cloudflare's.
+    pub longest: Option<u32>,
+    /// What is laid over the result, in this order. No option of Cloudflare's URLs.
+    pub overlays: Vec<Overlay>,
     /// Conditions on the file. No option of Cloudflare's.
     pub demands: Demands,
 }

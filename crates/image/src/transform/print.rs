@@ -158,6 +158,12 @@ impl Options {
         self.add("surroundings", surroundings);
         self.0
             .extend(transform.touches.iter().map(ToString::to_string));
+        let distort = transform.distort;
+        let distort = distort.map(|(x, y)| format!("{};{}", factor(x), factor(y)));
+        self.add("distort", distort);
+        self.add("longest", transform.longest);
+        self.0
+            .extend(transform.overlays.iter().map(ToString::to_string));
         self.0.extend(transform.demands.options());
     }
 }

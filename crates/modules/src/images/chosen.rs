@@ -104,6 +104,10 @@ impl Memory {
         headers: &HeaderMap,
         way: Way,
     ) -> Arc<Chosen> {
+        // A choice holds the files of what is laid over a picture; those are not kept twice.
+        if !transform.overlays.is_empty() {
+            return Arc::new(Chosen::new(transform, headers, way, &self.policy));
+        }
         if let Some(form) = self.forms.read().by_options.get(options)
             && let Some(known) = form.made.get(&said(&form.headers, headers, way))
         {

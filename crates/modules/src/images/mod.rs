@@ -11,6 +11,7 @@ mod error;
 mod gather;
 mod job;
 mod original;
+mod overlays;
 mod perfect;
 #[cfg(test)]
 mod perfect_tests;
@@ -44,6 +45,7 @@ use crate::kept::{Entry, Found, Refused, find, find_on_disk};
 use crate::network;
 use crate::origin::Fetcher;
 use chosen::{Chosen, Memory};
+use overlays::OverlayFlights;
 use perfect::Findings;
 use plan::{Plan, Slot, UrlPlan};
 use target::{Asked, Wanted};
@@ -69,6 +71,7 @@ pub struct ImagesModule {
     workshop: Workshop,
     fetcher: Arc<Fetcher>,
     findings: Arc<Findings>,
+    overlay_flights: OverlayFlights,
 }
 
 impl ImagesModule {
@@ -94,6 +97,7 @@ impl ImagesModule {
             workshop,
             fetcher,
             findings: Arc::default(),
+            overlay_flights: OverlayFlights::new(),
         }
     }
 
@@ -101,9 +105,11 @@ impl ImagesModule {
         if self.settings.urls
             && let Some(wanted) = target::read_url(exchange, &self.grammars, now())?
         {
+            let allowed = self.fetcher.allowed();
             if let Wanted::Url(asked) = &wanted
-                && asked.foreign
-                && !self.fetcher.allowed().allows(&asked.source)
+                && !asked
+                    .addresses()
+                    .all(|(uri, foreign)| !foreign || allowed.allows(uri))
             {
                 return Err(ImagesError::NotAllowed);
             }
@@ -391,6 +397,9 @@ impl Module for ImagesModule {
 
     fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
         match self.wanted(exchange) {
+            Ok(Some(Wanted::Url(asked))) if !asked.overlays.is_empty() => {
+                Step::later(self.with_overlays(exchange, asked))
+            }
             Ok(Some(wanted)) => self.choose(exchange, wanted),
             Ok(None) => Step::next(),
             Err(error) => {

@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use ::image::Transform;
 use ::image::grammar::{Grammars, Parsed, Request};
+use ::image::{FormatChoice, Transform};
 use base::Body;
 use http::header::{ACCEPT, UPGRADE};
 use http::uri::PathAndQuery;
@@ -41,8 +41,28 @@ pub struct Asked {
     pub source: Uri,
     /// Whether the source is another site's.
     pub foreign: bool,
+    /// Where the pictures are that are laid over it, of those that are no settings.
+    pub overlays: Vec<Elsewhere>,
     /// What is worth saying of how it was read.
     pub notes: Vec<String>,
+}
+
+impl Asked {
+    /// Every address that is asked for.
+    pub fn addresses(&self) -> impl Iterator<Item = (&Uri, bool)> {
+        let overlays = self.overlays.iter();
+        let overlays = overlays.map(|overlay| (&overlay.uri, overlay.foreign));
+        std::iter::once((&self.source, self.foreign)).chain(overlays)
+    }
+}
+
+/// An address that a URL names.
+#[derive(Clone, Debug)]
+pub struct Elsewhere {
+    /// In absolute form.
+    pub uri: Uri,
+    /// Whether it is another site's.
+    pub foreign: bool,
 }
 
 /// Whether a request is, or may be, for a picture at its own URL.
@@ -92,24 +112,41 @@ pub fn read_url(
         source: given,
         notes,
     } = parsed?;
-    let (source, foreign) = source_uri(&given, &exchange.uri)
-        .map_err(|problem| ImagesError::source(&given, problem))?;
-    if foreign {
-        // Written in a form that leaves no doubt of where it leads, or not asked at all.
-        ::origin::allow::target_of(&source)
-            .map_err(|problem| ImagesError::source(&source.to_string(), problem.to_string()))?;
-    }
-    if !foreign && source.path().starts_with("/cdn-cgi/") {
-        return Err(ImagesError::Nested);
-    }
+    let Elsewhere {
+        uri: source,
+        foreign,
+    } = acceptable(&given, &exchange.uri)?;
+    // Facts and files that pass as they are have nothing laid over them.
+    let drawn = transform.format != Some(FormatChoice::Json) && !transform.demands.untouched;
+    let overlays = transform.overlays.iter();
+    let overlays = overlays
+        .filter(|overlay| drawn && overlay.file.is_none())
+        .map(|overlay| acceptable(&overlay.source, &exchange.uri))
+        .collect::<Result<_, _>>()?;
     Ok(Some(Wanted::Url(Box::new(Asked {
         grammar,
         options: transform.to_string(),
         transform,
         source,
         foreign,
+        overlays,
         notes,
     }))))
+}
+
+/// An address that may be asked for, as far as its form goes.
+fn acceptable(given: &str, site: &Uri) -> Result<Elsewhere, ImagesError> {
+    let (uri, foreign) =
+        source_uri(given, site).map_err(|problem| ImagesError::source(given, problem))?;
+    if foreign {
+        // Written in a form that leaves no doubt of where it leads, or not asked at all.
+        ::origin::allow::target_of(&uri)
+            .map_err(|problem| ImagesError::source(&uri.to_string(), problem.to_string()))?;
+    }
+    if !foreign && uri.path().starts_with("/cdn-cgi/") {
+        return Err(ImagesError::Nested);
+    }
+    Ok(Elsewhere { uri, foreign })
 }
 
 fn is_read(exchange: &Exchange) -> bool {

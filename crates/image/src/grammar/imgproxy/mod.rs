@@ -5,7 +5,7 @@ mod transform;
 
 use std::collections::HashMap;
 
-use options::Options;
+use options::{Options, Picture};
 
 use super::source::{self, Bare};
 use super::text::{base64_text, is_base64};
@@ -23,7 +23,9 @@ pub(super) fn make(settings: &GrammarSettings) -> Option<Box<dyn Grammar>> {
             let (name, options) = preset.split_once('=')?;
             Some((name.trim().to_owned(), options.trim().to_owned()))
         });
+        let watermark = Picture::read(&settings.watermark, settings.watermark_opacity);
         Box::new(Imgproxy {
+            watermark,
             presets: presets.collect(),
             settings,
         }) as Box<dyn Grammar>
@@ -33,6 +35,7 @@ pub(super) fn make(settings: &GrammarSettings) -> Option<Box<dyn Grammar>> {
 struct Imgproxy {
     settings: ImgproxySettings,
     presets: HashMap<String, String>,
+    watermark: Option<Picture>,
 }
 
 impl Grammar for Imgproxy {
@@ -72,7 +75,7 @@ impl Imgproxy {
         let path = with_both_slashes(&format!("/{path}"));
         let mut notes = Vec::new();
         notes.push(self.check(given, &path)?.to_owned());
-        let mut options = Options::new(now);
+        let mut options = Options::new(now, self.settings.security_options);
         if self.presets.contains_key("default") {
             self.preset(&mut options, "default", 0)?;
         }
@@ -85,9 +88,15 @@ impl Imgproxy {
             options.apply("format", &[&extension])?;
         }
         notes.append(&mut options.notes);
+        let overlay = options.overlay(self.watermark.as_ref());
+        let mut transform = options.into_transform(self.settings.auto_format)?;
+        match overlay {
+            Ok(overlay) => transform.overlays.extend(overlay),
+            Err(why) => notes.push(format!("`watermark` ignored: {why}")),
+        }
         Ok(Parsed {
             grammar: NAME,
-            transform: options.into_transform(self.settings.auto_format)?,
+            transform,
             source,
             notes,
         })

@@ -5,8 +5,8 @@ use super::options::{At, Crop, Options, Resizing};
 use crate::grammar::GrammarError;
 use crate::grammar::text::{blur, factor, format, point, times};
 use crate::{
-    Along, Colour, Extend, Factor, Fit, FormatChoice, Gravity, Length, Metadata, Rotation, Shift,
-    Sides, Touch, Transform, Trim, Width,
+    Along, Colour, Demands, Extend, Factor, Fit, FormatChoice, Gravity, Length, Metadata, Rotation,
+    Shift, Sides, Touch, Transform, Trim, Width,
 };
 
 const CLEAR: Colour = Colour {
@@ -19,12 +19,6 @@ const CLEAR: Colour = Colour {
 impl Options {
     /// The transform. `auto_format`: whether a URL that names no format gets the best.
     pub(super) fn into_transform(self, auto_format: bool) -> Result<Transform, GrammarError> {
-        let refused =
-            |option: &str, reason: &'static str| Err(GrammarError::refused(NAME, option, reason));
-        let one = self.width.is_some() != self.height.is_some();
-        if one && (self.zoom.0 - self.zoom.1).abs() > f64::EPSILON {
-            return refused("zoom", "two factors need both sides, or none");
-        }
         let format = self.chosen_format(auto_format)?;
         let mut transform = Transform {
             gravity: Some(self.gravity.gravity(self.dpr)),
@@ -42,11 +36,12 @@ impl Options {
             sharpen: factor(self.sharpen).filter(|sharpen| sharpen.thousandths() > 0),
             metadata: self.metadata(),
             // As imgproxy does unless told otherwise.
-            animation: Some(false),
+            animation: (self.frames <= 1).then_some(false),
+            longest: self.longest,
             format,
             quality: self.quality,
             touches: self.touches(),
-            demands: self.demands.clone(),
+            demands: self.demands(),
             ..Transform::default()
         };
         self.scale(&mut transform);
@@ -70,7 +65,15 @@ impl Options {
     }
 
     fn scale(&self, transform: &mut Transform) {
-        let scale = (self.zoom.0 * self.dpr, self.zoom.1 * self.dpr);
+        let boxed = self.width.is_some() || self.height.is_some();
+        let apart = (self.zoom.0 - self.zoom.1).abs() > f64::EPSILON;
+        // A picture that keeps its shape loses it after it has found its place in the box.
+        let distort = boxed && apart && self.fit != Resizing::Force;
+        let zoom = if distort { (1.0, 1.0) } else { self.zoom };
+        if distort {
+            transform.distort = factor(self.zoom.0).zip(factor(self.zoom.1));
+        }
+        let scale = (zoom.0 * self.dpr, zoom.1 * self.dpr);
         let side = |pixels: Option<u32>, scale: f64| pixels.map(|pixels| times(pixels, scale));
         transform.width = side(self.width, scale.0).map(Width::Pixels);
         transform.height = side(self.height, scale.1);
@@ -154,6 +157,14 @@ impl Options {
         }
     }
 
+    fn demands(&self) -> Demands {
+        let most_frames = Some(self.frames).filter(|frames| *frames > 1);
+        Demands {
+            most_frames,
+            ..self.demands.clone()
+        }
+    }
+
     fn touches(&self) -> Vec<Touch> {
         let size = Some(self.pixelate).filter(|size| *size > 1);
         size.map(Touch::Pixelate).into_iter().collect()
@@ -213,15 +224,19 @@ fn share(share: f64) -> Factor {
 }
 
 /// Offsets lead away from the edge that the gravity names.
-fn along(at: f64, offset: f64, dpr: f64) -> Along {
+pub(super) fn along(at: f64, offset: f64, dpr: f64) -> Along {
     let inward = if at > 0.75 { -offset } else { offset };
-    let shift = if offset.abs() >= 1.0 {
-        Shift::Pixels((inward * dpr).round() as i32)
-    } else {
-        Shift::Share((inward * 1000.0).round() as i32)
-    };
     Along {
         share: share(at),
-        shift,
+        shift: shift(inward, dpr),
+    }
+}
+
+/// Pixels from 1 on, below that a share of the side.
+pub(super) fn shift(offset: f64, dpr: f64) -> Shift {
+    if offset.abs() >= 1.0 {
+        Shift::Pixels((offset * dpr).round() as i32)
+    } else {
+        Shift::Share((offset * 1000.0).round() as i32)
     }
 }

@@ -127,7 +127,7 @@ impl Thumbor {
         let grammar = self.dialect.name();
         let mut notes = vec![self.check(given, whole)?.to_owned()];
         let parts = Parts::read(self.dialect, whole)?;
-        let source = self.source(parts.source)?;
+        let source = source_of(self.dialect, parts.source)?;
         let mut transform = transform::of(self.dialect, &parts, self.auto_format, now, &mut notes)?;
         if parts.meta {
             transform.demands.meta = Some(source.clone());
@@ -161,28 +161,37 @@ impl Thumbor {
             Err(GrammarError::Signature { grammar })
         }
     }
+}
 
-    fn source(&self, text: &str) -> Result<String, GrammarError> {
-        let grammar = self.dialect.name();
-        let problem = |problem| GrammarError::source(grammar, text, problem);
-        if self.dialect == Dialect::Imagor {
-            if let Some(encoded) = text.strip_prefix("b64:") {
-                let source = base64_text(encoded.trim_end_matches('/'));
-                let source = source.ok_or_else(|| problem("it is no base64"))?;
-                return source::read(grammar, &source, Bare::Host("https"));
-            }
-            if text.starts_with("color:") {
-                let reason = "pictures are made of pictures";
-                return Err(GrammarError::refused(grammar, text, reason));
-            }
-        }
-        // What is escaped in a path is escaped twice in an address that holds it.
-        let decoded = decode_percent(text);
-        let decoded = decoded.ok_or_else(|| problem("its percent-encoding is broken"))?;
-        let scheme = match self.dialect {
-            Dialect::Thumbor => "http",
-            Dialect::Imagor => "https",
-        };
-        source::read(grammar, &decoded, Bare::Host(scheme))
+/// A source as it stands in a path.
+fn source_of(dialect: Dialect, text: &str) -> Result<String, GrammarError> {
+    if text.starts_with("b64:") || text.starts_with("color:") {
+        return decoded_source(dialect, text);
     }
+    // What is escaped in a path is escaped twice in an address that holds it.
+    let decoded = decode_percent(text);
+    let decoded = decoded.ok_or_else(|| {
+        let problem = "its percent-encoding is broken";
+        GrammarError::source(dialect.name(), text, problem)
+    })?;
+    decoded_source(dialect, &decoded)
+}
+
+/// A source from decoded text.
+fn decoded_source(dialect: Dialect, text: &str) -> Result<String, GrammarError> {
+    let grammar = dialect.name();
+    if dialect == Dialect::Thumbor {
+        return source::read(grammar, text, Bare::Host("http"));
+    }
+    if let Some(encoded) = text.strip_prefix("b64:") {
+        let source = base64_text(encoded.trim_end_matches('/'));
+        let source =
+            source.ok_or_else(|| GrammarError::source(grammar, text, "it is no base64"))?;
+        return source::read(grammar, &source, Bare::Host("https"));
+    }
+    if text.starts_with("color:") {
+        let reason = "pictures are made of pictures";
+        return Err(GrammarError::refused(grammar, text, reason));
+    }
+    source::read(grammar, text, Bare::Host("https"))
 }

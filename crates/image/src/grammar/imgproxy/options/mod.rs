@@ -1,9 +1,16 @@
 //! The processing options of imgproxy, with all their names.
 
+mod names;
+mod read;
+mod watermark;
+
 use super::NAME;
 use crate::grammar::GrammarError;
-use crate::grammar::text::{bytes, colour, number, quality, shorten, side, truth, whole, within};
-use crate::{Colour, Demands, Format, QualityChoice};
+use crate::grammar::text::{bytes, number, shorten, truth, whole, within};
+use crate::{Colour, Demands, QualityChoice};
+use names::{PRO, SECURITY};
+use read::{extend, gravity, kind, set};
+pub(super) use watermark::{Picture, Watermark};
 
 /// What became of reading one option: `None` if its arguments make no sense.
 type Read = Option<()>;
@@ -39,6 +46,13 @@ pub(super) struct Options {
     pub(super) pixelate: u32,
     pub(super) demands: Demands,
     pub(super) format: Option<String>,
+    pub(super) watermark: Option<Watermark>,
+    /// Frames of an animation that are wanted.
+    pub(super) frames: u32,
+    /// Longest side of the result.
+    pub(super) longest: Option<u32>,
+    /// Whether a URL may name limits.
+    limits_allowed: bool,
 }
 
 /// `resizing_type`.
@@ -85,108 +99,9 @@ pub(super) struct Crop {
     pub(super) at: Option<At>,
 }
 
-/// Options of imgproxy Pro, with all their names.
-const PRO: &[&str] = &[
-    "resizing_algorithm",
-    "ra",
-    "objects_position",
-    "obj_pos",
-    "op",
-    "crop_aspect_ratio",
-    "crop_ar",
-    "car",
-    "background_alpha",
-    "bga",
-    "adjust",
-    "a",
-    "brightness",
-    "br",
-    "contrast",
-    "co",
-    "saturation",
-    "sa",
-    "monochrome",
-    "mc",
-    "duotone",
-    "dt",
-    "unsharp_masking",
-    "unsharpening",
-    "ush",
-    "blur_areas",
-    "ba",
-    "blur_detections",
-    "bd",
-    "draw_detections",
-    "dd",
-    "colorize",
-    "col",
-    "gradient",
-    "gr",
-    "watermark_url",
-    "wmu",
-    "watermark_text",
-    "wmt",
-    "watermark_size",
-    "wms",
-    "watermark_rotate",
-    "wm_rot",
-    "wmr",
-    "watermark_shadow",
-    "wmsh",
-    "style",
-    "st",
-    "dpi",
-    "autoquality",
-    "aq",
-    "jpeg_options",
-    "jpgo",
-    "png_options",
-    "pngo",
-    "webp_options",
-    "webpo",
-    "avif_options",
-    "avifo",
-    "page",
-    "pg",
-    "pages",
-    "pgs",
-    "disable_animation",
-    "da",
-    "video_thumbnail_second",
-    "vts",
-    "video_thumbnail_keyframes",
-    "vtk",
-    "video_thumbnail_tile",
-    "vtt",
-    "video_thumbnail_animation",
-    "vta",
-    "fallback_image_url",
-    "fiu",
-    "hashsum",
-    "hs",
-    "color_profile",
-    "cp",
-    "icc",
-    "chroma_key",
-    "ck",
-];
-
-/// Options that a server's operator must allow.
-const SECURITY: &[&str] = &[
-    "max_src_resolution",
-    "msr",
-    "max_src_file_size",
-    "msfs",
-    "max_animation_frames",
-    "maf",
-    "max_animation_frame_resolution",
-    "mafr",
-    "max_result_dimension",
-    "mrd",
-];
-
 impl Options {
-    pub(super) fn new(now: u64) -> Self {
+    /// None yet. `limits_allowed`: whether a URL may name limits.
+    pub(super) fn new(now: u64, limits_allowed: bool) -> Self {
         Self {
             now,
             notes: Vec::new(),
@@ -215,6 +130,10 @@ impl Options {
             pixelate: 0,
             demands: Demands::default(),
             format: None,
+            watermark: None,
+            frames: 1,
+            longest: None,
+            limits_allowed,
         }
     }
 
@@ -244,8 +163,15 @@ impl Options {
                 Err(_) if first.is_empty() => Ok(()),
                 Err(_) => Err(GrammarError::option(NAME, &option(), "seconds since 1970")),
             },
-            "watermark" | "wm" if number(first) == Some(0.0) => Ok(()),
-            "watermark" | "wm" => self.ignore(&option(), "there is no picture to lay over others"),
+            "watermark" | "wm" => match self.read_watermark(arguments) {
+                Some(Some(())) => Ok(()),
+                Some(None) => Err(GrammarError::option(
+                    NAME,
+                    &option(),
+                    "opacity:position:x:y:scale",
+                )),
+                None => refused("it belongs to imgproxy Pro"),
+            },
             "auto_rotate" | "ar" if truth(first) => Ok(()),
             "auto_rotate" | "ar" => refused("pictures always stand upright"),
             "enforce_thumbnail" | "eth" if off => Ok(()),
@@ -261,7 +187,13 @@ impl Options {
                 self.ignore(&option(), "pictures are shown, not saved")
             }
             _ if PRO.contains(&name) => refused("it belongs to imgproxy Pro"),
-            _ if SECURITY.contains(&name) => refused("limits are settings"),
+            _ if SECURITY.contains(&name) && !self.limits_allowed => {
+                refused("the settings do not allow limits in URLs")
+            }
+            _ if SECURITY.contains(&name) => {
+                let read = self.read_limit(name, first);
+                read.ok_or_else(|| GrammarError::option(NAME, &option(), "a limit, 0 for none"))
+            }
             _ => Err(GrammarError::option(NAME, &option(), "a known option")),
         }
     }
@@ -393,218 +325,4 @@ impl Options {
             _ => return None,
         })
     }
-
-    fn resize(&mut self, arguments: &[&str]) -> Read {
-        match arguments.first() {
-            None | Some(&"") => {}
-            Some(word) => self.resizing(word)?,
-        }
-        self.size_of(arguments.get(1..).unwrap_or_default())
-    }
-
-    fn resizing(&mut self, word: &str) -> Read {
-        self.fit = match word {
-            "fit" => Resizing::Fit,
-            "fill" => Resizing::Fill,
-            "fill-down" => Resizing::FillDown,
-            "force" => Resizing::Force,
-            "auto" => Resizing::Auto,
-            _ => return None,
-        };
-        Some(())
-    }
-
-    fn size_of(&mut self, arguments: &[&str]) -> Read {
-        if let Some(width) = arguments.first().filter(|text| !text.is_empty()) {
-            set(&mut self.width, width)?;
-        }
-        if let Some(height) = arguments.get(1).filter(|text| !text.is_empty()) {
-            set(&mut self.height, height)?;
-        }
-        if let Some(enlarge) = arguments.get(2).filter(|text| !text.is_empty()) {
-            self.enlarge = truth(enlarge);
-        }
-        if let Some(rest) = arguments
-            .get(3..)
-            .filter(|rest| rest.first().is_some_and(|text| !text.is_empty()))
-        {
-            self.extend = extend(rest)?;
-        }
-        Some(())
-    }
-
-    fn read_zoom(&mut self, arguments: &[&str]) -> Read {
-        let x = within(arguments.first()?, 0.001, 100.0)?;
-        let y = match arguments.get(1) {
-            None => x,
-            Some(text) => within(text, 0.001, 100.0)?,
-        };
-        self.zoom = (x, y);
-        Some(())
-    }
-
-    fn read_crop(&mut self, arguments: &[&str]) -> Read {
-        let length = |text: Option<&&str>| match text {
-            None | Some(&"") => Some(0.0),
-            Some(text) => within(text, 0.0, 65_535.0),
-        };
-        let rest = arguments.get(2..).unwrap_or_default();
-        self.crop = Some(Crop {
-            width: length(arguments.first())?,
-            height: length(arguments.get(1))?,
-            at: match rest.first() {
-                None | Some(&"") => None,
-                Some(_) => Some(gravity(rest)?),
-            },
-        });
-        Some(())
-    }
-
-    fn read_trim(&mut self, arguments: &[&str]) -> Read {
-        let tolerance = match arguments.first() {
-            None | Some(&"") => {
-                self.trim = None;
-                return Some(());
-            }
-            Some(text) => within(text, 0.0, 255.0)? as u8,
-        };
-        let of = match arguments.get(1) {
-            None | Some(&"") => None,
-            Some(digits) => Some(colour(digits)?),
-        };
-        let equal = arguments.get(2..).unwrap_or_default();
-        if equal.iter().any(|text| !text.is_empty() && truth(text)) {
-            return None;
-        }
-        self.trim = Some((tolerance, of));
-        Some(())
-    }
-
-    /// One to four lengths as in CSS: a side that is not given is as its opposite.
-    fn read_padding(&mut self, arguments: &[&str]) -> Read {
-        let length = |place: usize| match arguments.get(place) {
-            None | Some(&"") => Some(None),
-            Some(text) => whole(text).map(Some),
-        };
-        let top = length(0)?.unwrap_or_default();
-        let right = length(1)?.unwrap_or(top);
-        let bottom = length(2)?.unwrap_or(top);
-        let left = length(3)?.unwrap_or(right);
-        self.padding = [top, right, bottom, left];
-        Some(())
-    }
-
-    fn read_rotation(&mut self, text: &str) -> Read {
-        let degrees = number(text).filter(|degrees| degrees % 90.0 == 0.0)?;
-        self.quarters = (degrees / 90.0).rem_euclid(4.0) as u8;
-        Some(())
-    }
-
-    fn read_background(&mut self, arguments: &[&str]) -> Read {
-        self.background = match arguments {
-            [] | [""] => None,
-            [digits] => Some(colour(digits)?),
-            [red, green, blue] => Some(Colour {
-                red: whole(red)?.try_into().ok()?,
-                green: whole(green)?.try_into().ok()?,
-                blue: whole(blue)?.try_into().ok()?,
-                alpha: 255,
-            }),
-            _ => return None,
-        };
-        Some(())
-    }
-
-    fn read_quality(&mut self, text: &str) -> Read {
-        self.quality = match text {
-            "0" => None,
-            text => Some(quality(text)?),
-        };
-        Some(())
-    }
-
-    fn read_format_qualities(&mut self, arguments: &[&str]) -> Read {
-        let (pairs, rest) = arguments.as_chunks::<2>();
-        for [format, value] in pairs {
-            let value = match quality(value)? {
-                QualityChoice::Number(quality) => quality,
-                named => named.quality(),
-            };
-            // Kinds that are not written have no quality here.
-            let known = kind(format).map(|kind| (kind, value));
-            self.demands.qualities.extend(known);
-        }
-        rest.is_empty().then_some(())
-    }
-}
-
-/// A kind of file by the ending of its name; `None` for those that are not known.
-fn kind(word: &str) -> Option<Format> {
-    Some(match word {
-        "jpg" | "jpeg" => Format::Jpeg,
-        "png" => Format::Png,
-        "webp" => Format::WebP,
-        "gif" => Format::Gif,
-        "avif" => Format::Avif,
-        "jxl" => Format::Jxl,
-        "svg" => Format::Svg,
-        "heic" => Format::Heic,
-        "tiff" => Format::Tiff,
-        "bmp" => Format::Bmp,
-        _ => return None,
-    })
-}
-
-fn set(slot: &mut Option<u32>, text: &str) -> Read {
-    *slot = side(text)?;
-    Some(())
-}
-
-/// `extend` and its gravity.
-#[expect(clippy::option_option, reason = "malformed, off, on")]
-fn extend(arguments: &[&str]) -> Option<Option<At>> {
-    let on = arguments
-        .first()
-        .is_some_and(|text| !text.is_empty() && truth(text));
-    let at = match arguments.get(1) {
-        None | Some(&"") => At::CENTRE,
-        Some(_) => gravity(arguments.get(1..)?)?,
-    };
-    if at == At::Smart {
-        return None;
-    }
-    Some(on.then_some(at))
-}
-
-/// `type:x:y`.
-fn gravity(arguments: &[&str]) -> Option<At> {
-    let offset = |place: usize| match arguments.get(place) {
-        None | Some(&"") => Some(0.0),
-        Some(text) => within(text, -65_535.0, 65_535.0),
-    };
-    let (x, y) = match *arguments.first()? {
-        "no" => (0.5, 0.0),
-        "so" => (0.5, 1.0),
-        "ea" => (1.0, 0.5),
-        "we" => (0.0, 0.5),
-        "noea" => (1.0, 0.0),
-        "nowe" => (0.0, 0.0),
-        "soea" => (1.0, 1.0),
-        "sowe" => (0.0, 1.0),
-        "ce" => (0.5, 0.5),
-        "sm" => return Some(At::Smart),
-        "fp" => {
-            return Some(At::Focus {
-                x: within(arguments.get(1)?, 0.0, 1.0)?,
-                y: within(arguments.get(2)?, 0.0, 1.0)?,
-            });
-        }
-        _ => return None,
-    };
-    Some(At::Compass {
-        x,
-        y,
-        offset_x: offset(1)?,
-        offset_y: offset(2)?,
-    })
 }

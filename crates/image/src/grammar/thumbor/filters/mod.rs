@@ -1,14 +1,17 @@
 //! The filters, by name.
 
+mod pixels;
+mod watermark;
+
+use pixels::touch;
+
 use super::Dialect;
 use super::parts::{Filter, Fitting};
 use crate::grammar::GrammarError;
 use crate::grammar::text::{
     blur, bytes, colour, factor, format, number, quality, shorten, whole, within,
 };
-use crate::{
-    Colour, Factor, FormatChoice, Kernel, Metadata, Sides, Surroundings, Touch, Transform,
-};
+use crate::{Colour, Factor, FormatChoice, MAX_OVERLAYS, Metadata, Sides, Surroundings, Transform};
 
 /// What filters say beside what they change in the transform.
 #[derive(Debug, Default)]
@@ -52,12 +55,8 @@ const REFUSED: &[&str] = &[
     "label",
     "lossless",
     "page",
-    "redact",
-    "redact_oval",
     "text",
-    "watermark",
     "crop",
-    "draw_detections",
     "drop_shadow",
     "responsive",
     "video_frame",
@@ -77,6 +76,10 @@ const HARMLESS: &[&str] = &[
     // What thumbor does where nobody has installed what these need.
     "gifv",
     "red_eye",
+    // What imagor does where nothing finds faces for it.
+    "draw_detections",
+    "redact",
+    "redact_oval",
 ];
 /// Read with the source, which it is about.
 pub(super) const EXTRACT_FOCAL: &str = "extract_focal";
@@ -116,6 +119,21 @@ pub(super) fn read(
         }
         if name == EXTRACT_FOCAL {
             continue;
+        }
+        if name == "watermark" {
+            let overlay = watermark::read(dialect, &arguments, said.fill.is_none());
+            let overlay = overlay
+                .ok_or_else(|| GrammarError::option(dialect.name(), &whole, watermark::FORM))??;
+            if transform.overlays.len() == MAX_OVERLAYS {
+                let reason = "so many are not laid over one picture";
+                return Err(GrammarError::refused(dialect.name(), &whole, reason));
+            }
+            transform.overlays.push(overlay);
+            continue;
+        }
+        if name == "rotate" && !transform.overlays.is_empty() && first != "0" {
+            let reason = "what is laid over a picture is not turned with it";
+            return Err(GrammarError::refused(dialect.name(), &whole, reason));
         }
         let read = tone(dialect, name, first, transform)
             .or_else(|| output(name, first, transform))
@@ -328,85 +346,6 @@ fn colour_or_none(text: &str) -> Option<Colour> {
         }),
         text => colour(text),
     }
-}
-
-/// Filters that change pixels, in the order of the URL.
-fn touch(dialect: Dialect, name: &str, arguments: &[&str], transform: &mut Transform) -> Read {
-    let first = arguments.first().copied().unwrap_or_default();
-    let imagor = dialect == Dialect::Imagor;
-    let (touch, form) = match name {
-        "rgb" => (shift(arguments), "three numbers from -100 to 100"),
-        "noise" => (
-            whole(first)
-                .filter(|amount| *amount <= 100)
-                .map(|amount| Touch::Noise(amount as u8)),
-            "0 to 100 per cent",
-        ),
-        "equalize" => (Some(Touch::Equalize), ""),
-        "convolution" => (
-            kernel(arguments).map(Touch::Kernel),
-            "weights;weights,columns,true or false, of up to 15 rows and columns",
-        ),
-        "pixelate" if imagor => (whole(first).map(Touch::Pixelate), "a number of pixels"),
-        "round_corner" => (corners(arguments, imagor), "a radius or two, and a colour"),
-        _ => return None,
-    };
-    Some((touch.map(|touch| transform.touches.push(touch)), form))
-}
-
-/// `rgb(red,green,blue)`, in per cent.
-fn shift(arguments: &[&str]) -> Option<Touch> {
-    let [red, green, blue] = *arguments else {
-        return None;
-    };
-    let amount = |text| Some((within(text, -100.0, 100.0)? * 2.55) as i16);
-    Some(Touch::Shift([amount(red)?, amount(green)?, amount(blue)?]))
-}
-
-/// `convolution(weights,columns,normalized)`.
-fn kernel(arguments: &[&str]) -> Option<Kernel> {
-    let (weights, columns, normalized) = match *arguments {
-        [weights, columns] => (weights, columns, true),
-        [weights, columns, normalized] => {
-            let no = matches!(normalized, "false" | "False" | "0");
-            (weights, columns, !no)
-        }
-        _ => return None,
-    };
-    let weights: Option<Vec<f64>> = weights.split(';').map(number).collect();
-    Kernel::new(whole(columns)? as usize, &weights?, normalized)
-}
-
-/// `round_corner(across|down,red,green,blue,clear)`; imagor's is `(across,down,colour)`.
-fn corners(arguments: &[&str], imagor: bool) -> Option<Touch> {
-    let (radii, rest) = arguments.split_first()?;
-    let outside = |red, green, blue, alpha| Colour {
-        red,
-        green,
-        blue,
-        alpha,
-    };
-    let (across, down, outside) = if imagor {
-        let down = rest.first().copied().unwrap_or(radii);
-        let colour = rest.get(1).map(|text| colour_or_none(text));
-        let clear = outside(255, 255, 255, 0);
-        (*radii, down, colour.unwrap_or(Some(clear))?)
-    } else {
-        let (across, down) = radii.split_once('|').unwrap_or((radii, radii));
-        let level = |place: usize| match rest.get(place) {
-            None => Some(255),
-            Some(text) => u8::try_from(whole(text)?).ok(),
-        };
-        let clear = matches!(rest.get(3), Some(&("1" | "true" | "True")));
-        let alpha = if clear { 0 } else { 255 };
-        let colour = outside(level(0)?, level(1)?, level(2)?, alpha);
-        (across, down, colour)
-    };
-    Some(Touch::Round {
-        across: whole(across)?,
-        down: whole(down)?,
-        outside,
-    })
 }
 
 /// A region, or a point in imagor.
