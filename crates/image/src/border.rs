@@ -110,6 +110,7 @@ fn found(
         tolerance,
         colour,
         bottom_right,
+        even,
     }) = variant.trim
     else {
         return Ok(without);
@@ -136,13 +137,14 @@ fn found(
         [red, green, blue, alpha]
     });
     Ok(Variant {
-        trim: inside(&picture, border, tolerance),
+        trim: inside(&picture, border, tolerance, even),
         ..without
     })
 }
 
-/// The smallest part that holds every pixel unlike the border.
-fn inside(picture: &Picture, border: [u8; 4], tolerance: u8) -> Option<Trim> {
+/// The smallest part that holds every pixel unlike the border; where sides are to be even, the
+/// wider border loses no more than the narrower one.
+fn inside(picture: &Picture, border: [u8; 4], tolerance: u8, even: (bool, bool)) -> Option<Trim> {
     let differs = |pixel: &[u8]| {
         let both = pixel.iter().zip(border);
         both.clone()
@@ -163,7 +165,15 @@ fn inside(picture: &Picture, border: [u8; 4], tolerance: u8) -> Option<Trim> {
         bottom = y + 1;
     }
     let pixels = |length: usize| u32::try_from(length).ok();
-    let top = top?;
+    let mut top = top?;
+    if even.0 {
+        left = left.min(picture.width - right);
+        right = picture.width - left;
+    }
+    if even.1 {
+        top = top.min(picture.height - bottom);
+        bottom = picture.height - top;
+    }
     Some(Trim::Area {
         left: pixels(left)?,
         top: pixels(top)?,
@@ -201,12 +211,21 @@ mod tests {
             })
         };
         let corner = [10, 10, 10, 255];
-        assert_eq!(inside(&framed(), corner, 1), area(2, 1, 5, 4));
-        assert_eq!(inside(&framed(), corner, 0), area(1, 0, 7, 6));
         assert_eq!(
-            inside(&framed(), corner, 255),
+            inside(&framed(), corner, 1, (false, false)),
+            area(2, 1, 5, 4)
+        );
+        assert_eq!(
+            inside(&framed(), corner, 0, (false, false)),
+            area(1, 0, 7, 6)
+        );
+        assert_eq!(
+            inside(&framed(), corner, 255, (false, false)),
             None,
             "nothing would be left"
         );
+        let even = |across, down| inside(&framed(), corner, 1, (across, down));
+        assert_eq!(even(true, false), area(1, 1, 6, 4));
+        assert_eq!(even(false, true), area(2, 1, 5, 4));
     }
 }

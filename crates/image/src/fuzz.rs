@@ -82,6 +82,8 @@ pub fn grammars(data: &[u8]) {
         };
         settings.imgproxy.enabled = true;
         settings.imgproxy.unsigned = true;
+        settings.imgproxy.watermark = "/logo.png".to_owned();
+        settings.imgproxy.security_options = true;
         settings.imgproxy.presets = vec!["small=w:10/h:10".to_owned(), "loop=pr:loop".to_owned()];
         settings.thumbor.enabled = true;
         settings.thumbor.unsigned = true;

@@ -225,6 +225,7 @@ fn on_canvas(inner: (u32, u32), canvas: (u32, u32), variant: &Variant) -> ((u32,
 }
 
 /// Window, inner size and canvas.
+#[derive(Clone, Copy)]
 struct Placement {
     window: (u32, u32),
     inner: (u32, u32),

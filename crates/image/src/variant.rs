@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use base::Quality;
 
+use crate::transform::even_word;
 use crate::{
     Along, Colour, Crop, Demands, Extend, Factor, Fit, Format, Gravity, Length, Metadata, Overlay,
     Placeholder, Prefer, Rotation, Shift, Sides, Surroundings, Target, Touch, Trim,
@@ -394,10 +395,12 @@ impl Key {
                 tolerance,
                 colour,
                 bottom_right,
+                even,
             }) => {
+                let even = even_word(even);
                 let from = if bottom_right { "e" } else { "s" };
                 let colour = colour.map_or_else(String::new, |colour| format!("{colour:?}"));
-                format!("tb{tolerance}{from}{colour}")
+                format!("tb{tolerance}{from}{colour}{even}")
             }
             Some(Trim::Edges {
                 top,

@@ -270,6 +270,7 @@ fn apply(name: &str, value: &str, transform: &mut Transform) -> Option<(Option<(
                     tolerance: 11,
                     colour: None,
                     bottom_right: false,
+                    even: (false, false),
                 });
             }),
             "auto or color",

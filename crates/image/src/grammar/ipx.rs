@@ -171,6 +171,7 @@ fn effects(
                     tolerance: tolerance as u8,
                     colour: None,
                     bottom_right: false,
+                    even: (false, false),
                 });
             }),
             "a tolerance",

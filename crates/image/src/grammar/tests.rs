@@ -13,7 +13,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::geometry::Layout;
-use crate::{Format, Limits, Orientation, OverlayFile, PolicySettings, Probe, Signals, Trim, Variant, choose};
+use crate::{
+    Format, Limits, Orientation, OverlayFile, PolicySettings, Probe, Signals, Trim, Variant, choose,
+};
 
 fn cases() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/grammar/cases");

@@ -161,6 +161,7 @@ fn apply(name: &str, value: &str, transform: &mut Transform) -> Option<(Option<(
                     tolerance: tolerance as u8,
                     colour: None,
                     bottom_right: false,
+                    even: (false, false),
                 });
             }),
             "a tolerance",

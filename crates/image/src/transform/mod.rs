@@ -454,6 +454,16 @@ impl Default for Rotation {
     }
 }
 
+/// Which sides of a border are even, as options and keys say it.
+pub(crate) const fn even_word(even: (bool, bool)) -> &'static str {
+    match even {
+        (false, false) => "",
+        (true, false) => ";even-x",
+        (false, true) => ";even-y",
+        (true, true) => ";even",
+    }
+}
+
 /// `trim`, in source pixels after orientation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Trim {
@@ -465,6 +475,9 @@ pub enum Trim {
         colour: Option<Colour>,
         /// Whether the corner is the one at the bottom right, not at the top left.
         bottom_right: bool,
+        /// Whether only as much is cut off on either side as on the other: left and right, top
+        /// and bottom.
+        even: (bool, bool),
     },
     /// `trim=top;right;bottom;left`: cut off each side.
     Edges {

@@ -92,10 +92,15 @@ impl Options {
                 tolerance,
                 colour,
                 bottom_right,
+                even,
             }) => {
                 let corner = if bottom_right { ";bottom-right" } else { "" };
+                let even = super::even_word(even);
                 let of = colour.map_or_else(String::new, |of| format!(";{}", self::colour(of)));
-                self.add("trim.border", Some(format!("{tolerance}{of}{corner}")));
+                self.add(
+                    "trim.border",
+                    Some(format!("{tolerance}{of}{corner}{even}")),
+                );
             }
         }
     }

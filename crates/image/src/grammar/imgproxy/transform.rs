@@ -26,10 +26,11 @@ impl Options {
             min_width: self.min_width.map(|width| times(width, self.dpr)),
             min_height: self.min_height.map(|height| times(height, self.dpr)),
             crop: self.crop.map(|crop| self.crop(crop)),
-            trim: self.trim.map(|(tolerance, colour)| Trim::Border {
+            trim: self.trim.map(|(tolerance, colour, even)| Trim::Border {
                 tolerance,
                 colour,
                 bottom_right: false,
+                even,
             }),
             background: self.background,
             blur: blur(self.blur),

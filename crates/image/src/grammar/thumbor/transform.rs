@@ -46,6 +46,7 @@ pub(super) fn of(
         tolerance: u8::try_from(tolerance).unwrap_or(u8::MAX),
         colour: None,
         bottom_right,
+        even: (false, false),
     });
     transform.crop = parts.crop.map(|[left, top, right, bottom]| Crop::Between {
         left,

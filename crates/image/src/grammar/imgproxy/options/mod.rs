@@ -33,7 +33,8 @@ pub(super) struct Options {
     pub(super) extend_shape: Option<At>,
     pub(super) gravity: At,
     pub(super) crop: Option<Crop>,
-    pub(super) trim: Option<(u8, Option<Colour>)>,
+    /// Tolerance, colour, and whether sides are even.
+    pub(super) trim: Option<(u8, Option<Colour>, (bool, bool))>,
     pub(super) padding: [u32; 4],
     pub(super) quarters: u8,
     pub(super) flip: (bool, bool),
@@ -253,7 +254,10 @@ impl Options {
         Some(match name {
             "gravity" | "g" => (gravity(arguments).map(|at| self.gravity = at), gravities),
             "crop" | "c" => (self.read_crop(arguments), "width:height:gravity"),
-            "trim" | "t" => (self.read_trim(arguments), "a tolerance and a colour"),
+            "trim" | "t" => (
+                self.read_trim(arguments),
+                "a tolerance, a colour, and whether sides are even",
+            ),
             "padding" | "pd" => (self.read_padding(arguments), "pixels, as in CSS"),
             "rotate" | "rot" => (
                 self.read_rotation(argument(0)),

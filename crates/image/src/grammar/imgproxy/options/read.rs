@@ -83,11 +83,11 @@ impl Options {
             None | Some(&"") => None,
             Some(digits) => Some(colour(digits)?),
         };
-        let equal = arguments.get(2..).unwrap_or_default();
-        if equal.iter().any(|text| !text.is_empty() && truth(text)) {
-            return None;
-        }
-        self.trim = Some((tolerance, of));
+        let even = |place: usize| {
+            let text = arguments.get(place);
+            text.is_some_and(|text| !text.is_empty() && truth(text))
+        };
+        self.trim = Some((tolerance, of, (even(2), even(3))));
         Some(())
     }
 
