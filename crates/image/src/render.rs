@@ -106,7 +106,9 @@ pub fn render_found(
         }
         _ => {}
     }
-    if let Some(error) = overlay::missing(&variant.overlays) {
+    if !variant.demands.untouched
+        && let Some(error) = overlay::missing(&variant.overlays)
+    {
         return Err(error);
     }
     let limits = &variant.demands.tightened(limits);

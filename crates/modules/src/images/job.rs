@@ -119,10 +119,18 @@ impl From<WorkshopError> for Trouble {
 }
 
 impl Task {
-    /// The work in pixels. What its header rules out is only looked at.
+    /// The work in pixels, with those of what is laid over it. What its header rules out is only
+    /// looked at.
     fn cost(&self, source: &[u8], limits: &Limits) -> u64 {
         match self {
-            Self::Make(..) => probe(source, limits).map_or(1, |probe| probe.pixels()),
+            Self::Make(variant, _) => {
+                let pixels = |file: &[u8]| probe(file, limits).map_or(1, |probe| probe.pixels());
+                let overlays = variant.overlays.iter();
+                let laid = overlays.filter_map(|overlay| overlay.file.as_ref());
+                laid.fold(pixels(source), |sum, file| {
+                    sum.saturating_add(pixels(file.bytes()))
+                })
+            }
             Self::Keep(..) => 1,
         }
     }

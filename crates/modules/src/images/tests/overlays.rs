@@ -66,6 +66,10 @@ async fn a_watermark_from_the_settings_lies_where_the_url_says() {
     }
     let none = get(&site, "/_/w:200/wm:0/plain/photo.jpg").await;
     assert_eq!(none.body, plain.body);
+    // What passes as it is has nothing laid over it.
+    let raw = get(&site, "/_/raw:1/wm:1/plain/photo.jpg").await;
+    assert_eq!(raw.body, Bytes::from(photo(640, 480)));
+    assert_eq!(raw.header("cf-resized"), "");
 }
 
 #[tokio::test]
