@@ -13,6 +13,9 @@ pub struct DecodeOptions<'a> {
     /// picture as it is. A picture of at least twice that size may be given at a half, a quarter
     /// or an eighth, never smaller than asked on either side.
     pub min_size: (u32, u32),
+    /// Leaves subsampled colour subsampled, for whoever wants it so. Otherwise a picture that is
+    /// given smaller has as much colour of its file as there is.
+    pub subsampled: bool,
     /// Asked between stages; true stops the work.
     pub cancel: &'a dyn Fn() -> bool,
 }
@@ -24,6 +27,7 @@ impl Default for DecodeOptions<'_> {
             limits: Limits::default(),
             lenient: false,
             min_size: (0, 0),
+            subsampled: false,
             cancel: &|| false,
         }
     }
@@ -122,6 +126,7 @@ fn source<'a>(
         bytes,
         map,
         strict: !options.lenient,
+        subsampled: options.subsampled,
         cancel: options.cancel,
     }
 }

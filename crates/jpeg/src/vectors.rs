@@ -7,7 +7,9 @@
 
 use crate::coefficients::Block;
 use crate::dct::Quantiser;
-use crate::decoder::{self, Bad, Carried, INDICES, Part, Reader, Relay, Run};
+use crate::decoder::{
+    self, Bad, Carried, INDICES, Part, Reader, Relay, Run, Skimmed, Skimmer, Skims,
+};
 use crate::tokens::Tokens;
 use crate::{Plane, bits, forward, planes, tokens};
 
@@ -74,6 +76,17 @@ dispatched!(
     decode_row => decoder::decode_row,
     (run: &mut Run<'_>, reader: &mut Reader<'_>, carried: &mut Carried, place: (usize, usize, usize))
         -> Result<(), Bad>
+);
+dispatched!(
+    /// See [`decoder::skimmed_row`].
+    skimmed_row => decoder::skimmed_row,
+    (run: &mut Run<'_>, skimmed: Skimmed<'_>, carried: &mut Carried,
+        place: (usize, usize, usize)) -> Result<(), Bad>
+);
+dispatched!(
+    /// See [`decoder::skim`].
+    skim => decoder::skim,
+    (skimmer: &mut Skimmer, skims: &Skims<'_>, data: &[u8]) -> Result<(), Bad>
 );
 dispatched!(
     /// See [`decoder::relay_row`].

@@ -17,6 +17,7 @@ pub(super) fn decode(
         limits: jpeg_limits(limits),
         lenient: false,
         min_size: wanted.unwrap_or((0, 0)),
+        subsampled: false,
         cancel,
     };
     let decoded = ::jpeg::decode(source, &options).map_err(|error| match error {

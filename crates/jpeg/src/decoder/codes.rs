@@ -5,8 +5,6 @@ use crate::segments::malformed;
 
 /// Bits looked up at once. Longer codes are rare and take a slower way.
 pub(super) const FAST: u32 = 12;
-/// Bits looked up at once when coefficients are only skipped.
-pub(super) const SKIP: u32 = 13;
 
 /// The entry holds a value: code and further bits fit into the look-up.
 pub(super) const VALUED: u32 = 1 << 13;
@@ -94,43 +92,6 @@ impl Codes {
             }
         }
         None
-    }
-
-    /// The table for skipping AC coefficients: for each next 13 bits, how many bits are used up
-    /// (8 bits), by how many coefficients that advances (8 bits), and whether the block ends (bit
-    /// 16). 0 where not even one symbol fits.
-    pub(super) fn skips(&self) -> Box<[u32; 1 << SKIP]> {
-        let mut skips = Box::new([0; 1 << SKIP]);
-        for (bits, skip) in (0u32..).zip(skips.iter_mut()) {
-            *skip = self.skip(bits);
-        }
-        skips
-    }
-
-    fn skip(&self, bits: u32) -> u32 {
-        let (mut used, mut advance) = (0, 0);
-        loop {
-            // What is left of the bits, moved to the top of a look-up; zeros that follow may make
-            // it a wrong code, which then is too long for what was left.
-            let rest = (bits << used) & ((1 << SKIP) - 1);
-            let entry = self.fast[(rest >> (SKIP - FAST)) as usize];
-            let (run, size) = (entry >> 5 & 15, entry >> 9 & 15);
-            let further = if entry & VALUED == 0 { size } else { 0 };
-            let length = (entry & 31) + further;
-            if entry == 0 || used + length > SKIP {
-                break;
-            }
-            if size == 0 && run != 15 {
-                // Only the end of the block is known in sequential files.
-                if run == 0 {
-                    return (used + length) | advance << 8 | 1 << 16;
-                }
-                break;
-            }
-            used += length;
-            advance += run + 1;
-        }
-        used | advance << 8
     }
 }
 

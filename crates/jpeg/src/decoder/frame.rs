@@ -1,10 +1,13 @@
 //! A picture under way: its components, and which of its scans are decoded.
 
+use std::ops::Range;
+
 use super::Source;
-use super::codes::{Codes, SKIP};
 use super::inverse::{Dequantiser, places};
+use super::look_ups::Pair;
 use super::run::{Run, Stop};
-use super::scans::{Band, Chosen, Coding};
+use super::scans::{Band, Chosen, Coding, Kept};
+use super::skim::Skims;
 use super::tables::Tables;
 use crate::coefficients::Grid;
 use crate::quantisation::QuantisationTable;
@@ -14,8 +17,8 @@ use crate::{
     vectors,
 };
 
-/// Pictures of fewer blocks do not repay the tables for skipping.
-const WORTH_SKIPPING: usize = 4096;
+/// Pictures of fewer blocks do not repay the tables for skimming.
+const WORTH_SKIMMING: usize = 8192;
 
 /// A component under way.
 pub(crate) struct Part {
@@ -46,6 +49,42 @@ impl Part {
     pub(super) fn stride(&self) -> usize {
         self.grid.stride * self.size
     }
+
+    /// Blocks across and down an MCU, of a scan that holds this component alone or others too.
+    #[inline(always)]
+    pub(super) fn across_and_down(&self, alone: bool) -> (usize, usize) {
+        if alone {
+            (1, 1)
+        } else {
+            (self.horizontal, self.vertical)
+        }
+    }
+
+    /// Where the blocks of one line of an MCU are kept.
+    #[inline(always)]
+    pub(super) fn row_of_mcu(
+        &self,
+        alone: bool,
+        row: usize,
+        line: usize,
+        mcu: usize,
+    ) -> Range<usize> {
+        let (across, down) = self.across_and_down(alone);
+        let first = (row * down + line) * self.grid.stride + mcu * across;
+        first..first + across
+    }
+
+    /// The `at`-th of the blocks that are kept.
+    #[inline(always)]
+    pub(super) fn kept(&mut self, at: usize) -> Option<Kept<'_>> {
+        let slot = if self.present.len() == 1 { 0 } else { at };
+        Some(Kept {
+            block: self.blocks.get_mut(at * self.span..(at + 1) * self.span)?,
+            present: self.present.get_mut(slot)?,
+            places: &self.places,
+            wanted: self.reach,
+        })
+    }
 }
 
 /// A picture under way.
@@ -64,9 +103,10 @@ pub(super) struct Frame {
 
 impl Frame {
     /// A picture to be given as samples.
-    pub(super) fn new(map: &ScanMap, eighths: usize, strict: bool) -> Self {
+    pub(super) fn new(source: Source<'_>, eighths: usize) -> Self {
+        let (map, strict) = (source.map, source.strict);
         // Coefficients grow better scan by scan in progressive files.
-        let mut frame = Self::empty(map, eighths, map.progressive());
+        let mut frame = Self::empty(map, (eighths, source.subsampled), map.progressive());
         for part in &mut frame.parts {
             let samples = part.stride() * part.grid.stored_rows * part.size;
             // Strict decoding gives either every sample or none: zeros come without work.
@@ -78,7 +118,7 @@ impl Frame {
 
     /// A picture to be given as coefficients.
     pub(super) fn whole(map: &ScanMap) -> Self {
-        let mut frame = Self::empty(map, 8, true);
+        let mut frame = Self::empty(map, (8, false), true);
         frame.rendered = false;
         frame
     }
@@ -104,7 +144,7 @@ impl Frame {
         }
     }
 
-    fn empty(map: &ScanMap, eighths: usize, whole: bool) -> Self {
+    fn empty(map: &ScanMap, (eighths, subsampled): (usize, bool), whole: bool) -> Self {
         // The factors of a lone component mean nothing.
         let alone = map.components.len() == 1;
         let factors = map.components.iter().map(|component| {
@@ -120,15 +160,25 @@ impl Frame {
                 (a.0.max(b.0), a.1.max(b.1))
             });
         let size = (map.width as usize, map.height as usize);
-        let parts = factors.zip(&map.components).map(|(factors, component)| {
+        // Only beside brightness at its fullest is colour subsampled.
+        let subsampled = subsampled && factors.clone().next() == Some(largest);
+        let parts = factors.zip(&map.components).enumerate();
+        let parts = parts.map(|(place, (factors, component))| {
             let grid = Grid::new(size, factors, largest);
+            let ratios = (largest.0 / factors.0, largest.1 / factors.1);
+            let even = largest == (factors.0 * ratios.0, factors.1 * ratios.1);
             // Subsampled colour loses less where the picture is made smaller anyway: its blocks
-            // are then given larger, as far as they go.
-            let ratio = (largest.0 / factors.0).min(largest.1 / factors.1).max(1);
-            let even = largest.0 == factors.0 * ratio && largest.1 == factors.1 * ratio;
-            let grown = eighths * ratio;
-            let size = if even && matches!(grown, 1 | 2 | 4 | 8) {
-                grown
+            // are then given larger, as far as they go. Where half the resolution is enough, they
+            // are given as large as that takes.
+            let all = eighths * ratios.0.min(ratios.1).max(1);
+            let fitted = if subsampled {
+                (eighths * ratios.0.max(ratios.1) / 2).clamp(1, all)
+            } else {
+                all
+            };
+            let coloured = factors != largest || subsampled && place > 0;
+            let size = if even && coloured && matches!(fitted, 1 | 2 | 4 | 8) {
+                fitted
             } else {
                 eighths
             };
@@ -266,7 +316,6 @@ impl Frame {
             .bytes
             .get(scan.start + 5..scan.data)
             .unwrap_or_default();
-        let skips = self.skips(scan, band, tables, selectors);
         let mut chosen = [Chosen::default(); 4];
         for (place, index) in scan.components.iter().enumerate() {
             let selector = usize::from(selectors.get(2 * place + 1).copied().unwrap_or(0));
@@ -274,14 +323,15 @@ impl Frame {
             chosen[*index] = Chosen {
                 dc: tables.dc.get(selector >> 4).and_then(Option::as_ref),
                 ac: tables.ac.get(ac).and_then(Option::as_ref),
-                skips: skips.get(ac).and_then(Option::as_deref),
             };
         }
+        let skims = self.skims(scan, band, &chosen);
         let mut run = Run {
             parts: &mut self.parts,
             members: &scan.components,
             band,
             chosen,
+            skims,
             across: 0,
             window: !self.whole,
         };
@@ -294,28 +344,24 @@ impl Frame {
         })
     }
 
-    /// The tables for skipping, by AC table, where they are worth making.
-    fn skips(
-        &self,
-        scan: &Scan,
-        band: Band,
-        tables: &Tables,
-        selectors: &[u8],
-    ) -> [Option<Box<[u32; 1 << SKIP]>>; 4] {
-        let mut skips = [const { None }; 4];
-        if band.coding != Coding::Sequential {
-            return skips;
+    /// The look-ups for skimming, where they are worth making.
+    fn skims<'a>(&self, scan: &Scan, band: Band, chosen: &[Chosen<'a>; 4]) -> Option<Skims<'a>> {
+        let parts = || scan.components.iter().map(|index| &self.parts[*index]);
+        let large = parts().any(|part| part.grid.stride * part.grid.rows >= WORTH_SKIMMING);
+        let small = parts().any(|part| part.size < 4);
+        if band.coding != Coding::Sequential || !large || !small {
+            return None;
         }
+        let alone = scan.components.len() == 1;
+        let mut units = Vec::new();
+        let mut pairs = Vec::new();
         for (place, index) in scan.components.iter().enumerate() {
-            let part = &self.parts[*index];
-            let ac = usize::from(selectors.get(2 * place + 1).copied().unwrap_or(0) & 15);
-            let large = part.grid.stride * part.grid.rows >= WORTH_SKIPPING;
-            if let Some(skip) = skips.get_mut(ac).filter(|_| large && part.size < 4) {
-                let codes = tables.ac.get(ac).and_then(Option::as_ref);
-                *skip = skip.take().or_else(|| codes.map(Codes::skips));
-            }
+            let (across, down) = self.parts[*index].across_and_down(alone);
+            units.extend(std::iter::repeat_n(place, across * down));
+            let Chosen { dc, ac, .. } = chosen[*index];
+            pairs.push(Pair { dc: dc?, ac: ac? });
         }
-        skips
+        Skims::new(pairs, units)
     }
 
     /// Turns the whole picture's coefficients into samples.
@@ -339,16 +385,10 @@ impl Frame {
         );
         let eighths = self.eighths;
         let largest = self.largest;
-        // A component's factor in the output: its own, times how much larger its blocks are.
-        let factors: Vec<_> = self
-            .parts
-            .iter()
-            .map(|part| {
-                (
-                    part.horizontal * part.size / eighths,
-                    part.vertical * part.size / eighths,
-                )
-            })
+        // A component's factor in the output: its own, times how large its blocks are.
+        let parts = self.parts.iter();
+        let factors: Vec<_> = parts
+            .map(|part| (part.horizontal * part.size, part.vertical * part.size))
             .collect();
         // Where the smaller blocks of colour became no smaller, all factors may share one: only their
         // ratio matters, and larger ones than needed fit no file (T.81 §B.2.3).
@@ -360,8 +400,8 @@ impl Frame {
             .into_iter()
             .zip(factors)
             .map(|(part, factors)| Plane {
-                width: (width * factors.0).div_ceil(largest.0),
-                height: (height * factors.1).div_ceil(largest.1),
+                width: (width * factors.0).div_ceil(largest.0 * eighths),
+                height: (height * factors.1).div_ceil(largest.1 * eighths),
                 stride: part.stride(),
                 horizontal: (factors.0 / shared.0.max(1)) as u8,
                 vertical: (factors.1 / shared.1.max(1)) as u8,

@@ -65,7 +65,7 @@ impl Dequantiser {
         match self.size {
             8 => self.row_of::<8, 64>(blocks, out, stride),
             4 => self.row_of::<4, 16>(blocks, out, stride),
-            2 => self.row_of::<2, 4>(blocks, out, stride),
+            2 => self.row_of_two(blocks, out, stride),
             _ => {
                 for (sample_out, dc) in out.iter_mut().zip(blocks) {
                     *sample_out = sample(f32::from(*dc) * self.factors[0]);
@@ -92,8 +92,7 @@ impl Dequantiser {
                 let mut samples = [[0; SIZE]; SIZE];
                 match SIZE {
                     8 => self.eight(block, samples.as_flattened_mut()),
-                    4 => self.four(block, samples.as_flattened_mut()),
-                    _ => self.two(block, samples.as_flattened_mut()),
+                    _ => self.four(block, samples.as_flattened_mut()),
                 }
                 samples
             };
@@ -152,22 +151,53 @@ impl Dequantiser {
         }
     }
 
-    /// Quarter size: the 2 × 2 lowest frequencies.
+    /// Quarter size: the 2 × 2 lowest frequencies, eight blocks at once.
     #[inline(always)]
-    fn two(&self, block: &[i16], out: &mut [u8]) {
-        let value = |at: usize| f32::from(block[at]) * self.factors[at];
-        // cos(π/4) in each direction.
-        let (flat, down) = (value(0), std::f32::consts::FRAC_1_SQRT_2 * value(1));
-        let (across, both) = (std::f32::consts::FRAC_1_SQRT_2 * value(2), 0.5 * value(3));
-        let values = [
-            flat + across + down + both,
-            flat - across + down - both,
-            flat + across - down - both,
-            flat - across - down + both,
-        ];
-        for (out, value) in out.iter_mut().zip(values) {
-            *out = sample(value);
+    fn row_of_two(&self, blocks: &[i16], out: &mut [u8], stride: usize) {
+        let (above, below) = out.split_at_mut(stride.min(out.len()));
+        let lines = above.chunks_mut(16).zip(below.chunks_mut(16));
+        for (blocks, (above, below)) in blocks.chunks(32).zip(lines) {
+            if let (Some(blocks), Some(above), Some(below)) = (
+                blocks.first_chunk(),
+                above.first_chunk_mut(),
+                below.first_chunk_mut(),
+            ) {
+                [*above, *below] = self.eight_of_two(blocks);
+                continue;
+            }
+            let mut all = [0; 32];
+            all[..blocks.len()].copy_from_slice(blocks);
+            let lines = self.eight_of_two(&all);
+            above.copy_from_slice(&lines[0][..above.len()]);
+            below.copy_from_slice(&lines[1][..below.len()]);
         }
+    }
+
+    /// Two lines of samples.
+    #[inline(always)]
+    fn eight_of_two(&self, blocks: &[i16; 32]) -> [[u8; 16]; 2] {
+        // cos(π/4) in each direction.
+        let scales = [
+            1.0,
+            std::f32::consts::FRAC_1_SQRT_2,
+            std::f32::consts::FRAC_1_SQRT_2,
+            0.5,
+        ];
+        let lanes = |at: usize| -> Lanes {
+            let factor = self.factors[at] * scales[at];
+            std::array::from_fn(|i| f32::from(blocks[4 * i + at]) * factor)
+        };
+        let (flat, down, across, both) = (lanes(0), lanes(1), lanes(2), lanes(3));
+        let mut lines = [[0; 16]; 2];
+        for i in 0..8 {
+            let (left, right) = (flat[i] + across[i], flat[i] - across[i]);
+            let (left_down, right_down) = (down[i] + both[i], down[i] - both[i]);
+            lines[0][2 * i] = sample(left + left_down);
+            lines[0][2 * i + 1] = sample(right + right_down);
+            lines[1][2 * i] = sample(left - left_down);
+            lines[1][2 * i + 1] = sample(right - right_down);
+        }
+        lines
     }
 }
 

@@ -9,17 +9,20 @@ mod blocks;
 mod codes;
 mod colour;
 mod frame;
+mod heads;
 mod inverse;
 mod look_ups;
 mod reader;
 mod relay;
 mod run;
 mod scans;
+mod skim;
 mod tables;
 
 pub(crate) use blocks::Mark;
 pub(crate) use colour::{halves_row, rgb_row};
 pub(crate) use frame::Part;
+pub(crate) use heads::{Skimmed, skimmed_row};
 pub(crate) use look_ups::{
     Counts as LookUpCounts, INDICES, LookUps, Pair, Part as TokenPart, further,
 };
@@ -27,6 +30,7 @@ pub(crate) use reader::{Bad, Reader, unstuffed};
 pub(crate) use relay::{Relay, relay_end, relay_row};
 pub(crate) use run::{Run, decode_row, render_row};
 pub(crate) use scans::Carried;
+pub(crate) use skim::{Skimmer, Skims, skim};
 pub(crate) use tables::Tables;
 
 use crate::{Coefficients, JpegError, Marks, Pixels, Planes, ScanMap};
@@ -41,6 +45,8 @@ pub(crate) struct Source<'a> {
     pub map: &'a ScanMap,
     /// Damage is an error, not a picture so far.
     pub strict: bool,
+    /// Subsampled colour is not given larger blocks than brightness.
+    pub subsampled: bool,
     /// Asked once for each row of blocks; true stops the work.
     pub cancel: &'a dyn Fn() -> bool,
 }
@@ -52,7 +58,7 @@ pub(crate) struct Source<'a> {
 /// [`JpegError::Cancelled`].
 pub(crate) fn planes(source: Source<'_>, eighths: usize) -> Result<Planes, JpegError> {
     check(source.map)?;
-    let mut frame = Frame::new(source.map, eighths, source.strict);
+    let mut frame = Frame::new(source, eighths);
     frame.decode(source)?;
     Ok(frame.into_planes())
 }

@@ -54,10 +54,26 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// From the `bit`-th bit on.
+    #[inline(always)]
+    pub(super) fn from_bit(data: &'a [u8], bit: usize) -> Self {
+        let mut reader = Self::new(data);
+        reader.at = bit >> 3;
+        reader.refill();
+        reader.take((bit & 7) as u32);
+        reader
+    }
+
+    /// How many bits have been taken.
+    #[inline(always)]
+    pub(super) fn position(&self) -> usize {
+        self.at * 8 - self.count as usize
+    }
+
     /// Whether more bits were read than there are.
     #[inline(always)]
     pub(super) fn overrun(&self) -> bool {
-        self.at * 8 - self.count as usize > self.data.len() * 8
+        self.position() > self.data.len() * 8
     }
 
     /// Makes at least 56 bits ready.

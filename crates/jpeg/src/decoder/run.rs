@@ -2,8 +2,10 @@
 
 use super::Source;
 use super::frame::Part;
+use super::heads::Skimmed;
 use super::reader::{Bad, Reader, unstuffed};
-use super::scans::{Band, Carried, Chosen, Kept};
+use super::scans::{Band, Carried, Chosen};
+use super::skim::{PADDING, Skimmer, Skims};
 use crate::vectors;
 
 /// Why a scan stops before its end.
@@ -19,6 +21,8 @@ pub(crate) struct Run<'a> {
     pub(super) members: &'a [usize],
     pub(super) band: Band,
     pub(super) chosen: [Chosen<'a>; 4],
+    /// Look-ups for finding the ends of blocks, where only their beginnings are wanted.
+    pub(super) skims: Option<Skims<'a>>,
     /// MCUs in a row.
     pub(super) across: usize,
     /// Whether only the MCU row at hand is kept.
@@ -58,18 +62,38 @@ impl Run<'_> {
         let mut mcu = 0;
         let mut row = 0;
         let mut failed = None;
+        let mut skimmer = self.skims.as_ref().map(Skimmer::new);
         while mcu < total {
             data = unstuffed(data, &mut plain);
-            let mut reader = Reader::new(&plain);
+            let length = plain.len();
+            plain.resize(length + PADDING, 0);
+            let mut reader = Reader::new(&plain[..length]);
             let mut carried = Carried::default();
             let end = total.min(mcu + interval);
+            if let (Some(skimmer), Some(skims)) = (&mut skimmer, &self.skims) {
+                skimmer.begin(skims, length, (end - mcu) * skims.blocks());
+            }
             let mut sound = true;
             while mcu < end {
                 let x = mcu % self.across;
                 let count = (self.across - x).min(end - mcu);
                 if sound {
-                    let decoded =
-                        vectors::decode_row(self, &mut reader, &mut carried, (x, row, count));
+                    let place = (x, row, count);
+                    let skimmed = match (&mut skimmer, &self.skims) {
+                        (Some(skimmer), Some(skims)) => skimmer.row(skims, &plain, count),
+                        _ => None,
+                    };
+                    let decoded = match skimmed {
+                        Some(bounds) => {
+                            let skimmed = Skimmed {
+                                data: &plain,
+                                bounds,
+                            };
+                            reader = Reader::from_bit(&plain[..length], skimmed.end());
+                            vectors::skimmed_row(self, skimmed, &mut carried, place)
+                        }
+                        None => vectors::decode_row(self, &mut reader, &mut carried, place),
+                    };
                     let stop = match decoded {
                         Err(Bad) => Some(Stop::Bad),
                         Ok(()) => reader.overrun().then_some(Stop::Ended),
@@ -125,22 +149,9 @@ pub(crate) fn decode_row(
     for mcu in x..x + count {
         for &index in run.members {
             let part = &mut run.parts[index];
-            let (h, v) = if alone {
-                (1, 1)
-            } else {
-                (part.horizontal, part.vertical)
-            };
-            for line in 0..v {
-                let first = (kept_row * v + line) * part.grid.stride + mcu * h;
-                for at in first..first + h {
-                    let block = part.blocks.get_mut(at * part.span..(at + 1) * part.span);
-                    let slot = if part.present.len() == 1 { 0 } else { at };
-                    let kept = Kept {
-                        block: block.ok_or(Bad)?,
-                        present: part.present.get_mut(slot).ok_or(Bad)?,
-                        places: &part.places,
-                        wanted: part.reach,
-                    };
+            for line in 0..part.across_and_down(alone).1 {
+                for at in part.row_of_mcu(alone, kept_row, line, mcu) {
+                    let kept = part.kept(at).ok_or(Bad)?;
                     run.band
                         .block(reader, run.chosen[index], (carried, index), kept)?;
                 }

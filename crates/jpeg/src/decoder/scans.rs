@@ -1,6 +1,6 @@
 //! Entropy decoding of scans into coefficients.
 
-use super::codes::{Codes, SKIP};
+use super::codes::Codes;
 use super::reader::{Bad, Reader};
 
 /// The codes that a component uses in the scan at hand.
@@ -8,7 +8,6 @@ use super::reader::{Bad, Reader};
 pub(super) struct Chosen<'a> {
     pub dc: Option<&'a Codes>,
     pub ac: Option<&'a Codes>,
-    pub skips: Option<&'a [u32; 1 << SKIP]>,
 }
 
 /// A block as it is kept.
@@ -233,7 +232,7 @@ fn blocks_ended(reader: &mut Reader<'_>, size: u32) -> u32 {
     }
 }
 
-/// A block of a sequential scan (T.81 §F.2.2), as far as coefficients are wanted.
+/// A block of a sequential scan (T.81 §F.2.2).
 #[inline(always)]
 fn sequential(
     reader: &mut Reader<'_>,
@@ -241,6 +240,21 @@ fn sequential(
     previous: &mut i32,
     kept: &mut Kept<'_>,
 ) -> Result<(), Bad> {
+    match head(reader, codes, previous, kept)? {
+        ENDED => Ok(()),
+        k => stepped_over(reader, codes.ac.ok_or(Bad)?, k),
+    }
+}
+
+/// The beginning of a block of a sequential scan, as far as coefficients are wanted: how many are
+/// known behind it.
+#[inline(always)]
+pub(super) fn head(
+    reader: &mut Reader<'_>,
+    codes: Chosen<'_>,
+    previous: &mut i32,
+    kept: &mut Kept<'_>,
+) -> Result<usize, Bad> {
     let (Some(dc), Some(ac)) = (codes.dc, codes.ac) else {
         return Err(Bad);
     };
@@ -253,7 +267,7 @@ fn sequential(
         let (run, size, value) = reader.symbol(ac)?;
         if size == 0 {
             if run != 15 {
-                return Ok(());
+                return Ok(ENDED);
             }
             k += 16;
             continue;
@@ -262,19 +276,15 @@ fn sequential(
         kept.set(k, value);
         k += 1;
     }
-    match codes.skips {
-        Some(skips) => skipped(reader, ac, skips, k),
-        None => stepped_over(reader, ac, k),
-    }
+    Ok(k)
 }
+
+/// Behind a block that has ended.
+const ENDED: usize = usize::MAX;
 
 /// Steps over the rest of a block, one symbol after another.
 #[inline(always)]
-pub(super) fn stepped_over(
-    reader: &mut Reader<'_>,
-    codes: &Codes,
-    mut k: usize,
-) -> Result<(), Bad> {
+fn stepped_over(reader: &mut Reader<'_>, codes: &Codes, mut k: usize) -> Result<(), Bad> {
     while k < 64 {
         reader.refill();
         let (run, size, _) = reader.symbol(codes)?;
@@ -284,93 +294,4 @@ pub(super) fn stepped_over(
         k += run as usize + 1;
     }
     if k > 64 { Err(Bad) } else { Ok(()) }
-}
-
-/// How many look-ups of [`SKIP`] bits fit into what a refill makes ready.
-const LOOKS: u32 = 56 / SKIP;
-
-/// Steps over the rest of a block, several symbols at a time where they are short.
-#[inline(always)]
-fn skipped(
-    reader: &mut Reader<'_>,
-    codes: &Codes,
-    skips: &[u32; 1 << SKIP],
-    mut k: usize,
-) -> Result<(), Bad> {
-    while k < 64 {
-        reader.refill();
-        // 56 bits are ready, enough for so many look-ups.
-        let mut looked = 0;
-        while looked < LOOKS {
-            let skip = skips[reader.peek(SKIP) as usize];
-            let (advance, ends) = ((skip >> 8 & 255) as usize, skip >> 16);
-            // Across the end of the block the look-up has seen the next block's DC code as an AC
-            // code: the rest goes symbol by symbol.
-            if skip == 0 || k + advance + ends as usize > 64 {
-                break;
-            }
-            reader.take(skip & 255);
-            k += advance;
-            if ends == 1 || k == 64 {
-                return Ok(());
-            }
-            looked += 1;
-        }
-        if looked == LOOKS {
-            continue;
-        }
-        reader.refill();
-        let (run, size, _) = reader.symbol(codes)?;
-        if size == 0 && run != 15 {
-            return Ok(());
-        }
-        k += run as usize + 1;
-    }
-    if k > 64 { Err(Bad) } else { Ok(()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Codes as encoders without statistics write them: ITU-T T.81 Table K.5 has this shape,
-    /// here with the symbols in another order.
-    fn codes() -> Codes {
-        let mut content = vec![0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 125];
-        let mut symbols = vec![0x01, 0x02, 0x03, 0x00, 0x04, 0x11, 0x05, 0x12, 0x21, 0xF0];
-        for run in 0..16u8 {
-            symbols.extend((1..=10).map(|size| run << 4 | size));
-        }
-        let mut seen = [false; 256];
-        symbols.retain(|symbol| !std::mem::replace(&mut seen[usize::from(*symbol)], true));
-        content.extend_from_slice(&symbols);
-        Codes::parse(&content, 0).expect("sound").0
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
-
-        #[test]
-        fn skipping_by_table_steps_as_far_as_symbol_by_symbol(
-            bytes in proptest::collection::vec(any::<u8>(), 40..300),
-            start in 1..64usize,
-        ) {
-            let codes = codes();
-            let skips = codes.skips();
-            let (mut slow, mut fast) = (Reader::new(&bytes), Reader::new(&bytes));
-            for _ in 0..20 {
-                let stepped = stepped_over(&mut slow, &codes, start).is_ok();
-                let skipped = skipped(&mut fast, &codes, &skips, start).is_ok();
-                prop_assert_eq!(stepped, skipped);
-                if !stepped {
-                    break;
-                }
-                slow.refill();
-                fast.refill();
-                prop_assert_eq!(slow.peek(32), fast.peek(32));
-            }
-        }
-    }
 }

@@ -1,11 +1,13 @@
 //! Pictures decoded smaller than they are.
 
 use firstlight_jpeg::{
-    DecodeOptions, EncodeOptions, Pixels, Subsampling, decode, decode_planes, encode,
+    DecodeOptions, EncodeOptions, Pixels, Planes, Subsampling, decode, decode_planes, encode,
     gray_to_planes, rgb_to_planes,
 };
 
+use crate::oracle::piped;
 use crate::picture::{natural, psnr};
+use crate::transcode::{SUBSAMPLINGS, planes};
 
 /// The whole picture averaged over squares of `side`; the squares at the right and lower edge
 /// are as large as they can be.
@@ -46,8 +48,8 @@ fn rgb(file: &[u8], min_size: (u32, u32)) -> (Vec<u8>, (u32, u32)) {
 
 #[test]
 fn reduced_pictures_are_the_whole_one_made_smaller() {
-    // Large enough that symbols are skipped by table, and a size that no square divides.
-    let (width, height) = (643, 477);
+    // Large enough that blocks are skimmed, and a size that no square divides.
+    let (width, height) = (1043, 677);
     let original = natural(width, height, 6);
     for subsampling in [Subsampling::Full, Subsampling::Quarter] {
         let planes = rgb_to_planes(&original, width, height, subsampling).expect("fits");
@@ -146,4 +148,98 @@ fn planes_come_as_they_are_stored() {
             .iter()
             .all(|plane| (plane.width, plane.height) == (102, 50))
     );
+}
+
+/// Sequential files of the same coefficients as a progressive one: with the best codes, and where
+/// `jpegtran` is installed with the usual ones and with restarts.
+fn sequential_and_progressive(picture: &Planes, quality: u8) -> (Vec<Vec<u8>>, Vec<u8>) {
+    let [best, progressive] = [false, true].map(|progressive| {
+        let how = EncodeOptions {
+            quality,
+            progressive,
+            ..EncodeOptions::default()
+        };
+        encode(picture, &how).expect("encodes").bytes
+    });
+    let others = [
+        &[][..],
+        &["-restart", "1"],
+        &["-optimize", "-restart", "300B"],
+    ];
+    let others = others.map(|arguments| piped("jpegtran", arguments, &best));
+    let mut files: Vec<_> = others.into_iter().flatten().collect();
+    files.push(best);
+    (files, progressive)
+}
+
+/// All samples without the padding to whole blocks.
+fn samples(picture: &Planes) -> Vec<&[u8]> {
+    let planes = picture.components.iter();
+    planes
+        .flat_map(|plane| (0..plane.height).map(|y| plane.row(y)))
+        .collect()
+}
+
+#[test]
+fn skimmed_blocks_are_the_same_as_those_read_whole() {
+    let (width, height) = (1043, 677);
+    for (seed, factors) in (0..).zip(SUBSAMPLINGS) {
+        let mut picture = planes(width, height, factors, 7 * seed);
+        for quality in [30, 90, 100] {
+            if quality == 100 {
+                // So that blocks are full to the last coefficient.
+                for (at, sample) in (0u32..).zip(&mut picture.components[0].data) {
+                    *sample ^= (at.wrapping_mul(2_654_435_761) >> 26) as u8;
+                }
+            }
+            let (files, progressive) = sequential_and_progressive(&picture, quality);
+            for (side, subsampled) in [(2, true), (4, true), (4, false), (8, true), (8, false)] {
+                let options = DecodeOptions {
+                    min_size: (width.div_ceil(side) as u32, height.div_ceil(side) as u32),
+                    subsampled,
+                    ..DecodeOptions::default()
+                };
+                let read = |file: &[u8]| decode_planes(file, &options).expect("decodes");
+                let expected = read(&progressive);
+                expected.check().expect("sound");
+                for (way, file) in files.iter().enumerate() {
+                    let same = samples(&read(file)) == samples(&expected);
+                    assert!(
+                        same,
+                        "{way}, 1/{side} of {factors:?} at {quality}, {subsampled}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn damage_costs_no_more_than_what_follows_it() {
+    let (width, height) = (1043, 677);
+    let rgb = natural(width, height, 11);
+    let picture = rgb_to_planes(&rgb, width, height, Subsampling::Quarter).expect("fits");
+    let (files, _) = sequential_and_progressive(&picture, 90);
+    let options = DecodeOptions {
+        min_size: (width.div_ceil(4) as u32, height.div_ceil(4) as u32),
+        lenient: true,
+        ..DecodeOptions::default()
+    };
+    let read = |file: &[u8]| decode_planes(file, &options).expect("decodes");
+    for file in files {
+        let whole = read(&file);
+        for eighths in 2..8 {
+            let at = file.len() * eighths / 8;
+            let (mut bent, cut) = (file.clone(), &file[..at]);
+            bent[at] ^= 0x55;
+            for damaged in [&bent, cut] {
+                let so_far = read(damaged);
+                let (luma, before) = (&so_far.components[0], &whole.components[0]);
+                let same = (0..luma.height).take_while(|y| luma.row(*y) == before.row(*y));
+                // Rows take about as many bytes each, and one row of MCUs may be lost.
+                let hoped = luma.height * (eighths - 1) / 8 - 4;
+                assert!(same.count() >= hoped, "{eighths}/8");
+            }
+        }
+    }
 }

@@ -28,7 +28,7 @@ fn options() -> TranscodeOptions<'static> {
 }
 
 /// Planes with these sampling factors, the first component's first.
-fn planes(width: usize, height: usize, factors: &[(usize, usize)], seed: u32) -> Planes {
+pub fn planes(width: usize, height: usize, factors: &[(usize, usize)], seed: u32) -> Planes {
     let largest = factors
         .iter()
         .fold((1, 1), |a, b| (a.0.max(b.0), a.1.max(b.1)));
@@ -54,7 +54,7 @@ fn planes(width: usize, height: usize, factors: &[(usize, usize)], seed: u32) ->
     }
 }
 
-const SUBSAMPLINGS: [&[(usize, usize)]; 7] = [
+pub const SUBSAMPLINGS: [&[(usize, usize)]; 7] = [
     &[(1, 1)],
     &[(1, 1), (1, 1), (1, 1)],
     &[(2, 1), (1, 1), (1, 1)],
