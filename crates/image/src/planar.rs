@@ -21,6 +21,7 @@ pub(crate) fn make(job: &Job<'_>) -> Result<Option<Made>, ImageError> {
     let options = DecodeOptions {
         limits: jpeg_limits(job.limits),
         min_size: job.wanted_size().unwrap_or((0, 0)),
+        coarse: true,
         subsampled: job.variant.quality.value() < FULL_COLOUR_QUALITY,
         cancel: job.cancel,
         ..DecodeOptions::default()

@@ -417,8 +417,9 @@ impl Job<'_> {
         map.and_then(Result::ok)
     }
 
-    /// The least size, as stored, that decoding must give for a good result: twice what is shown,
-    /// so that the resize filter has something to weigh.
+    /// The least size, as stored, that decoding must give for a good result: half as large again
+    /// as what is shown, so that the resize filter has something to weigh; and twice as large
+    /// where each sample would be the mean of eight times eight.
     pub(crate) fn wanted_size(&self) -> Option<(u32, u32)> {
         let Layout {
             turned,
@@ -430,7 +431,13 @@ impl Job<'_> {
             return None;
         }
         let scale = |whole: u32, inner: u32, window: u32| {
-            let wanted = 2 * u64::from(whole) * u64::from(inner) / u64::from(window.max(1));
+            let shown = u64::from(whole) * u64::from(inner) / u64::from(window.max(1));
+            let (wanted, eighth) = (shown * 3 / 2, u64::from(whole.div_ceil(8)));
+            let wanted = if 2 * shown > eighth {
+                wanted.max(eighth + 1)
+            } else {
+                wanted
+            };
             u32::try_from(wanted).unwrap_or(u32::MAX).max(1)
         };
         let width = scale(turned.0, inner.0, window.0);

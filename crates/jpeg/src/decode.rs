@@ -16,6 +16,10 @@ pub struct DecodeOptions<'a> {
     /// Leaves subsampled colour subsampled, for whoever wants it so. Otherwise a picture that is
     /// given smaller has as much colour of its file as there is.
     pub subsampled: bool,
+    /// Leaves out the last bits of progressive files at a quarter of the size and below, where a
+    /// sample is off by at most six levels for that, and mostly by none: most of such a file is
+    /// then not read.
+    pub coarse: bool,
     /// Asked between stages; true stops the work.
     pub cancel: &'a dyn Fn() -> bool,
 }
@@ -28,6 +32,7 @@ impl Default for DecodeOptions<'_> {
             lenient: false,
             min_size: (0, 0),
             subsampled: false,
+            coarse: false,
             cancel: &|| false,
         }
     }
@@ -127,6 +132,7 @@ fn source<'a>(
         map,
         strict: !options.lenient,
         subsampled: options.subsampled,
+        coarse: options.coarse,
         cancel: options.cancel,
     }
 }

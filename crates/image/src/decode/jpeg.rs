@@ -18,6 +18,7 @@ pub(super) fn decode(
         lenient: false,
         min_size: wanted.unwrap_or((0, 0)),
         subsampled: false,
+        coarse: true,
         cancel,
     };
     let decoded = ::jpeg::decode(source, &options).map_err(|error| match error {

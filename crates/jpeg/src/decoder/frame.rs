@@ -10,7 +10,7 @@ use super::scans::{Band, Chosen, Coding, Kept};
 use super::skim::Skims;
 use super::tables::Tables;
 use crate::coefficients::Grid;
-use crate::quantisation::QuantisationTable;
+use crate::quantisation::{NATURAL, QuantisationTable};
 use crate::segments::malformed;
 use crate::{
     Coefficients, ComponentCoefficients, JpegError, Marks, Plane, Planes, Process, Scan, ScanMap,
@@ -19,6 +19,10 @@ use crate::{
 
 /// Pictures of fewer blocks do not repay the tables for skimming.
 const WORTH_SKIMMING: usize = 8192;
+
+/// How far a coefficient may be from what it is, for small pictures of progressive files: a sample
+/// may be off by an eighth of that, for each of three of them.
+const MOST_UNKNOWN: u32 = 16;
 
 /// A component under way.
 pub(crate) struct Part {
@@ -37,6 +41,8 @@ pub(crate) struct Part {
     pub(super) places: [u8; 64],
     /// Coefficients that have to be decoded to know those that the output needs.
     pub(super) reach: usize,
+    /// Whether refinements of AC coefficients are left out.
+    coarse: bool,
     /// Coefficients, `span` to a block: of the whole picture, or of the MCU row at hand.
     pub(super) blocks: Vec<i16>,
     /// Which AC coefficients are not zero, in progressive files: a word to a block.
@@ -112,7 +118,6 @@ impl Frame {
             // Strict decoding gives either every sample or none: zeros come without work.
             part.samples = vec![if strict { 0 } else { 128 }; samples];
         }
-        frame.find_reach(map);
         frame
     }
 
@@ -123,25 +128,34 @@ impl Frame {
         frame
     }
 
-    /// Finds how many coefficients of each component are needed. A refinement cannot be read
-    /// without knowing all of its band, so that the bits of few coefficients may need many.
-    fn find_reach(&mut self, map: &ScanMap) {
-        for (index, part) in self.parts.iter_mut().enumerate() {
-            // The 2 × 2 and 4 × 4 lowest frequencies end there in zigzag order.
-            let needed = match part.size {
-                1 => 1,
-                2 => 5,
-                4 => 25,
-                _ => 64,
-            };
-            let refinements = map.scans.iter().filter(|scan| {
-                scan.components.contains(&index)
-                    && scan.high_bit > 0
-                    && (1..needed).contains(&usize::from(scan.band_start))
-            });
-            let reach = refinements.map(|scan| usize::from(scan.band_end) + 1).max();
-            part.reach = reach.unwrap_or(0).max(needed);
-        }
+    /// Finds how many coefficients of a component are needed. A refinement cannot be read without
+    /// knowing all of its band, so that the bits of few coefficients may need many; where they
+    /// hardly show, they are left out.
+    fn find_reach(&mut self, index: usize, source: Source<'_>) {
+        let part = &mut self.parts[index];
+        // The 2 × 2 and 4 × 4 lowest frequencies end there in zigzag order.
+        let needed = match part.size {
+            1 => 1,
+            2 => 5,
+            4 => 25,
+            _ => 64,
+        };
+        let scans = source.map.scans.iter();
+        let of_band = scans.filter(|scan| {
+            scan.components.contains(&index) && (1..needed).contains(&usize::from(scan.band_start))
+        });
+        let left_out = of_band.clone().filter(|scan| scan.high_bit > 0);
+        let left_out = left_out.map(|scan| scan.high_bit).max().unwrap_or(0);
+        let steps = part.steps.unwrap_or([u16::MAX; 64]);
+        let lowest = NATURAL.iter().take(needed).skip(1);
+        let step = lowest
+            .map(|place| u32::from(steps[usize::from(*place)]))
+            .max();
+        let unknown = ((1u32 << left_out.min(13)) - 1) * step.unwrap_or(0);
+        part.coarse = source.coarse && part.size <= 2 && unknown <= MOST_UNKNOWN;
+        let refinements = of_band.filter(|scan| scan.high_bit > 0 && !part.coarse);
+        let reach = refinements.map(|scan| usize::from(scan.band_end) + 1).max();
+        part.reach = reach.unwrap_or(0).max(needed);
     }
 
     fn empty(map: &ScanMap, (eighths, subsampled): (usize, bool), whole: bool) -> Self {
@@ -186,6 +200,7 @@ impl Frame {
             let rows = if whole { grid.stored_rows } else { factors.1 };
             Part {
                 reach: 64,
+                coarse: false,
                 horizontal: factors.0,
                 vertical: factors.1,
                 grid,
@@ -226,7 +241,7 @@ impl Frame {
         for scan in &source.map.scans {
             tables.read(source.bytes, from..scan.start)?;
             from = scan.end;
-            self.latch(scan, &tables);
+            self.latch(scan, &tables, source);
             if source.strict
                 && scan
                     .components
@@ -257,12 +272,15 @@ impl Frame {
 
     /// Fixes the quantisation of the components that begin with this scan: later tables of the
     /// same number are for others (T.81 §B.2.4.1).
-    fn latch(&mut self, scan: &Scan, tables: &Tables) {
+    fn latch(&mut self, scan: &Scan, tables: &Tables, source: Source<'_>) {
         for index in &scan.components {
             let part = &mut self.parts[*index];
             if part.steps.is_none() {
                 part.steps = tables.quantisation[part.table];
                 part.dequantiser = part.steps.map(|steps| Dequantiser::new(&steps, part.size));
+                if self.rendered {
+                    self.find_reach(*index, source);
+                }
             }
         }
     }
@@ -290,18 +308,23 @@ impl Frame {
         } else {
             u32::from(scan.low_bit)
         };
+        // What is left out is half there in the middle.
+        let mut members = scan.components.iter().map(|index| &self.parts[*index]);
+        let coarse = coding == Coding::AcFirst && members.any(|part| part.coarse);
         (sound && low <= 13).then_some(Band {
             coding,
             start,
             end,
             low,
+            rest: if coarse { (1 << low) >> 1 } else { 0 },
         })
     }
 
     /// Whether a scan is needed for any coefficient that is kept.
     fn adds(&self, scan: &Scan, band: Band) -> bool {
         let mut parts = scan.components.iter().map(|index| &self.parts[*index]);
-        !self.rendered || parts.any(|part| band.start < part.reach)
+        let refines = band.coding == Coding::AcRefine;
+        !self.rendered || parts.any(|part| band.start < part.reach && !(refines && part.coarse))
     }
 
     fn scan(

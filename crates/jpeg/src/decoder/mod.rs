@@ -47,6 +47,8 @@ pub(crate) struct Source<'a> {
     pub strict: bool,
     /// Subsampled colour is not given larger blocks than brightness.
     pub subsampled: bool,
+    /// The last bits of progressive files are left out where they hardly show.
+    pub coarse: bool,
     /// Asked once for each row of blocks; true stops the work.
     pub cancel: &'a dyn Fn() -> bool,
 }

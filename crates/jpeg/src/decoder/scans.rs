@@ -63,6 +63,8 @@ pub(super) struct Band {
     pub start: usize,
     pub end: usize,
     pub low: u32,
+    /// What is added to coefficients in the place of bits that are not read.
+    pub rest: i32,
 }
 
 impl Band {
@@ -130,7 +132,7 @@ impl Band {
             if k > 63 {
                 return Err(Bad);
             }
-            kept.set(k, value << self.low);
+            kept.set(k, (value << self.low) + value.signum() * self.rest);
             *kept.present |= 1 << k;
             k += 1;
         }

@@ -243,3 +243,39 @@ fn damage_costs_no_more_than_what_follows_it() {
         }
     }
 }
+
+#[test]
+fn what_is_left_out_of_progressive_files_hardly_shows() {
+    let (width, height) = (643, 477);
+    let rgb = natural(width, height, 21);
+    let picture = rgb_to_planes(&rgb, width, height, Subsampling::Quarter).expect("fits");
+    for quality in [40, 80, 92, 98] {
+        let how = EncodeOptions {
+            quality,
+            ..EncodeOptions::default()
+        };
+        let file = encode(&picture, &how).expect("encodes").bytes;
+        for side in [1, 2, 4, 8] {
+            let [whole, coarse] = [false, true].map(|coarse| {
+                let options = DecodeOptions {
+                    min_size: (width.div_ceil(side) as u32, height.div_ceil(side) as u32),
+                    coarse,
+                    ..DecodeOptions::default()
+                };
+                decode_planes(&file, &options).expect("decodes")
+            });
+            let (whole, coarse) = (samples(&whole), samples(&coarse));
+            let pairs = whole.iter().zip(&coarse);
+            let off = pairs.flat_map(|(one, other)| one.iter().zip(*other));
+            let off: Vec<_> = off.map(|(one, other)| one.abs_diff(*other)).collect();
+            let (most, sum) = (
+                off.iter().max(),
+                off.iter().map(|off| f64::from(*off)).sum::<f64>(),
+            );
+            let mean = sum / off.len() as f64;
+            let limits = if side < 4 { (0, 0.0) } else { (6, 0.7) };
+            assert!(most <= Some(&limits.0), "1/{side} at {quality}: {most:?}");
+            assert!(mean <= limits.1, "1/{side} at {quality}: {mean}");
+        }
+    }
+}
