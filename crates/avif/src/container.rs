@@ -197,19 +197,19 @@ fn sequence(obus: &[u8]) -> Sequence {
 }
 
 /// Kinds of units (AV1 §6.2.2).
-const SEQUENCE_HEADER: u8 = 1;
-const TEMPORAL_DELIMITER: u8 = 2;
+pub(crate) const SEQUENCE_HEADER: u8 = 1;
+pub(crate) const TEMPORAL_DELIMITER: u8 = 2;
 
 /// An open bitstream unit.
-struct Unit<'a> {
-    kind: u8,
+pub(crate) struct Unit<'a> {
+    pub(crate) kind: u8,
     /// With its header.
-    whole: &'a [u8],
-    payload: &'a [u8],
+    pub(crate) whole: &'a [u8],
+    pub(crate) payload: &'a [u8],
 }
 
 /// The units of a stream in which each says its size (AV1 §5.3.2).
-fn units(mut obus: &[u8]) -> impl Iterator<Item = Unit<'_>> {
+pub(crate) fn units(mut obus: &[u8]) -> impl Iterator<Item = Unit<'_>> {
     std::iter::from_fn(move || {
         let header = *obus.first()?;
         let (extension, sized) = (header & 0b100 != 0, header & 0b10 != 0);

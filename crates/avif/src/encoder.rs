@@ -1,4 +1,4 @@
-//! The encoder: rav1e without its assembly, so that the build needs no assembler.
+//! The encoder, or a program in its place. Ours is rav1e without its assembly, so that the build needs no assembler.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -12,6 +12,7 @@ use rav1e::{Config, Context, EncoderConfig};
 
 use crate::colour::{Channels, Plane, flatten_hidden, to_planes, to_rgb};
 use crate::container::{self, Coded, Form, without_delimiters};
+use crate::outside::{Errand, Outside};
 
 /// Longest side that is encoded, in pixels.
 pub const MAX_SIDE: usize = 16_384;
@@ -37,6 +38,11 @@ pub struct Options {
     pub full_colour: bool,
     /// How much trouble is taken.
     pub effort: Effort,
+    /// The program that does it, in place of the encoder here. Its scale is that of libaom: a
+    /// quarter of the quantizer.
+    pub outside: Option<Outside>,
+    /// Whether it is to be known what a reader sees; without a program it is known anyway.
+    pub shown: bool,
 }
 
 /// A finished file.
@@ -44,8 +50,9 @@ pub struct Options {
 pub struct Encoded {
     /// The file.
     pub bytes: Vec<u8>,
-    /// The pixels that a reader sees, in the channels that were given.
-    pub shown: Vec<u8>,
+    /// The pixels that a reader sees, in the channels that were given; `None` where nobody wanted to
+    /// know.
+    pub shown: Option<Vec<u8>>,
 }
 
 /// Why there is no file.
@@ -60,6 +67,9 @@ pub enum AvifError {
     /// The encoder failed.
     #[error("{0}")]
     Encoder(String),
+    /// The program outside failed.
+    #[error("{0}")]
+    Outside(String),
     /// The work was called off.
     #[error("the work was called off")]
     Cancelled,
@@ -96,8 +106,8 @@ pub fn encode(
     let (colour, alpha, shown) = match channels {
         Channels::Grey => {
             let planes = [plane(pixels.to_vec(), width)];
-            let (coded, [shown]) = job.code(&planes, Form::Grey, options.quantizer)?;
-            (coded, None, shown.data)
+            let (coded, shown) = job.code(&planes, Form::Grey, options.quantizer)?;
+            (coded, None, shown.map(|[shown]| shown.data))
         }
         Channels::Rgb => {
             let (coded, shown) = job.colour(pixels, 3)?;
@@ -108,11 +118,13 @@ pub fn encode(
             flatten_hidden(&mut cleaned, width);
             let alpha = cleaned.chunks_exact(4).map(|pixel| pixel[3]).collect();
             let planes = [plane(alpha, width)];
-            let (alpha, [seen]) = job.code(&planes, Form::Grey, options.alpha_quantizer)?;
+            let (alpha, seen) = job.code(&planes, Form::Grey, options.alpha_quantizer)?;
             let (coded, rgb) = job.colour(&cleaned, 4)?;
-            let pairs = rgb.as_chunks::<3>().0.iter().zip(&seen.data);
-            let shown = pairs.flat_map(|([r, g, b], a)| [*r, *g, *b, *a]);
-            (coded, Some(alpha), shown.collect())
+            let shown = rgb.zip(seen).map(|(rgb, [seen])| {
+                let pairs = rgb.as_chunks::<3>().0.iter().zip(&seen.data);
+                pairs.flat_map(|([r, g, b], a)| [*r, *g, *b, *a]).collect()
+            });
+            (coded, Some(alpha), shown)
         }
     };
     let bytes = container::write(&colour, alpha.as_ref(), width as u32, height as u32);
@@ -132,7 +144,7 @@ struct Job<'a> {
 
 impl Job<'_> {
     /// Codes the first three channels; gives what is seen of them too.
-    fn colour(&self, pixels: &[u8], depth: usize) -> Result<(Coded, Vec<u8>), AvifError> {
+    fn colour(&self, pixels: &[u8], depth: usize) -> Result<(Coded, Option<Vec<u8>>), AvifError> {
         let full = self.options.full_colour;
         let planes = to_planes(pixels, depth, self.width, full);
         let form = if full {
@@ -141,7 +153,7 @@ impl Job<'_> {
             Form::HalfColour
         };
         let (coded, shown) = self.code(&planes, form, self.options.quantizer)?;
-        Ok((coded, to_rgb(&shown)))
+        Ok((coded, shown.as_ref().map(to_rgb)))
     }
 
     /// Codes planes; gives them as they will be seen.
@@ -150,16 +162,27 @@ impl Job<'_> {
         planes: &[Plane; PLANES],
         form: Form,
         quantizer: u8,
-    ) -> Result<(Coded, [Plane; PLANES]), AvifError> {
+    ) -> Result<(Coded, Option<[Plane; PLANES]>), AvifError> {
         if (self.cancel)() {
             return Err(AvifError::Cancelled);
+        }
+        if let Some(Outside(program)) = self.options.outside {
+            let errand = Errand {
+                program,
+                size: (self.width, self.height),
+                effort: self.options.effort,
+                shown: self.options.shown,
+                cancel: self.cancel,
+            };
+            let (obus, shown) = errand.run(planes, form, quantizer)?;
+            return Ok((Coded { obus, form }, shown));
         }
         let config = self.config(form, quantizer);
         // It is a large machine: what it did not foresee costs one picture, not the process.
         let run = || run(config, planes);
         catch_unwind(AssertUnwindSafe(run))
             .unwrap_or_else(|_| Err(AvifError::Encoder("the encoder gave up".to_owned())))
-            .map(|(obus, shown)| (Coded { obus, form }, shown))
+            .map(|(obus, shown)| (Coded { obus, form }, Some(shown)))
     }
 
     fn config(&self, form: Form, quantizer: u8) -> EncoderConfig {

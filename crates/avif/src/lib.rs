@@ -4,11 +4,15 @@
 //! (4:4:4), grey, and transparency as a second picture. The pixels are taken for sRGB, and the file
 //! says so. It is a room of its own so that the encoder, which is large, is built once.
 //!
-//! No file is read here: bytes from outside never come near.
+//! An encoder outside of this process may take the place of the one here: somebody else runs it, and
+//! what it gives back is checked. Other bytes from outside never come near.
 
 mod colour;
 mod container;
 mod encoder;
+mod header;
+mod outside;
 
 pub use colour::Channels;
 pub use encoder::{AvifError, Effort, Encoded, MAX_SIDE, Options, encode};
+pub use outside::{Order, Outside, Program};

@@ -1,6 +1,6 @@
 //! Files that must not have more than a number of bytes.
 
-use crate::encode::{Goal, Made, encode_as};
+use crate::encode::{Encoders, Goal, Made, encode_as};
 use crate::render::{Job, Pixels};
 use crate::{Format, ImageError};
 
@@ -23,7 +23,7 @@ pub(crate) fn within(job: &Job<'_>, made: Made, most: u32) -> Result<Made, Image
     } = job.pixels()?;
     let goal = Goal {
         found: None,
-        avif_at_once: false,
+        avif: Encoders::default(),
         ..job.goal(photograph, exif.as_deref())
     };
     let format = made.format;

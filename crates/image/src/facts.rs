@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::encode::{Goal, encode_as, exact_as};
+use crate::encode::{Encoders, Goal, encode_as, exact_as};
 use crate::geometry::Layout;
 use crate::placeholder::{Placeholders, small};
 use crate::render::{Job, Pixels};
@@ -278,7 +278,7 @@ fn sizes(
         photograph,
         exif: None,
         found: None,
-        avif_at_once: false,
+        avif: Encoders::default(),
         cancel,
     };
     let step = (variant.quality.value(), !photograph);

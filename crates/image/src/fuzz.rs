@@ -17,6 +17,7 @@ const LIMITS: Limits = Limits {
     max_animation_pixels: 1 << 18,
     max_avif_pixels: 1 << 10,
     max_avif_pixels_at_once: 1 << 10,
+    avif_program: None,
 };
 
 /// Reads options; those that are right give a variant whose key is made.

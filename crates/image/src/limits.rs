@@ -1,5 +1,7 @@
 //! What may be read and made, checked before anything is allocated.
 
+use avif::Outside;
+
 use crate::{Format, ImageError};
 
 /// The limits of one job.
@@ -25,7 +27,13 @@ pub struct Limits {
     pub max_avif_pixels: u64,
     /// The same while somebody waits.
     pub max_avif_pixels_at_once: u64,
+    /// The program of the host that makes AVIF; `None`: the encoder that is built in does.
+    pub avif_program: Option<Outside>,
 }
+
+/// How many times the pixels a program makes into an AVIF in the time of the encoder that is built
+/// in.
+const PROGRAM_IS_FASTER: u64 = 8;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -40,11 +48,29 @@ impl Default for Limits {
             max_animation_pixels: 50_000_000,
             max_avif_pixels: 2_000_000,
             max_avif_pixels_at_once: 300_000,
+            avif_program: None,
         }
     }
 }
 
 impl Limits {
+    /// Largest area of an AVIF that a program makes while somebody waits, in pixels; 0 without one.
+    pub(crate) fn avif_pixels_at_once_by_program(&self) -> u64 {
+        let pixels = self
+            .max_avif_pixels_at_once
+            .saturating_mul(PROGRAM_IS_FASTER);
+        match self.avif_program {
+            Some(_) => pixels.min(self.max_avif_pixels),
+            None => 0,
+        }
+    }
+
+    /// Largest area of an AVIF that is made while somebody waits, in pixels.
+    pub(crate) fn avif_pixels_at_once(&self) -> u64 {
+        let program = self.avif_pixels_at_once_by_program();
+        program.max(self.max_avif_pixels_at_once)
+    }
+
     /// Checks the size of a source file.
     ///
     /// # Errors

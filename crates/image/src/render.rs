@@ -4,7 +4,7 @@ use bytes::Bytes;
 use delivery::Outline;
 
 use crate::decode::decode;
-use crate::encode::{Goal, Made, encode};
+use crate::encode::{Encoders, Goal, Made, encode};
 use crate::geometry::{Layout, Rectangle};
 use crate::outline::jpeg_limits;
 use crate::outline_of;
@@ -286,7 +286,7 @@ impl Job<'_> {
             photograph,
             exif,
             found: self.found,
-            avif_at_once: self.canvas_pixels() <= self.limits.max_avif_pixels_at_once,
+            avif: Encoders::for_a_visitor(self.limits, self.canvas_pixels()),
             cancel: self.cancel,
         }
     }

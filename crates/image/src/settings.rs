@@ -89,7 +89,8 @@ base::settings! {
         max_avif_pixels: u64 = 2_000_000,
         /// Largest area of an AVIF that is made while a visitor waits, in pixels, where the URL asks
         /// for AVIF by name: this one takes about half a second. Larger ones are WebP until the
-        /// background has made them.
+        /// background has made them. A program of the host (`avif_encoder`) makes up to eight times
+        /// as many pixels at once.
         max_avif_pixels_at_once: u64 = 300_000,
     }
 }
@@ -107,6 +108,7 @@ impl From<&LimitSettings> for Limits {
             max_animation_pixels: settings.max_animation_pixels,
             max_avif_pixels: settings.max_avif_pixels,
             max_avif_pixels_at_once: settings.max_avif_pixels_at_once,
+            avif_program: None,
         }
     }
 }

@@ -89,6 +89,17 @@ impl Config {
         self
     }
 
+    /// The encoders that make AVIF for the sites, in words, each once.
+    pub fn avif_encoders(&self) -> Vec<String> {
+        let with_pictures = self.site.iter().filter(|site| site.images.enabled);
+        let mut encoders: Vec<_> = with_pictures
+            .map(|site| site.images.avif_encoder.explain())
+            .collect();
+        encoders.sort();
+        encoders.dedup();
+        encoders
+    }
+
     /// Where the cache is on disk; `None` if it is not.
     pub fn cache_path(&self) -> Option<PathBuf> {
         let disk = &self.cache.disk;

@@ -44,6 +44,9 @@ impl Server {
     /// Outside of a runtime.
     pub fn start(config: Config) -> Result<Self, ServerError> {
         let current = Arc::new(Current::new(Rooms::new(&config)?));
+        for encoder in config.avif_encoders() {
+            tracing::info!(%encoder, "who makes AVIF");
+        }
         let front = Front::bind(&config.front, current.clone())?;
         let shared = Arc::new(Shared {
             front,

@@ -26,6 +26,7 @@ fn limits() -> Limits {
         max_animation_pixels: 1 << 18,
         max_avif_pixels: 1 << 10,
         max_avif_pixels_at_once: 1 << 10,
+        avif_program: None,
     }
 }
 

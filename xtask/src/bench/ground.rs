@@ -155,16 +155,17 @@ impl Peer {
         ticks as f64 / 100.0 // USER_HZ is 100 on every Linux this runs on.
     }
 
-    /// What the server and its children have in memory (RSS), in MB. What processes share counts
-    /// for each of them.
+    /// What the server and its children have in memory, in MB. What processes share is divided
+    /// among them (PSS): a child that is just being started has all of its parent's.
     pub fn memory(&self) -> f64 {
-        let resident = family(self.child.id()).into_iter().map(|process| {
-            let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-            let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let shares = family(self.child.id()).into_iter().map(|process| {
+            let path = format!("/proc/{process}/smaps_rollup");
+            let rollup = fs::read_to_string(path).unwrap_or_default();
+            let line = rollup.lines().find(|line| line.starts_with("Pss:"));
             line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok())
                 .unwrap_or_default()
         });
-        resident.sum::<f64>() * 1.024 / 1000.0
+        shares.sum::<f64>() * 1.024 / 1000.0
     }
 
     /// Keeps the server, with its children, on these processors.

@@ -10,7 +10,7 @@ use super::ground::{self, Ground, median};
 use super::pictures::{self, piped};
 use super::rescue::photographs;
 use crate::shell::{self, Outcome};
-use engines::{Engine, Job, NAMES, Peer};
+use engines::{Engine, FOR_AVIF, Job, NAMES, Peer};
 
 /// Width of what is made, pixels.
 const WIDTH: u32 = 640;
@@ -28,28 +28,40 @@ struct Task {
     about: &'static str,
     sources: fn(&Sources) -> &Vec<PathBuf>,
     format: &'static str,
+    /// Whether everybody's picture is to look like ours at [`QUALITY`], whatever their scales mean.
+    alike: bool,
 }
 
-const TASKS: [Task; 4] = [
+const TASKS: [Task; 5] = [
     Task {
         about: "cameras' baseline JPEG to progressive JPEG",
         sources: |sources| &sources.baseline,
         format: "jpeg",
+        alike: false,
     },
     Task {
         about: "cameras' progressive JPEG to progressive JPEG",
         sources: |sources| &sources.progressive,
         format: "jpeg",
+        alike: false,
     },
     Task {
         about: "JPEG of about a megapixel to progressive JPEG",
         sources: |sources| &sources.modest,
         format: "jpeg",
+        alike: false,
     },
     Task {
         about: "cameras' baseline JPEG to WebP",
         sources: |sources| &sources.baseline,
         format: "webp",
+        alike: false,
+    },
+    Task {
+        about: "cameras' baseline JPEG to AVIF, as good as ours",
+        sources: |sources| &sources.baseline,
+        format: "avif",
+        alike: true,
     },
 ];
 
@@ -79,7 +91,10 @@ pub fn run(options: &Options) -> Outcome {
     }
     let ground = Ground::new("images")?;
     let mut peers = Vec::new();
-    for name in options.chosen("engine", &options.server, &NAMES)? {
+    let all = [&NAMES[..], &FOR_AVIF].concat();
+    let abouts = TASKS.map(|task| task.format);
+    let formats = options.chosen("format", &options.page, &abouts)?;
+    for name in options.chosen("engine", &options.server, &all)? {
         match Peer::new(name, &ground) {
             Ok(peer) => peers.push(peer),
             Err(why) if name != "firstlight" => shell::skip(name, &why),
@@ -92,7 +107,9 @@ pub fn run(options: &Options) -> Outcome {
     for peer in &peers {
         println!("{} {}", peer.name, peer.version);
     }
-    for task in &TASKS {
+    for task in TASKS.iter().filter(|task| formats.contains(&task.format)) {
+        let apart = |peer: &&Peer| task.alike || !FOR_AVIF.contains(&peer.name);
+        let peers: Vec<&Peer> = peers.iter().filter(apart).collect();
         measure(task, &sources, &peers, &mut reader, &ground, options)?;
     }
     Ok(())
@@ -141,14 +158,14 @@ fn sources(ground: &Ground, folder: Option<&Path>) -> Result<Sources, String> {
 fn measure(
     task: &Task,
     sources: &Sources,
-    peers: &[Peer],
+    peers: &[&Peer],
     reader: &mut Engine,
     ground: &Ground,
     options: &Options,
 ) -> Outcome {
     let mut engines = peers
         .iter()
-        .map(Peer::start)
+        .map(|peer| peer.start())
         .collect::<Result<Vec<_>, _>>()?;
     let mut made: Vec<Vec<Made>> = vec![Vec::new(); peers.len()];
     for source in (task.sources)(sources) {
@@ -160,6 +177,25 @@ fn measure(
         ))?;
         let mut times = vec![Vec::new(); peers.len()];
         let mut sizes = vec![0.0; peers.len()];
+        let mut qualities = vec![QUALITY; peers.len()];
+        if task.alike {
+            let mut scores = |engine: &mut Engine, quality| {
+                let out = ground.path("tried.out");
+                let job = Job {
+                    source,
+                    out: &out,
+                    format: task.format,
+                    quality,
+                    width: WIDTH,
+                };
+                engine.make(1, &job)?;
+                score(reader, &reference, &out, ground)
+            };
+            let wanted = scores(&mut engines[0], QUALITY)?;
+            for (engine, quality) in engines.iter_mut().zip(&mut qualities).skip(1) {
+                *quality = nearest(wanted, |quality| scores(engine, quality))?;
+            }
+        }
         for round in 0..=options.runs {
             for (place, engine) in engines.iter_mut().enumerate() {
                 let out = ground.path(&format!("{place}.out"));
@@ -167,7 +203,7 @@ fn measure(
                     source,
                     out: &out,
                     format: task.format,
-                    quality: QUALITY,
+                    quality: qualities[place],
                     width: WIDTH,
                 };
                 // The first one tells how often it has to be done to be measured.
@@ -197,6 +233,24 @@ fn measure(
     Ok(())
 }
 
+/// The quality whose score comes nearest to what is wanted; scores grow with it, as good as.
+fn nearest(wanted: f64, mut score: impl FnMut(u8) -> Result<f64, String>) -> Result<u8, String> {
+    let (mut low, mut high) = (1, 100);
+    let mut best = (f64::INFINITY, QUALITY);
+    while low <= high {
+        let middle = low + (high - low) / 2;
+        let off = score(middle)? - wanted;
+        if off.abs() < best.0 {
+            best = (off.abs(), middle);
+        }
+        match off < 0.0 {
+            true => low = middle + 1,
+            false => high = middle - 1,
+        }
+    }
+    Ok(best.1)
+}
+
 /// The SSIMULACRA2 of a result beside its reference.
 fn score(
     reader: &mut Engine,
@@ -210,7 +264,7 @@ fn score(
     pictures::score(&read(reference)?, &read(&seen)?)
 }
 
-fn report(task: &Task, peers: &[Peer], made: &[Vec<Made>], memory: &[f64], json: bool) {
+fn report(task: &Task, peers: &[&Peer], made: &[Vec<Made>], memory: &[f64], json: bool) {
     let Some(ours) = made.first() else { return };
     let of = |made: &[Made], figure: fn(&Made) -> f64| {
         median(&made.iter().map(figure).collect::<Vec<_>>())

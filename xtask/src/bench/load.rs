@@ -11,7 +11,7 @@ use super::ground::Peer;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at the memory.
-const LOOKS: Duration = Duration::from_millis(20);
+const LOOKS: Duration = Duration::from_millis(50);
 /// The longest line of a response's head.
 const LINE: u64 = 16 << 10;
 

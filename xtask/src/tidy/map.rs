@@ -8,12 +8,13 @@ use super::Tree;
 
 /// Every room with the rooms it may name. Services name no service but those below them, users of
 /// the contract name no other user; all meet in `server`.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("base", &[]),
     ("delivery", &["base"]),
     ("jpeg", &["base"]),
     ("avif", &[]),
     ("image", &["avif", "base", "delivery", "jpeg"]),
+    ("host", &["avif", "base"]),
     ("cache", &["base"]),
     ("workshop", &["base"]),
     ("kv", &["base"]),
@@ -24,7 +25,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
     (
         "modules",
         &[
-            "base", "cache", "delivery", "image", "kv", "origin", "pipeline", "workshop",
+            "base", "cache", "delivery", "host", "image", "kv", "origin", "pipeline", "workshop",
         ],
     ),
     ("front", &["base", "delivery", "pipeline"]),
@@ -38,7 +39,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
     (
         "firstlight",
         &[
-            "base", "delivery", "gallery", "image", "jpeg", "lab", "pipeline", "server",
+            "base", "delivery", "gallery", "host", "image", "jpeg", "lab", "pipeline", "server",
         ],
     ),
     (

@@ -37,6 +37,9 @@ fn fine(arguments: &Arguments, config: &Config) -> Exit {
     } else {
         let (file, sites) = (arguments.config.display(), sites(config.site.len()));
         output::talk(format_args!("{file}: fine, {sites}"));
+        for encoder in config.avif_encoders() {
+            output::talk(format_args!("AVIF: {encoder}"));
+        }
     }
     Exit::Done
 }

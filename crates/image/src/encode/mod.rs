@@ -5,10 +5,11 @@ pub(crate) mod jpeg;
 mod png;
 mod webp;
 
+use ::avif::Outside;
 use delivery::Outline;
 
 use crate::picture::{Channels, Picture};
-use crate::{Accepted, Format, Found, ImageError, Output, Prefer, Variant, webp_encode};
+use crate::{Accepted, Format, Found, ImageError, Limits, Output, Prefer, Variant, webp_encode};
 
 /// A result under this many bytes appears at once in any format, so the smaller one is taken.
 const SMALL_BYTES: usize = 8 << 10;
@@ -34,9 +35,39 @@ pub(crate) struct Goal<'a> {
     pub(crate) exif: Option<&'a [u8]>,
     /// What a search found to be best.
     pub(crate) found: Option<Found>,
-    /// Whether an AVIF of it is made here and now: somebody waits.
-    pub(crate) avif_at_once: bool,
+    /// Who makes an AVIF of it.
+    pub(crate) avif: Encoders,
     pub(crate) cancel: &'a dyn Fn() -> bool,
+}
+
+/// Who makes AVIF.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Encoders {
+    /// A program of the host.
+    pub(crate) program: Option<Outside>,
+    /// Whether it makes one here and now, while somebody waits.
+    pub(crate) program_at_once: bool,
+    /// Whether the encoder that is built in does.
+    pub(crate) at_once: bool,
+}
+
+impl Encoders {
+    /// Those for a picture of so many pixels that somebody waits for.
+    pub(crate) fn for_a_visitor(limits: &Limits, pixels: u64) -> Self {
+        Self {
+            program: limits.avif_program,
+            program_at_once: pixels <= limits.avif_pixels_at_once_by_program(),
+            at_once: pixels <= limits.max_avif_pixels_at_once,
+        }
+    }
+
+    /// Those for what nobody waits for.
+    pub(crate) fn in_the_background(limits: &Limits) -> Self {
+        Self {
+            program: limits.avif_program,
+            ..Self::default()
+        }
+    }
 }
 
 /// A finished file.
@@ -167,8 +198,10 @@ pub(crate) fn encode(picture: Picture, goal: &Goal<'_>) -> Result<Made, ImageErr
 
 /// AVIF, where that does not take too long.
 fn avif_or_less(picture: Picture, goal: &Goal<'_>) -> Result<Made, ImageError> {
-    if goal.avif_at_once && avif::fits(&picture) {
-        return avif::encode_quickly(&picture, goal);
+    if avif::fits(&picture)
+        && let Some(made) = avif::encode_quickly(&picture, goal)?
+    {
+        return Ok(made);
     }
     let made = webp_or_png(picture, goal)?;
     let said = format!("{}, as AVIF takes too long to wait for", made.format);

@@ -15,7 +15,7 @@ fn made(picture: Picture, photograph: bool, options: &str, accept: &'static str)
         photograph,
         exif: None,
         found: None,
-        avif_at_once: false,
+        avif: Encoders::default(),
         cancel: &|| false,
     };
     encode(picture, &goal).unwrap()

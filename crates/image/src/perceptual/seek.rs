@@ -7,7 +7,9 @@ use super::curve::{AVIF, JPEG, Kind, Step, WEBP};
 use super::gauge::{Gauge, sample};
 use super::{Found, MOST_ENCODES, MOST_ENCODES_OF_AVIF, Searched, TOLERANCE, Target};
 use crate::decode::decode;
-use crate::encode::{Goal, Made, encode_as, exact_as, exact_is_worth_it, is_small, is_small_file};
+use crate::encode::{
+    Encoders, Goal, Made, encode_as, exact_as, exact_is_worth_it, is_small, is_small_file,
+};
 use crate::picture::{Channels, Picture};
 use crate::render::{Job, Pixels};
 use crate::{
@@ -61,7 +63,7 @@ pub(super) fn search(
         photograph,
         exif: exif.as_deref(),
         found: None,
-        avif_at_once: false,
+        avif: Encoders::in_the_background(limits),
         cancel,
     };
     Seek::new(&job, goal, picture, f32::from(target.points()))?.run(&plan)

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::encode::{Goal, Made, encode_as};
+use crate::encode::{Encoders, Goal, Made, encode_as};
 use crate::picture::{Channels, Picture};
 use crate::render::{Job, Pixels};
 use crate::{Accepted, Effects, Fit, Format, ImageError, Limits, Variant, resize};
@@ -153,7 +153,7 @@ fn lqip(
         photograph,
         exif: None,
         found: None,
-        avif_at_once: false,
+        avif: Encoders::default(),
         cancel,
     };
     match format {

@@ -16,6 +16,7 @@ const TINY: Limits = Limits {
     max_animation_pixels: 1 << 18,
     max_avif_pixels: 1 << 10,
     max_avif_pixels_at_once: 1 << 10,
+    avif_program: None,
 };
 
 fn read(bytes: &[u8]) -> Probe {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ::host::AvifEncoder;
 use ::image::grammar::GrammarSettings;
 use ::image::{LimitSettings, PolicySettings};
 use ::origin::{Pattern, PatternError};
@@ -25,6 +26,12 @@ base::settings! {
         /// source forbids it (`no-cache`, `must-revalidate`, `private`, `no-store`). `"0s"`:
         /// pictures follow their source.
         minimum_fresh: Duration = Duration::ZERO,
+        /// Who makes AVIF: `"auto"`, the `aomenc` in `/usr/local/bin` or `/usr/bin` (Debian's
+        /// `aom-tools`) where there is one that works, which is several times as fast as the encoder
+        /// that is built in; `"builtin"`, that one; or the path of a program with the arguments of
+        /// `aomenc`. It runs as a process of its own with limits, is given pixels and nothing else,
+        /// and where it fails the encoder that is built in takes over.
+        avif_encoder: AvifEncoder = AvifEncoder::Auto,
         /// How variants are chosen.
         policy: PolicySettings = PolicySettings::default(),
         /// What may be read and made.

@@ -86,7 +86,10 @@ impl ImagesModule {
         fetcher: Arc<Fetcher>,
     ) -> Self {
         Self {
-            limits: Limits::from(&settings.limits),
+            limits: Limits {
+                avif_program: settings.avif_encoder.program().unwrap_or_default(),
+                ..Limits::from(&settings.limits)
+            },
             grammars: Grammars::new(&settings.grammars),
             memory: Memory::new(settings.policy.clone()),
             settings: settings.clone(),

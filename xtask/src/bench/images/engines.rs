@@ -15,6 +15,9 @@ use crate::shell;
 
 /// The engines, by the names of `--server`.
 pub const NAMES: [&str; 4] = ["firstlight", "sharp", "libvips", "pillow"];
+/// The same engines at other settings of AVIF: ours with the encoder that is built in, and sharp's
+/// with less effort.
+pub const FOR_AVIF: [&str; 3] = ["built in", "sharp, effort 0", "sharp, effort 1"];
 
 /// What an engine is told to make.
 pub struct Job<'a> {
@@ -51,7 +54,15 @@ impl Peer {
                 rescue::example("image", "make")?.display().to_string(),
                 vec![],
             ),
+            "built in" => (
+                rescue::example("image", "make")?.display().to_string(),
+                vec!["builtin".to_owned()],
+            ),
             "sharp" => ("node".to_owned(), vec![sharp(ground)?]),
+            "sharp, effort 0" | "sharp, effort 1" => {
+                let effort = name.split(' ').next_back().unwrap_or_default();
+                ("node".to_owned(), vec![sharp(ground)?, effort.to_owned()])
+            }
             other => {
                 let script = ground.write("engines.py", include_str!("engines.py"))?;
                 let script = script.display().to_string();
@@ -104,8 +115,8 @@ fn version(name: &str, ground: &Ground) -> Result<String, String> {
         shell::output(command).map(|text| text.trim().to_owned())
     };
     match name {
-        "firstlight" => Ok(env!("CARGO_PKG_VERSION").to_owned()),
-        "sharp" => says(
+        "firstlight" | "built in" => Ok(env!("CARGO_PKG_VERSION").to_owned()),
+        "sharp" | "sharp, effort 0" | "sharp, effort 1" => says(
             "node",
             "const v = require('sharp').versions; console.log(v.sharp, '(libvips ' + v.vips + ')')",
         ),

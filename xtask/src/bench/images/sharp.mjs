@@ -3,13 +3,15 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import sharp from "sharp";
 
+// The trouble that AVIF is worth; 4 by default.
+const effort = Number(process.argv[2] ?? 4);
 sharp.concurrency(1);
 sharp.cache(false);
 
 const formats = {
   jpeg: (image, quality) => image.jpeg({ quality, progressive: true }),
   webp: (image, quality) => image.webp({ quality }),
-  avif: (image, quality) => image.avif({ quality }),
+  avif: (image, quality) => image.avif({ quality, effort }),
 };
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -132,6 +132,7 @@ impl Recipe {
         let limits = Limits {
             max_avif_pixels: Limits::default().max_output_pixels,
             max_avif_pixels_at_once: 0,
+            avif_program: host::AvifEncoder::Auto.program().unwrap_or_default(),
             ..Limits::default()
         };
         let outcome = match image::search(source, &choice.variant, &limits, &|| false) {

@@ -4,7 +4,7 @@
 use base::Quality;
 
 use super::{ABOVE, Seek, Tried};
-use crate::encode::{Goal, avif, exact_is_worth_it, is_small, is_small_file};
+use crate::encode::{Encoders, Goal, avif, exact_is_worth_it, is_small, is_small_file};
 use crate::perceptual::{Found, MOST_ENCODES_OF_AVIF, Searched, TOLERANCE, usual_score};
 use crate::picture::Channels;
 use crate::render::{Job, Pixels};
@@ -39,7 +39,7 @@ pub(in super::super) fn search(
         return Ok(None);
     }
     match variant.output {
-        Output::Avif if pixels <= limits.max_avif_pixels_at_once => Ok(None),
+        Output::Avif if pixels <= limits.avif_pixels_at_once() => Ok(None),
         Output::Avif => by_name(&job),
         _ if needs_preview(&job) => Ok(None),
         _ => instead(&job),
@@ -136,7 +136,7 @@ impl<'a> Seek<'a> {
             photograph,
             exif: None,
             found: None,
-            avif_at_once: false,
+            avif: Encoders::in_the_background(job.limits),
             cancel: job.cancel,
         };
         Self::new(job, goal, picture, 0.0)
