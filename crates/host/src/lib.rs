@@ -16,5 +16,5 @@ mod process;
 
 pub use choice::AvifEncoder;
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests;

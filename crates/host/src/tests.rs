@@ -1,5 +1,7 @@
 //! The choice, programs that do all but their work, and the real one where it is installed.
 
+#![cfg(target_os = "linux")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

@@ -176,8 +176,7 @@ async fn avif_takes_the_place_of_what_was_made_at_once() {
 
 #[tokio::test]
 async fn avif_by_name_comes_at_once_if_it_is_small() {
-    let settings =
-        "images.limits.max_avif_pixels_at_once = 3000\nimages.limits.max_avif_pixels = 9000";
+    let settings = "images.avif_encoder = \"builtin\"\nimages.limits.max_avif_pixels_at_once = 3000\nimages.limits.max_avif_pixels = 9000";
     let site = Site::with(settings).await;
     site.origin
         .page("/photo.jpg", Page::new("image/jpeg", photo(160, 120)));
