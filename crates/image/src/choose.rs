@@ -191,6 +191,7 @@ impl Choosing<'_> {
                 self.depends_on(&["accept"]);
                 Accepted {
                     avif: false,
+                    jxl: false,
                     ..accepted(self.signals, self.policy)
                 }
             }
@@ -418,7 +419,7 @@ impl Choosing<'_> {
 }
 
 /// The class of formats the client may get. JPEG and PNG count when any range covers them, WebP
-/// and AVIF only when named and not ranked below both, and AVIF only beside them: it is made later.
+/// AVIF and JPEG XL only when named and not ranked below both, and the last two only beside them.
 fn accepted(signals: &Signals, policy: &Policy) -> Accepted {
     let accept = &signals.accept;
     let (jpeg, png) = (accept.weight(Format::Jpeg), accept.weight(Format::Png));
@@ -429,6 +430,7 @@ fn accepted(signals: &Signals, policy: &Policy) -> Accepted {
         png: png > 0,
         webp: newer(Format::WebP) && policy.webp,
         avif: newer(Format::Avif) && common && policy.avif,
+        jxl: newer(Format::Jxl) && common,
     };
     if accepted.jpeg || accepted.png || accepted.webp {
         accepted

@@ -15,7 +15,7 @@ pub enum Format {
     Gif,
     /// AVIF. Written, never read.
     Avif,
-    /// JPEG XL. Recognised, never read or written.
+    /// JPEG XL. Read, never written.
     Jxl,
     /// SVG. Recognised, never read or written.
     Svg,
@@ -128,7 +128,10 @@ impl Format {
 
     /// Whether files of this format can be read, and so resized.
     pub const fn is_readable(self) -> bool {
-        matches!(self, Self::Jpeg | Self::Png | Self::WebP | Self::Gif)
+        matches!(
+            self,
+            Self::Jpeg | Self::Png | Self::WebP | Self::Gif | Self::Jxl
+        )
     }
 }
 

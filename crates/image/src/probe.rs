@@ -1,5 +1,7 @@
-//! What a file's header says, read without allocating and without touching pixel data.
+//! What a file's header says, read without touching pixel data. At most a few kibibytes are
+//! allocated.
 
+use crate::outline::jxl_head;
 use crate::{Format, ImageError, Limits, Orientation};
 
 /// What a file's header says.
@@ -46,7 +48,8 @@ impl Probe {
     }
 }
 
-/// Reads a file's header and checks it against the limits. Allocates nothing.
+/// Reads a file's header and checks it against the limits, before anything that grows with the
+/// picture is allocated.
 ///
 /// # Errors
 /// [`ImageError::NotAPicture`]; [`ImageError::Unsupported`] for pictures that are recognised but
@@ -60,6 +63,7 @@ pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Probe, ImageError> {
         Format::Png => png(bytes),
         Format::WebP => webp(bytes),
         Format::Gif => gif(bytes),
+        Format::Jxl => jxl(bytes),
         _ => return Err(ImageError::Unsupported { format }),
     };
     let probe = probe.ok_or_else(|| ImageError::damaged(format, "no complete header"))?;
@@ -252,6 +256,18 @@ fn frames_fit(bytes: &[u8], start: usize, probe: &Probe, outermost: bool) -> boo
 
 fn fits(probe: &Probe, width: u32, height: u32) -> bool {
     width <= probe.width && height <= probe.height
+}
+
+/// Reads the header of the codestream. What EXIF data says of the orientation does not count
+/// (ISO/IEC 18181-2 §9.2).
+fn jxl(bytes: &[u8]) -> Option<Probe> {
+    let head = jxl_head::head(bytes)?;
+    Some(Probe {
+        orientation: Orientation::from_exif(head.orientation),
+        has_alpha: head.has_alpha,
+        animated: head.animated,
+        ..Probe::new(Format::Jxl, head.width, head.height)
+    })
 }
 
 /// Reads the screen size, then walks the blocks until a second frame (GIF 89a §17–26).

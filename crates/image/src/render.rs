@@ -112,13 +112,13 @@ pub fn render_found(
         return Err(error);
     }
     let limits = &variant.demands.tightened(limits);
-    match Job::new(source, variant, limits, cancel) {
-        Ok(job) => Job { found, ..job }.run(),
+    let job = Job::new(source, variant, limits, cancel);
+    match job.and_then(|job| Job { found, ..job }.run()) {
         Err(ImageError::Unsupported { format }) => {
             let reason = format!("{format} is passed on as it is");
             Ok(keep(source, format, reason))
         }
-        Err(error) => Err(error),
+        outcome => outcome,
     }
 }
 
@@ -356,9 +356,9 @@ impl Job<'_> {
         if self.limits.check_output(width, height).is_err() {
             return Some("it is too large to be made again".to_owned());
         }
-        // WebP is small already; making it again would only lose quality.
-        let webp = format == Format::WebP && self.original_serves();
-        webp.then(|| "it is WebP already".to_owned())
+        // These are small already; making them again would only lose quality.
+        let small = matches!(format, Format::WebP | Format::Avif | Format::Jxl);
+        (small && self.original_serves()).then(|| format!("it is {format} already"))
     }
 
     /// Whether no pixel would change but by encoding.

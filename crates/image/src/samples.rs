@@ -124,6 +124,39 @@ pub(crate) fn webp(picture: &Picture, lossless: bool) -> Vec<u8> {
     webp_encode::encode(picture, options, &|| false).unwrap()
 }
 
+/// A lossless JPEG XL without a box around it; sides have at least two pixels.
+pub(crate) fn jxl(picture: &Picture) -> Vec<u8> {
+    use zune_core::bit_depth::BitDepth;
+    use zune_core::colorspace::ColorSpace;
+    use zune_core::options::EncoderOptions;
+    let space = match picture.channels {
+        Channels::Grey => ColorSpace::Luma,
+        Channels::Rgb => ColorSpace::RGB,
+        Channels::Rgba => ColorSpace::RGBA,
+    };
+    let options = EncoderOptions::new(picture.width, picture.height, space, BitDepth::Eight)
+        .set_num_threads(1);
+    let mut bytes = Vec::new();
+    let encoder = zune_jpegxl::JxlSimpleEncoder::new(&picture.data, options);
+    encoder.encode(&mut bytes).unwrap();
+    bytes
+}
+
+/// A JPEG XL in boxes, with EXIF data before the pixels.
+pub(crate) fn jxl_in_boxes(codestream: &[u8], exif: &[u8]) -> Vec<u8> {
+    let boxed = |name: &[u8; 4], content: &[u8]| {
+        let length = (content.len() as u32 + 8).to_be_bytes();
+        [&length[..], name, content].concat()
+    };
+    [
+        b"\0\0\0\x0CJXL \r\n\x87\n".to_vec(),
+        boxed(b"ftyp", b"jxl \0\0\0\0jxl "),
+        boxed(b"Exif", &[&[0; 4][..], exif].concat()),
+        boxed(b"jxlc", codestream),
+    ]
+    .concat()
+}
+
 /// A GIF of black, red, green and transparent places, one frame each.
 pub(crate) fn gif(width: u16, height: u16, frames: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = Vec::new();

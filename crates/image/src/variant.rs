@@ -99,7 +99,7 @@ pub struct Effects {
     pub lift: i16,
 }
 
-/// The formats a client may get, of those that are written: one of a few classes.
+/// The formats a client may get: one of a few classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Accepted {
     /// JPEG.
@@ -110,6 +110,8 @@ pub struct Accepted {
     pub webp: bool,
     /// AVIF.
     pub avif: bool,
+    /// JPEG XL, which is not written: sources are passed on.
+    pub jxl: bool,
 }
 
 impl Accepted {
@@ -119,15 +121,17 @@ impl Accepted {
         png: true,
         webp: false,
         avif: false,
+        jxl: false,
     };
 
-    /// Whether a body of this format may be sent. Formats that are not written are passed on to
-    /// anyone: the page asked for them.
+    /// Whether a body of this format may be sent. Formats that are neither written nor new are passed
+    /// on to anyone: the page asked for them.
     pub const fn allows(self, format: Format) -> bool {
         match format {
             Format::Jpeg => self.jpeg,
             Format::Png => self.png,
             Format::WebP => self.webp,
+            Format::Jxl => self.jxl,
             _ => true,
         }
     }
@@ -143,7 +147,7 @@ pub enum Output {
         /// What matters more for photographs.
         prefer: Prefer,
     },
-    /// The source's own format; PNG for a GIF, which is not written.
+    /// The source's own format; JPEG or PNG for one that is not written.
     Source,
     /// WebP.
     WebP,
@@ -313,6 +317,7 @@ impl Key {
                 ('p', accepted.png),
                 ('w', accepted.webp),
                 ('a', accepted.avif),
+                ('x', accepted.jxl),
             ] {
                 if allowed {
                     text.push(letter);

@@ -52,6 +52,11 @@ pub const TARGETS: &[Target] = &[
     target("front_streams", http3::streams, http3::stream_seeds),
     target("front_tap", connections::tap, connections::tap_seeds),
     target(
+        "image_formats",
+        image::fuzz::picture,
+        pictures::format_seeds,
+    ),
+    target(
         "image_grammars",
         image::fuzz::grammars,
         requests::grammar_seeds,

@@ -3,6 +3,11 @@
 use image::{Limits, Outcome, Policy, Signals, Transform};
 use jpeg::{DecodeOptions, EncodeOptions, Script, Subsampling, TranscodeOptions, WriteOptions};
 
+use zune_core::bit_depth::BitDepth;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::EncoderOptions;
+use zune_jpegxl::JxlSimpleEncoder;
+
 use crate::Seeds;
 
 /// Small enough that no input can be slow for its size alone.
@@ -238,6 +243,31 @@ pub fn picture_seeds() -> Seeds {
         .collect()
 }
 
+/// Files of formats that are read and not written, with a line of options before.
+pub fn format_seeds() -> Seeds {
+    let named =
+        |(name, bytes): (&'static str, Vec<u8>)| (name, [b"width=9\n", &bytes[..]].concat());
+    vec![
+        ("colour.jxl", jxl(ColorSpace::RGB, 21, 13)),
+        ("transparent.jxl", jxl(ColorSpace::RGBA, 9, 30)),
+        ("grey.jxl", jxl(ColorSpace::Luma, 260, 3)),
+    ]
+    .into_iter()
+    .map(named)
+    .collect()
+}
+
+/// A lossless JPEG XL.
+fn jxl(space: ColorSpace, width: usize, height: usize) -> Vec<u8> {
+    let count = width * height * space.num_components();
+    let data: Vec<u8> = (0..count).map(|place| (place * 7 % 256) as u8).collect();
+    let options = EncoderOptions::new(width, height, space, BitDepth::Eight).set_num_threads(1);
+    let mut bytes = Vec::new();
+    // An encoder that fails gives an empty seed, which the test sees.
+    let _ = JxlSimpleEncoder::new(&data, options).encode(&mut bytes);
+    bytes
+}
+
 /// The same with the byte before that picks options.
 pub fn render_seeds() -> Seeds {
     let seeds = image_seeds().into_iter().enumerate();
@@ -284,5 +314,9 @@ mod tests {
             assert!(image::probe(&bytes, &limits()).is_ok(), "{name}");
         }
         assert_eq!(image_seeds().len(), 8);
+        for (name, bytes) in format_seeds() {
+            let source = bytes.strip_prefix(b"width=9\n").unwrap_or_default();
+            assert!(image::probe(source, &limits()).is_ok(), "{name}");
+        }
     }
 }

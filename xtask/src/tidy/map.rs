@@ -50,7 +50,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
 ];
 
 /// Libraries that only some rooms may name, with what they stand for.
-const LIBRARIES: [(&str, &str, &[&str]); 27] = [
+const LIBRARIES: [(&str, &str, &[&str]); 28] = [
     (
         "rustls",
         "TLS",
@@ -75,6 +75,7 @@ const LIBRARIES: [(&str, &str, &[&str]); 27] = [
     ),
     ("zune-jpeg", "codecs", &["image", "jpeg", "lab"]),
     ("rav1e", "codecs", &["avif"]),
+    ("jxl", "codecs", &["image"]),
     ("png", "codecs", &["gallery", "image"]),
     ("gif", "codecs", &["image"]),
     ("image-webp", "codecs", &["image"]),

@@ -49,7 +49,9 @@ fn picture_error(path: &Path, error: &::image::ImageError) -> CommandError {
     use ::image::ImageError::{NotAPicture, Unsupported};
     let said = CommandError::because(path.display(), error);
     match error {
-        NotAPicture | Unsupported { .. } => said.hint("JPEG, PNG, WebP and GIF files are read"),
+        NotAPicture | Unsupported { .. } => {
+            said.hint("JPEG, JPEG XL, PNG, WebP and GIF files are read")
+        }
         _ => said,
     }
 }

@@ -10,6 +10,7 @@ use super::*;
 use crate::{Accept, QualityChoice, Target};
 
 const CHROMIUM: &str = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8";
+const NEW_SAFARI: &str = "image/jxl,image/webp,image/avif,image/png,image/*;q=0.8,*/*;q=0.5";
 const OLD_SAFARI: &str = "image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5";
 
 fn signals(accept: &str) -> Signals {
@@ -31,6 +32,9 @@ fn chosen(options: &str, signals: &Signals) -> Choice {
 /// Options, `Accept`, and the key of the variant: a new case is a new line.
 const KEYS: &[(&str, &str, &str)] = &[
     ("", CHROMIUM, "auto-preview-jpwa,q80"),
+    ("", NEW_SAFARI, "auto-preview-jpwax,q80"),
+    ("placeholder=lqip", NEW_SAFARI, "lqip-jpw,q80"),
+    ("", "image/jxl", "auto-preview-jp,q80"),
     ("", OLD_SAFARI, "auto-preview-jp,q80"),
     ("", "", "auto-preview-jp,q80"),
     ("", "image/webp", "auto-preview-w,q80"),

@@ -2,6 +2,7 @@
 
 mod gif;
 mod jpeg;
+mod jxl;
 mod png;
 mod webp;
 
@@ -35,6 +36,7 @@ pub(crate) fn decode(
         Format::Png => png::decode(source, cancel),
         Format::WebP => webp::decode(source, probe),
         Format::Gif => gif::decode(source, limits),
+        Format::Jxl => jxl::decode(source, probe, cancel),
         _ => Err(ImageError::Unsupported { format }),
     })?;
     // A JPEG was taken for a photograph once already, and its noise hides what it was.

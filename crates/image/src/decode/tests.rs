@@ -1,6 +1,7 @@
 //! Files of every kind become the same pixels.
 
 use super::*;
+use crate::picture::Channels;
 use crate::samples::{self, near, pixel, pixels};
 
 fn decoded(bytes: &[u8]) -> Result<Decoded, ImageError> {
@@ -16,6 +17,51 @@ fn exact_formats_give_exact_pixels() {
     }
     let opaque = samples::drawing(61, 43);
     assert_eq!(pixels(&samples::webp(&opaque, true)), opaque);
+}
+
+#[test]
+fn jpeg_xl_gives_exact_pixels() {
+    let grey = |(width, height): (usize, usize)| {
+        let data = (0..width * height).map(|place| (place % 251) as u8);
+        Picture::new(width, height, Channels::Grey, data.collect()).unwrap()
+    };
+    // One group, and several.
+    for (width, height) in [(61, 43), (300, 270)] {
+        for picture in [
+            samples::drawing(width, height),
+            samples::photograph(width, height),
+            samples::cut_out(width, height),
+            grey((width, height)),
+        ] {
+            assert_eq!(pixels(&samples::jxl(&picture)), picture);
+        }
+    }
+}
+
+#[test]
+fn jpeg_xl_in_boxes_has_exif_data_that_turns_nothing() {
+    let picture = samples::drawing(61, 43);
+    let exif = samples::exif_orientation(6);
+    let boxed = samples::jxl_in_boxes(&samples::jxl(&picture), &exif);
+    let probe = crate::probe(&boxed, &Limits::default()).unwrap();
+    assert_eq!(probe.upright_size(), (61, 43));
+    let decoded = decoded(&boxed).unwrap();
+    assert_eq!(decoded.picture, picture);
+    assert_eq!(decoded.exif, Some(exif));
+}
+
+#[test]
+fn jpeg_xl_is_called_off_between_groups() {
+    let bytes = samples::jxl(&samples::photograph(1100, 300));
+    let limits = Limits::default();
+    let probe = crate::probe(&bytes, &limits).unwrap();
+    let asked = std::cell::Cell::new(0);
+    let stopped = decode(&bytes, &probe, None, &limits, &|| {
+        asked.set(asked.get() + 1);
+        asked.get() > 3
+    });
+    assert_eq!(stopped.err(), Some(ImageError::Cancelled));
+    assert!(asked.get() < 7, "{asked:?}");
 }
 
 #[test]
@@ -167,6 +213,7 @@ fn cut_off_files_are_damaged() {
         samples::jpeg(&picture, 80, false),
         samples::webp(&picture, true),
         samples::webp(&picture, false),
+        samples::jxl(&picture),
         samples::gif(
             120,
             90,

@@ -187,13 +187,23 @@ pub(crate) fn encode(picture: Picture, goal: &Goal<'_>) -> Result<Made, ImageErr
         Output::Source | Output::Facts | Output::Placeholder { .. } => match goal.source_format {
             Format::Jpeg => jpeg::encode(picture, goal, true),
             Format::WebP => webp_or_png(picture, goal),
-            Format::Gif => {
-                let made = png::encode(&picture, goal)?;
-                Ok(made.because("PNG, as GIF is not written"))
-            }
-            _ => png::encode(&picture, goal),
+            Format::Png => png::encode(&picture, goal),
+            format => common(picture, goal, format),
         },
     }
+}
+
+/// JPEG or PNG, which every client reads, in place of a format that is not written, or not for
+/// whoever waits.
+fn common(picture: Picture, goal: &Goal<'_>, format: Format) -> Result<Made, ImageError> {
+    let photograph = goal.photograph && picture.channels != Channels::Rgba;
+    let made = if photograph && format != Format::Gif {
+        jpeg::encode(picture, goal, true)?
+    } else {
+        png::encode(&picture, goal)?
+    };
+    let because = format!("{}, as {format} is not written", made.format);
+    Ok(made.because(because))
 }
 
 /// AVIF, where that does not take too long.

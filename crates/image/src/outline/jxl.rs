@@ -89,12 +89,12 @@ pub(super) fn end(bytes: &[u8]) -> Option<usize> {
 }
 
 /// A codestream, alone or in boxes (ISO/IEC 18181-2 §9).
-struct Stream<'a> {
+pub(super) struct Stream<'a> {
     parts: Vec<(usize, &'a [u8])>,
 }
 
 impl<'a> Stream<'a> {
-    fn new(bytes: &'a [u8]) -> Option<Self> {
+    pub(super) fn new(bytes: &'a [u8]) -> Option<Self> {
         if bytes.starts_with(&[0xFF, 0x0A]) {
             return Some(Self {
                 parts: vec![(0, bytes)],
@@ -112,13 +112,18 @@ impl<'a> Stream<'a> {
     }
 
     /// The bytes from an offset in the codestream on, as many as a header may have.
-    fn part(&self, mut at: usize) -> Option<Vec<u8>> {
+    fn part(&self, at: usize) -> Option<Vec<u8>> {
+        self.some(at, MOST_HEADER)
+    }
+
+    /// At most so many bytes from an offset in the codestream on.
+    pub(super) fn some(&self, mut at: usize, most: usize) -> Option<Vec<u8>> {
         let mut found = Vec::new();
         for (_, part) in &self.parts {
             let skipped = at.min(part.len());
             at -= skipped;
             let rest = part.get(skipped..)?;
-            found.extend_from_slice(&rest[..rest.len().min(MOST_HEADER - found.len())]);
+            found.extend_from_slice(&rest[..rest.len().min(most - found.len())]);
         }
         (!found.is_empty()).then_some(found)
     }
@@ -199,7 +204,7 @@ impl Image {
         bits.skip(1)?;
         self.extra_channels = bits.number([(0, 0), (1, 0), (2, 4), (1, 12)])?;
         for _ in 0..self.extra_channels {
-            extra_channel(bits)?;
+            extra_channel_kind(bits)?;
         }
         self.xyb = bits.flag()?;
         let profile = colour(bits)?;
@@ -211,7 +216,7 @@ impl Image {
     }
 }
 
-fn size(bits: &mut Bits<'_>) -> Option<(u32, u32)> {
+pub(super) fn size(bits: &mut Bits<'_>) -> Option<(u32, u32)> {
     let small = bits.flag()?;
     let side = |bits: &mut Bits<'_>| match small {
         true => Some((bits.bits(5)? + 1) * 8),
@@ -233,7 +238,7 @@ fn size(bits: &mut Bits<'_>) -> Option<(u32, u32)> {
     (possible.contains(&width) && possible.contains(&height)).then_some((width, height))
 }
 
-fn depth(bits: &mut Bits<'_>) -> Option<()> {
+pub(super) fn depth(bits: &mut Bits<'_>) -> Option<()> {
     if bits.flag()? {
         bits.number([(32, 0), (16, 0), (24, 0), (1, 6)])?;
         bits.skip(4)
@@ -242,9 +247,10 @@ fn depth(bits: &mut Bits<'_>) -> Option<()> {
     }
 }
 
-fn extra_channel(bits: &mut Bits<'_>) -> Option<()> {
+/// Steps over what is said of an extra channel, and gives its kind.
+pub(super) fn extra_channel_kind(bits: &mut Bits<'_>) -> Option<u32> {
     if bits.flag()? {
-        return Some(());
+        return Some(0);
     }
     let kind = bits.kind()?;
     depth(bits)?;
@@ -252,11 +258,12 @@ fn extra_channel(bits: &mut Bits<'_>) -> Option<()> {
     let name = bits.number(NAME)?;
     bits.skip(u64::from(name) * 8)?;
     match kind {
-        0 => bits.skip(1),
-        2 => bits.skip_halves(4),
-        5 => bits.number([(1, 0), (0, 2), (3, 4), (19, 8)]).map(drop),
-        _ => Some(()),
+        0 => bits.skip(1)?,
+        2 => bits.skip_halves(4)?,
+        5 => drop(bits.number([(1, 0), (0, 2), (3, 4), (19, 8)])?),
+        _ => {}
     }
+    Some(kind)
 }
 
 /// Tells whether a colour profile follows.

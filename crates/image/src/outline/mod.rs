@@ -5,6 +5,7 @@ mod bits;
 mod boxes;
 pub(crate) mod frames;
 mod jxl;
+pub(crate) mod jxl_head;
 
 use delivery::{Outline, Scan};
 

@@ -143,12 +143,91 @@ fn orientation_swaps_the_upright_sides() {
     }
 }
 
+/// Bits, the lowest of each byte first, behind the mark of a codestream.
+fn codestream(parts: &[(u32, u32)]) -> Vec<u8> {
+    let mut bytes = vec![0xFF, 0x0A];
+    let mut place = 0;
+    for (value, count) in parts {
+        for bit in 0..*count {
+            if place % 8 == 0 {
+                bytes.push(0);
+            }
+            *bytes.last_mut().unwrap() |= ((value >> bit & 1) as u8) << (place % 8);
+            place += 1;
+        }
+    }
+    bytes
+}
+
+/// A header of 4000 × 3000 pixels, up to the channels; the rest comes behind.
+fn jpeg_xl_header(parts: &[(u32, u32)]) -> Vec<u8> {
+    let size = [(0, 1), (1, 2), (2999, 13), (3, 3)];
+    codestream(&[&size[..], parts].concat())
+}
+
+#[test]
+fn jpeg_xl_headers_are_read() {
+    let plain = read(&jpeg_xl_header(&[(1, 1)]));
+    assert_eq!((plain.width, plain.height), (4000, 3000));
+    assert_eq!(plain.orientation, Orientation::UPRIGHT);
+    assert!(!plain.has_alpha && !plain.animated);
+    for number in 1..=8 {
+        // Metadata of its own; extra fields: orientation, no size on paper, no preview, no
+        // animation. Then 8 bits, and one channel of the usual kind, transparency.
+        let (own, extra, no) = ((0, 1), (1, 1), (0, 1));
+        let fields = [own, extra, (number - 1, 3), no, no, no];
+        let depth = [no, (0, 2), (1, 1), (1, 2), (1, 1)];
+        let probe = read(&jpeg_xl_header(&[&fields[..], &depth].concat()));
+        assert_eq!(probe.orientation, Orientation::from_exif(number as u16));
+        assert!(probe.has_alpha && !probe.animated);
+    }
+    // A preview of 64 × 64 pixels and animation, ten ticks a second.
+    let moving = read(&jpeg_xl_header(&[
+        (0, 1),
+        (1, 1),
+        (0, 3),
+        (0, 1),
+        (1, 1),
+        (0, 1),
+        (0, 2),
+        (63, 6),
+        (1, 3),
+        (1, 1),
+        (2, 2),
+        (9, 10),
+        (0, 2),
+        (0, 2),
+        (0, 1),
+        (0, 1),
+        (0, 2),
+        (1, 1),
+        (0, 2),
+    ]));
+    assert!(moving.animated && !moving.has_alpha);
+    let cut = probe(b"\xFF\x0A\0", &Limits::default());
+    assert!(matches!(cut, Err(ImageError::Damaged { .. })), "{cut:?}");
+}
+
+#[test]
+fn a_jpeg_xl_bomb_is_refused_from_its_header() {
+    // A billion pixels a side.
+    let bomb = codestream(&[(0, 1), (3, 2), ((1 << 20) - 1, 30), (1, 3), (1, 1), (0, 32)]);
+    assert_eq!(
+        probe(&bomb, &Limits::default()),
+        Err(ImageError::SourcePixels {
+            width: 1 << 20,
+            height: 1 << 20,
+            max_side: 32_768,
+            max_pixels: 100_000_000,
+        })
+    );
+}
+
 #[test]
 fn other_pictures_are_known_by_name() {
     for (bytes, format) in [
         (b"\0\0\0\x1Cftypavif\0\0\0\0".as_slice(), Format::Avif),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", Format::Svg),
-        (b"\xFF\x0A\0\0", Format::Jxl),
     ] {
         let refused = probe(bytes, &Limits::default());
         assert_eq!(refused, Err(ImageError::Unsupported { format }));

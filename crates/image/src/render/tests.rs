@@ -368,6 +368,23 @@ fn pictures_that_are_not_read_are_passed_on() {
 }
 
 #[test]
+fn jpeg_xl_becomes_what_the_client_reads() {
+    let source = samples::jxl(&samples::photograph(300, 200));
+    // At its own size, who reads JPEG XL gets the original.
+    let original = kept(&source, "", "image/jxl,image/webp,*/*");
+    assert_eq!(original.reason, "it is JPEG XL already");
+    let made = rendered(&source, "f=auto", "image/webp,*/*");
+    assert!(matches!(made.format, Format::Jpeg | Format::WebP));
+    let made = rendered(&source, "w=150,f=jpeg", "*/*");
+    assert_eq!(
+        (made.format, made.width, made.height),
+        (Format::Jpeg, 150, 100)
+    );
+    let made = rendered(&source, "w=150", "*/*");
+    assert_eq!((made.width, made.height), (150, 100));
+}
+
+#[test]
 fn facts_need_no_pixels_where_these_are_damaged() {
     let mut source = samples::png(&samples::drawing(120, 80));
     source.truncate(60);
