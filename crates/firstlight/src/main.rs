@@ -57,6 +57,14 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == server::WORKER)
+    {
+        return server::work();
+    }
+    // This very program, even if a newer one has taken its place on the disk.
+    server::start_workers("/proc/self/exe".into());
     let arguments = match parse(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(exit) => return exit.into(),

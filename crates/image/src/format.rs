@@ -13,7 +13,7 @@ pub enum Format {
     WebP,
     /// GIF 87a or 89a.
     Gif,
-    /// AVIF. Written, never read.
+    /// AVIF. Written; read where a decoder outside of the process is at hand.
     Avif,
     /// JPEG XL. Read, never written.
     Jxl,

@@ -2,7 +2,8 @@
 
 use crate::grammar::{GrammarSettings, Grammars, Request};
 use crate::{
-    Accept, Format, Limits, PolicySettings, Signals, Transform, choose, outline_of, probe, render,
+    Accept, Decoders, Format, Limits, PolicySettings, Signals, Transform, choose, outline_of,
+    probe, render,
 };
 
 /// Small enough that one run takes milliseconds.
@@ -18,6 +19,7 @@ const LIMITS: Limits = Limits {
     max_avif_pixels: 1 << 10,
     max_avif_pixels_at_once: 1 << 10,
     avif_program: None,
+    decoders: Decoders::NONE,
 };
 
 /// Reads options; those that are right give a variant whose key is made.

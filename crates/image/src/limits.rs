@@ -2,7 +2,7 @@
 
 use avif::Outside;
 
-use crate::{Format, ImageError};
+use crate::{Decoders, Format, ImageError};
 
 /// The limits of one job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Limits {
     pub max_avif_pixels_at_once: u64,
     /// The program of the host that makes AVIF; `None`: the encoder that is built in does.
     pub avif_program: Option<Outside>,
+    /// Who decodes what is not decoded here.
+    pub decoders: Decoders,
 }
 
 /// How many times the pixels a program makes into an AVIF in the time of the encoder that is built
@@ -49,6 +51,7 @@ impl Default for Limits {
             max_avif_pixels: 2_000_000,
             max_avif_pixels_at_once: 300_000,
             avif_program: None,
+            decoders: Decoders::NONE,
         }
     }
 }

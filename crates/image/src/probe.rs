@@ -59,6 +59,7 @@ pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Probe, ImageError> {
     limits.check_bytes(bytes.len() as u64)?;
     let format = Format::sniff(bytes).ok_or(ImageError::NotAPicture)?;
     let probe = match format {
+        Format::Avif if limits.decoders.av1.is_some() => Some(avif(bytes)?),
         Format::Jpeg => jpeg(bytes),
         Format::Png => png(bytes),
         Format::WebP => webp(bytes),
@@ -256,6 +257,17 @@ fn frames_fit(bytes: &[u8], start: usize, probe: &Probe, outermost: bool) -> boo
 
 fn fits(probe: &Probe, width: u32, height: u32) -> bool {
     width <= probe.width && height <= probe.height
+}
+
+/// Reads the boxes.
+fn avif(bytes: &[u8]) -> Result<Probe, ImageError> {
+    let still = ::avif::Still::read(bytes).map_err(crate::decode::avif::failure)?;
+    Ok(Probe {
+        orientation: Orientation::from_exif(still.orientation),
+        has_alpha: still.alpha.is_some(),
+        animated: still.animated,
+        ..Probe::new(Format::Avif, still.width, still.height)
+    })
 }
 
 /// Reads the header of the codestream. What EXIF data says of the orientation does not count

@@ -2,7 +2,7 @@
 
 use base::{ByteSize, Quality};
 
-use crate::{Limits, Metadata, QualityChoice};
+use crate::{Decoders, Limits, Metadata, QualityChoice};
 
 base::choices! {
     /// What matters more when a photograph's format is chosen.
@@ -109,6 +109,7 @@ impl From<&LimitSettings> for Limits {
             max_avif_pixels: settings.max_avif_pixels,
             max_avif_pixels_at_once: settings.max_avif_pixels_at_once,
             avif_program: None,
+            decoders: Decoders::NONE,
         }
     }
 }

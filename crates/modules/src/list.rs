@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ::cache::{Named, Store, tag};
 use ::origin::{AllowList, Client};
 use base::settings::{Report, join};
+use image::Decoders;
 use pipeline::{Module, Pipeline};
 use workshop::Workshop;
 
@@ -33,6 +34,8 @@ pub struct Services {
     pub store: Arc<Store<Entry>>,
     /// Opens outward connections.
     pub client: Arc<Client>,
+    /// Who decodes what is not decoded in this process.
+    pub decoders: Decoders,
     /// Makes pictures.
     pub workshop: Workshop,
     /// Pictures in the making.
@@ -53,6 +56,7 @@ impl Services {
         Self {
             store: Arc::new(store),
             client: Arc::new(client),
+            decoders: Decoders::NONE,
             workshop,
             pictures: Arc::default(),
             sources: Arc::default(),
@@ -296,7 +300,7 @@ fn compressor(settings: &SiteSettings, services: &Services) -> Box<dyn Module> {
 }
 
 fn images(settings: &SiteSettings, services: &Services, fetcher: &Arc<Fetcher>) -> Box<dyn Module> {
-    Box::new(ImagesModule::new(
+    let module = ImagesModule::new(
         &settings.images,
         settings.cache.rules(),
         services.store.clone(),
@@ -304,7 +308,8 @@ fn images(settings: &SiteSettings, services: &Services, fetcher: &Arc<Fetcher>) 
         services.pictures.clone(),
         services.workshop.clone(),
         fetcher.clone(),
-    ))
+    );
+    Box::new(module.decoding_by(services.decoders))
 }
 
 fn cache(settings: &SiteSettings, services: &Services, fetcher: &Arc<Fetcher>) -> Box<dyn Module> {

@@ -7,6 +7,7 @@
 mod asker;
 mod checks;
 mod config;
+mod decoders;
 mod error;
 mod feature;
 mod reference;
@@ -17,6 +18,7 @@ mod sites;
 
 pub use asker::{AskError, Asked, Asker};
 pub use config::Config;
+pub use decoders::{WORKER, decoders, start_workers};
 pub use error::{ConfigError, ServerError};
 pub use feature::Feature;
 pub use front::byte_log;
@@ -27,5 +29,6 @@ pub use origin::{OriginSettings, Upstream};
 pub use reference::reference;
 pub use rehearsal::{Rehearsal, RehearsalError};
 pub use rooms::Rooms;
+pub use sandbox::work;
 pub use server::{Handle, Server, Serving};
 pub use sites::Sites;

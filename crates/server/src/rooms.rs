@@ -41,6 +41,7 @@ impl Rooms {
         let workshop = Workshop::with_ledger(&config.workshop, ledger)?;
         let mut services = Services::new(store, client, workshop);
         services.shared = open_behind(config, &services);
+        services.decoders = crate::decoders();
         services.purges.clone_from(&config.purge);
         let resumed = services.resume();
         if resumed > 0 {

@@ -39,6 +39,7 @@ pub const TARGETS: &[Target] = &[
         caching::available_dictionary,
         caching::dictionary_seeds,
     ),
+    target("avif_boxes", pictures::avif_boxes, pictures::avif_seeds),
     target("cache_files", caching::files, caching::file_seeds),
     target("cache_policy", caching::policy, caching::policy_seeds),
     target("config", settings::config, settings::seeds),

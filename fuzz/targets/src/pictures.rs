@@ -32,6 +32,7 @@ fn limits() -> Limits {
         max_avif_pixels: 1 << 10,
         max_avif_pixels_at_once: 1 << 10,
         avif_program: None,
+        decoders: image::Decoders::NONE,
     }
 }
 
@@ -243,6 +244,46 @@ pub fn picture_seeds() -> Seeds {
         .collect()
 }
 
+/// Reads the boxes of an AVIF: all that is said to lie in the file lies there, and is no more than
+/// the file.
+pub fn avif_boxes(input: &[u8]) {
+    let Ok(still) = avif::Still::read(input) else {
+        return;
+    };
+    assert!((1..=8).contains(&still.orientation));
+    for pieces in still.alpha.iter().chain([&still.colour]) {
+        let total: usize = pieces.iter().map(ExactSizeIterator::len).sum();
+        assert!(!pieces.is_empty() && total <= input.len());
+        assert!(pieces.iter().all(|piece| piece.end <= input.len()));
+    }
+    for range in still.profile.iter().chain(&still.exif) {
+        assert!(range.start <= range.end && range.end <= input.len());
+    }
+}
+
+/// Files of our own writer.
+pub fn avif_seeds() -> Seeds {
+    let options = avif::Options {
+        quantizer: 200,
+        alpha_quantizer: 200,
+        full_colour: false,
+        effort: avif::Effort::Quick,
+    };
+    let kinds = [
+        ("grey.avif", avif::Channels::Grey),
+        ("colour.avif", avif::Channels::Rgb),
+        ("transparent.avif", avif::Channels::Rgba),
+    ];
+    let made = kinds.into_iter().filter_map(|(name, channels)| {
+        let pixels: Vec<u8> = (0..16 * 16 * channels.count())
+            .map(|place| (place * 5 % 256) as u8)
+            .collect();
+        let made = avif::encode(&pixels, channels, (16, 16), &options, &|| false).ok()?;
+        Some((name, made.bytes))
+    });
+    made.collect()
+}
+
 /// Files of formats that are read and not written, with a line of options before.
 pub fn format_seeds() -> Seeds {
     let named =
@@ -314,6 +355,10 @@ mod tests {
             assert!(image::probe(&bytes, &limits()).is_ok(), "{name}");
         }
         assert_eq!(image_seeds().len(), 8);
+        assert_eq!(avif_seeds().len(), 3);
+        for (name, bytes) in avif_seeds() {
+            assert!(avif::Still::read(&bytes).is_ok(), "{name}");
+        }
         for (name, bytes) in format_seeds() {
             let source = bytes.strip_prefix(b"width=9\n").unwrap_or_default();
             assert!(image::probe(source, &limits()).is_ok(), "{name}");

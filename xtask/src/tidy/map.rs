@@ -13,6 +13,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
     ("delivery", &["base"]),
     ("jpeg", &["base"]),
     ("avif", &[]),
+    ("sandbox", &[]),
     ("image", &["avif", "base", "delivery", "jpeg"]),
     ("host", &["avif", "base"]),
     ("cache", &["base"]),
@@ -32,8 +33,8 @@ const ROOMS: [(&str, &[&str]); 19] = [
     (
         "server",
         &[
-            "base", "cache", "delivery", "front", "image", "kv", "modules", "origin", "pipeline",
-            "workshop",
+            "avif", "base", "cache", "delivery", "front", "image", "kv", "modules", "origin",
+            "pipeline", "sandbox", "workshop",
         ],
     ),
     (
@@ -50,7 +51,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
 ];
 
 /// Libraries that only some rooms may name, with what they stand for.
-const LIBRARIES: [(&str, &str, &[&str]); 28] = [
+const LIBRARIES: [(&str, &str, &[&str]); 29] = [
     (
         "rustls",
         "TLS",
@@ -75,6 +76,7 @@ const LIBRARIES: [(&str, &str, &[&str]); 28] = [
     ),
     ("zune-jpeg", "codecs", &["image", "jpeg", "lab"]),
     ("rav1e", "codecs", &["avif"]),
+    ("rav1d", "codecs", &["sandbox"]),
     ("jxl", "codecs", &["image"]),
     ("png", "codecs", &["gallery", "image"]),
     ("gif", "codecs", &["image"]),

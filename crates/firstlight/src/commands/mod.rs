@@ -50,7 +50,7 @@ fn picture_error(path: &Path, error: &::image::ImageError) -> CommandError {
     let said = CommandError::because(path.display(), error);
     match error {
         NotAPicture | Unsupported { .. } => {
-            said.hint("JPEG, JPEG XL, PNG, WebP and GIF files are read")
+            said.hint("JPEG, JPEG XL, AVIF, PNG, WebP and GIF files are read")
         }
         _ => said,
     }

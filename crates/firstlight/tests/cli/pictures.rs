@@ -362,3 +362,24 @@ fn the_manual_and_the_completions_know_every_command() {
         assert!(script.stdout.contains("inspect"), "{shell}");
     }
 }
+
+/// The shipped program decodes by starting itself again; where the kernel has no sandbox, the file
+/// is kept as it is.
+#[test]
+fn an_avif_is_read_by_a_worker() {
+    let folder = Folder::new();
+    let photo = photograph(&folder);
+    let (avif, small) = (folder.file("photo.avif"), folder.file("small.jpg"));
+    let ran = run(&["image", &photo, "-o", &avif, "--options", "width=160"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let options = "width=80,format=jpeg";
+    let ran = run(&["image", &avif, "-o", &small, "--options", options]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let made = fs::read(&small).unwrap();
+    if ran.stderr.contains("offers no sandbox") {
+        assert_eq!(made, fs::read(&avif).unwrap());
+        return;
+    }
+    let map = jpeg::map_scans(&made, &jpeg::Limits::default()).unwrap();
+    assert_eq!((map.width, map.height), (80, 53));
+}

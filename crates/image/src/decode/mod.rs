@@ -1,5 +1,6 @@
 //! From a file to pixels in sRGB or grey.
 
+pub(crate) mod avif;
 mod gif;
 mod jpeg;
 mod jxl;
@@ -36,6 +37,7 @@ pub(crate) fn decode(
         Format::Png => png::decode(source, cancel),
         Format::WebP => webp::decode(source, probe),
         Format::Gif => gif::decode(source, limits),
+        Format::Avif => avif::decode(source, limits, cancel),
         Format::Jxl => jxl::decode(source, probe, cancel),
         _ => Err(ImageError::Unsupported { format }),
     })?;
@@ -61,5 +63,7 @@ pub(crate) fn guard<T>(
         .unwrap_or_else(|_| Err(ImageError::damaged(format, "the decoder gave up")))
 }
 
+#[cfg(test)]
+mod avif_tests;
 #[cfg(test)]
 mod tests;

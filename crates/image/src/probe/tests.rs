@@ -17,6 +17,7 @@ const TINY: Limits = Limits {
     max_avif_pixels: 1 << 10,
     max_avif_pixels_at_once: 1 << 10,
     avif_program: None,
+    decoders: crate::Decoders::NONE,
 };
 
 fn read(bytes: &[u8]) -> Probe {

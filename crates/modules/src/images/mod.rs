@@ -25,8 +25,8 @@ use std::sync::Arc;
 
 use ::cache::policy::{CacheStatus, Forward, Freshness, Rules};
 use ::cache::{Key, Lookup, Mark, Store};
-use ::image::Limits;
 use ::image::grammar::Grammars;
+use ::image::{Decoders, Limits};
 use http::header::{ACCEPT, ACCEPT_ENCODING};
 use http::{HeaderMap, HeaderValue, Method};
 use pipeline::{Exchange, Module, Phase, Reply, Response, Step, Verdict};
@@ -102,6 +102,13 @@ impl ImagesModule {
             findings: Arc::default(),
             overlay_flights: OverlayFlights::new(),
         }
+    }
+
+    /// The module, with someone to decode what is not decoded in this process.
+    #[must_use]
+    pub fn decoding_by(mut self, decoders: Decoders) -> Self {
+        self.limits.decoders = decoders;
+        self
     }
 
     fn wanted(&self, exchange: &Exchange) -> Result<Option<Wanted>, ImagesError> {

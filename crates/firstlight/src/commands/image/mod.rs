@@ -133,6 +133,7 @@ impl Recipe {
             max_avif_pixels: Limits::default().max_output_pixels,
             max_avif_pixels_at_once: 0,
             avif_program: host::AvifEncoder::Auto.program().unwrap_or_default(),
+            decoders: server::decoders(),
             ..Limits::default()
         };
         let outcome = match image::search(source, &choice.variant, &limits, &|| false) {

@@ -1,0 +1,61 @@
+//! Decoders outside of this process, for formats that no memory-safe decoder reads.
+
+use std::fmt;
+use std::ptr;
+
+/// Who decodes what is not decoded here. By default nobody: such pictures are passed on as they are.
+#[derive(Clone, Copy, Default)]
+pub struct Decoders {
+    /// Who decodes AV1, which AVIF is coded in.
+    pub av1: Option<&'static dyn Av1>,
+}
+
+impl Decoders {
+    /// Nobody.
+    pub const NONE: Self = Self { av1: None };
+}
+
+impl fmt::Debug for Decoders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoders")
+            .field("av1", &self.av1.is_some())
+            .finish()
+    }
+}
+
+impl PartialEq for Decoders {
+    fn eq(&self, other: &Self) -> bool {
+        match (self.av1, other.av1) {
+            (Some(one), Some(two)) => ptr::addr_eq(one, two),
+            (one, two) => one.is_none() && two.is_none(),
+        }
+    }
+}
+
+impl Eq for Decoders {}
+
+/// Decodes AV1.
+pub trait Av1: Send + Sync {
+    /// Decodes the first picture of a stream, which must be of this size, in pixels. `cancel` is
+    /// asked whether it is still wanted.
+    ///
+    /// # Errors
+    /// [`Av1Error`].
+    fn decode(
+        &self,
+        units: Vec<u8>,
+        size: (u32, u32),
+        cancel: &dyn Fn() -> bool,
+    ) -> Result<avif::Planes, Av1Error>;
+}
+
+/// Why there are no planes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Av1Error {
+    /// The stream is damaged, or takes too long; the reason in words.
+    Failed(String),
+    /// The work was called off.
+    Cancelled,
+    /// Nobody can decode here.
+    Absent,
+}
