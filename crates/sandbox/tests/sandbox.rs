@@ -32,10 +32,15 @@ fn coded(full_colour: bool) -> (Vec<u8>, Vec<u8>) {
         alpha_quantizer: 40,
         full_colour,
         effort: Effort::Quick,
+        outside: None,
+        shown: true,
     };
     let made = encode(&pixels, Channels::Rgb, (width, height), &options, &|| false).unwrap();
     let still = Still::read(&made.bytes).unwrap();
-    (made.shown, made.bytes[still.colour[0].clone()].to_vec())
+    (
+        made.shown.unwrap(),
+        made.bytes[still.colour[0].clone()].to_vec(),
+    )
 }
 
 #[test]

@@ -268,6 +268,8 @@ pub fn avif_seeds() -> Seeds {
         alpha_quantizer: 200,
         full_colour: false,
         effort: avif::Effort::Quick,
+        outside: None,
+        shown: false,
     };
     let kinds = [
         ("grey.avif", avif::Channels::Grey),

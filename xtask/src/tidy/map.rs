@@ -8,7 +8,7 @@ use super::Tree;
 
 /// Every room with the rooms it may name. Services name no service but those below them, users of
 /// the contract name no other user; all meet in `server`.
-const ROOMS: [(&str, &[&str]); 19] = [
+const ROOMS: [(&str, &[&str]); 20] = [
     ("base", &[]),
     ("delivery", &["base"]),
     ("jpeg", &["base"]),

@@ -9,6 +9,8 @@ fn made(channels: Channels) -> Vec<u8> {
         alpha_quantizer: 100,
         full_colour: false,
         effort: Effort::Quick,
+        outside: None,
+        shown: true,
     };
     let mut pixels = vec![90; 24 * 16 * channels.count()];
     for (place, value) in pixels.iter_mut().enumerate().step_by(7) {

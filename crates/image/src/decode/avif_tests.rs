@@ -44,6 +44,8 @@ fn file(channels: ::avif::Channels) -> Vec<u8> {
         alpha_quantizer: 150,
         full_colour: false,
         effort: ::avif::Effort::Quick,
+        outside: None,
+        shown: false,
     };
     let pixels = vec![100; 20 * 12 * channels.count()];
     let made = ::avif::encode(&pixels, channels, (20, 12), &options, &|| false);
