@@ -419,7 +419,8 @@ impl Choosing<'_> {
 }
 
 /// The class of formats the client may get. JPEG and PNG count when any range covers them, WebP
-/// AVIF and JPEG XL only when named and not ranked below both, and the last two only beside them.
+/// AVIF and JPEG XL only when named and not ranked below both, and the last two only beside them;
+/// JPEG XL only where the source is one.
 fn accepted(signals: &Signals, policy: &Policy) -> Accepted {
     let accept = &signals.accept;
     let (jpeg, png) = (accept.weight(Format::Jpeg), accept.weight(Format::Png));
@@ -430,7 +431,7 @@ fn accepted(signals: &Signals, policy: &Policy) -> Accepted {
         png: png > 0,
         webp: newer(Format::WebP) && policy.webp,
         avif: newer(Format::Avif) && common && policy.avif,
-        jxl: newer(Format::Jxl) && common,
+        jxl: newer(Format::Jxl) && common && signals.jxl,
     };
     if accepted.jpeg || accepted.png || accepted.webp {
         accepted

@@ -194,7 +194,7 @@ pub(crate) fn variant_by(options: &str, accept: &'static str, policy: &PolicySet
         Transform::parse(options).unwrap()
     };
     let signals = Signals::read(|name| (name == "accept").then_some(accept));
-    choose(&transform, &signals, policy).variant
+    choose(&transform, &signals.of_jxl(true), policy).variant
 }
 
 /// What becomes of a source, with the default settings and limits.

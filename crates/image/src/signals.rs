@@ -50,6 +50,9 @@ pub struct Signals {
     pub tier: Option<Tier>,
     /// Whether the page is known to show many pictures. No header says it.
     pub crowded: bool,
+    /// Whether the source is a JPEG XL by its name: only then it matters who reads that. No header
+    /// says it.
+    pub jxl: bool,
 }
 
 impl Signals {
@@ -101,7 +104,14 @@ impl Signals {
             mobile,
             tier: None,
             crowded: false,
+            jxl: false,
         }
+    }
+
+    /// The same, for a source that is a JPEG XL by its name, or not.
+    #[must_use]
+    pub fn of_jxl(self, jxl: bool) -> Self {
+        Self { jxl, ..self }
     }
 
     /// The same, over a way of this tier.

@@ -29,10 +29,18 @@ fn chosen(options: &str, signals: &Signals) -> Choice {
     choose(&transform, signals, &Policy::default())
 }
 
+#[test]
+fn who_reads_jpeg_xl_matters_where_the_source_is_one() {
+    let of_jxl = signals(NEW_SAFARI).of_jxl(true);
+    assert_eq!(chosen("", &of_jxl).variant.key(), "auto-preview-jpwax,q80");
+    let of_jxl = signals(CHROMIUM).of_jxl(true);
+    assert_eq!(chosen("", &of_jxl).variant.key(), "auto-preview-jpwa,q80");
+}
+
 /// Options, `Accept`, and the key of the variant: a new case is a new line.
 const KEYS: &[(&str, &str, &str)] = &[
     ("", CHROMIUM, "auto-preview-jpwa,q80"),
-    ("", NEW_SAFARI, "auto-preview-jpwax,q80"),
+    ("", NEW_SAFARI, "auto-preview-jpwa,q80"),
     ("placeholder=lqip", NEW_SAFARI, "lqip-jpw,q80"),
     ("", "image/jxl", "auto-preview-jp,q80"),
     ("", OLD_SAFARI, "auto-preview-jp,q80"),

@@ -28,7 +28,7 @@ impl Chosen {
     /// Chooses for a request with these headers that came this way.
     pub fn new(transform: &Transform, headers: &HeaderMap, way: Way, policy: &Policy) -> Self {
         let signals = Signals::read(|name| headers.get(name)?.to_str().ok()).over(way.tier);
-        let signals = signals.among(way.crowded);
+        let signals = signals.among(way.crowded).of_jxl(way.jxl);
         let Choice {
             variant,
             reasons,
@@ -163,7 +163,7 @@ fn foreseen(transform: &Transform, policy: &Policy) -> Vec<&'static str> {
 fn said(names: &[&'static str], headers: &HeaderMap, way: Way) -> Vec<u8> {
     let mut said = Vec::with_capacity(128);
     said.push(way.tier.map_or(0, |tier| tier as u8 + 1));
-    said.push(u8::from(way.crowded));
+    said.push(u8::from(way.crowded) | u8::from(way.jxl) << 1);
     for name in names {
         let value = headers
             .get(*name)
@@ -201,6 +201,7 @@ mod tests {
             let crowded = Way {
                 tier: Some(Tier::Medium),
                 crowded: true,
+                ..Way::default()
             };
             let ways = [None, Some(Tier::Slow), Some(Tier::Medium), None].map(Way::from);
             for way in ways.into_iter().chain([crowded]) {

@@ -129,7 +129,14 @@ impl ImagesModule {
     }
 
     fn choose<'a>(&'a self, exchange: &'a mut Exchange, wanted: Wanted) -> Step<'a> {
-        let way = network::way(exchange);
+        let source = match &wanted {
+            Wanted::InPlace { .. } => &exchange.uri,
+            Wanted::Url(asked) => &asked.source,
+        };
+        let way = network::Way {
+            jxl: source.path().ends_with(".jxl"),
+            ..network::way(exchange)
+        };
         let (chosen, primary) = match &wanted {
             Wanted::InPlace { .. } => (
                 self.memory.in_place(&exchange.headers, way),

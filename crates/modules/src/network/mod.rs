@@ -51,6 +51,8 @@ pub struct Way {
     pub tier: Option<Tier>,
     /// Whether the page is known to show many pictures.
     pub crowded: bool,
+    /// Whether the picture is a JPEG XL by its name.
+    pub jxl: bool,
 }
 
 impl From<Option<Tier>> for Way {
@@ -58,6 +60,7 @@ impl From<Option<Tier>> for Way {
         Self {
             tier,
             crowded: false,
+            jxl: false,
         }
     }
 }
@@ -136,6 +139,7 @@ impl NetworkModule {
         exchange.slots.insert(Way {
             tier: judgement.tier,
             crowded: judgement.crowded,
+            ..Way::default()
         });
     }
 
