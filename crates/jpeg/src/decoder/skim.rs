@@ -21,7 +21,7 @@ use crate::vectors;
 const LOOK: u32 = 12;
 /// Look-ups of one state.
 const WIDTH: usize = 1 << LOOK;
-/// The states: before a DC coefficient, and behind it, for each of two pairs of codes.
+/// The states: before a DC coefficient, and behind it, for each of four pairs of codes.
 const STATES: usize = 8;
 /// The most bits a look-up uses up.
 const MOST_USED: u32 = 19;
@@ -300,8 +300,7 @@ impl Skimmer {
 
     /// Begins anew with an interval of so many bytes and blocks.
     pub(super) fn begin(&mut self, skims: &Skims<'_>, bytes: usize, blocks: usize) {
-        let stretch = (bytes as u64 * 8 * HOPED as u64 / blocks.max(1) as u64).max(1024);
-        self.stretch = u32::try_from(stretch).unwrap_or(u32::MAX / 4);
+        self.stretch = stretch(bytes as u64 * 8, blocks);
         self.lane = Lane::new(skims, 0, 0);
         self.bounds.clear();
         self.bounds.push(0);
@@ -322,6 +321,12 @@ impl Skimmer {
         self.taken = last;
         bounds
     }
+}
+
+/// How many bits a lane is to read, where so many blocks have taken so many bits: few enough for
+/// what is counted in 32 bits.
+fn stretch(bits: u64, blocks: usize) -> u32 {
+    (bits * HOPED as u64 / blocks.max(1) as u64).clamp(1024, 1 << 26) as u32
 }
 
 /// Finds more bounds, in data that [`PADDING`] follows; at least one.
@@ -358,8 +363,7 @@ pub(crate) fn skim(skimmer: &mut Skimmer, skims: &Skims<'_>, data: &[u8]) -> Res
     }
     skimmer.lane = lane;
     let blocks = skimmer.bounds.len() - known;
-    let bits = u64::from(lane.at - begun.at);
-    skimmer.stretch = (bits * HOPED as u64 / blocks.max(1) as u64).clamp(1024, 1 << 26) as u32;
+    skimmer.stretch = stretch(u64::from(lane.at - begun.at), blocks);
     if blocks == 0 { Err(Bad) } else { Ok(()) }
 }
 

@@ -279,3 +279,28 @@ fn what_is_left_out_of_progressive_files_hardly_shows() {
         }
     }
 }
+
+#[test]
+fn an_interval_of_few_blocks_may_have_many_bytes() {
+    let (width, height) = (1043, 677);
+    let picture = planes(width, height, SUBSAMPLINGS[1], 3);
+    let (files, _) = sequential_and_progressive(&picture, 90);
+    let options = DecodeOptions {
+        min_size: (width.div_ceil(4) as u32, height.div_ceil(4) as u32),
+        lenient: true,
+        ..DecodeOptions::default()
+    };
+    let file = files.last().expect("the best codes");
+    let start = |marker: u8| file.windows(2).position(|two| two == [0xFF, marker]);
+    let scan = start(0xDA).expect("a scan");
+    // A restart is said to follow each MCU, and none does: all is in the first interval.
+    for filler in [0, 700_000, 1_000_000, 1_300_000] {
+        let mut bent = file[..scan].to_vec();
+        bent.extend_from_slice(&[0xFF, 0xDD, 0, 4, 0, 1]);
+        bent.extend_from_slice(&file[scan..file.len() - 2]);
+        bent.resize(bent.len() + filler, 0x5A);
+        bent.extend_from_slice(&[0xFF, 0xD9]);
+        let so_far = decode_planes(&bent, &options).expect("decodes");
+        assert_eq!(so_far.width, width.div_ceil(4));
+    }
+}
