@@ -5,6 +5,7 @@
 
 mod measure;
 mod meter;
+mod passage;
 mod queue;
 mod system;
 mod wire;
@@ -19,10 +20,11 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use measure::{Direction, measure_goodput, measure_round_trip};
 pub use meter::Meter;
+pub use passage::{Passage, Passages};
 pub use system::{set_congestion_control, set_unsent_limit};
 
 use crate::Profile;
@@ -70,6 +72,7 @@ pub struct Link {
     client: Ipv4Addr,
     server: Ipv4Addr,
     counters: Arc<Counters>,
+    passages: Passages,
     stop: Option<UnixStream>,
     worker: Option<JoinHandle<()>>,
 }
@@ -120,6 +123,7 @@ impl Link {
             client,
             server,
             counters: Arc::default(),
+            passages: Passages::default(),
             stop: None,
             worker: None,
         };
@@ -185,6 +189,12 @@ impl Link {
         }
     }
 
+    /// Begins to write down when each packet that arrives at the client had left the server.
+    pub fn passages(&self) -> Passages {
+        self.passages.begin();
+        self.passages.clone()
+    }
+
     /// Begins to write down what arrives at the client.
     ///
     /// # Errors
@@ -217,6 +227,7 @@ impl Link {
             up: Wire::new(profile.up_kbit, profile.up_loss, &profile, seed + 2),
             zero: Instant::now(),
             counters: Arc::clone(&self.counters),
+            passages: self.passages.clone(),
         };
         self.stop = Some(stop);
         let thread = std::thread::Builder::new().name("link".into());
@@ -256,6 +267,7 @@ struct Carrier {
     up: Wire,
     zero: Instant,
     counters: Arc<Counters>,
+    passages: Passages,
 }
 
 impl Carrier {
@@ -285,13 +297,13 @@ impl Carrier {
                 drain(&mut self.inner, &mut self.up, self.zero, &mut packet);
             }
             let counters = &self.counters;
-            deliver(
-                &mut self.down,
-                &mut self.inner,
-                self.zero,
-                &counters.down_bytes,
-            );
-            deliver(&mut self.up, &mut self.outer, self.zero, &counters.up_bytes);
+            let (zero, passages) = (self.zero, &self.passages);
+            let down = &counters.down_bytes;
+            deliver(&mut self.down, &mut self.inner, zero, down, |left| {
+                passages.note(zero + left);
+            });
+            let up = &counters.up_bytes;
+            deliver(&mut self.up, &mut self.outer, zero, up, |_| {});
             let dropped = self.down.dropped() + self.up.dropped();
             counters.dropped.store(dropped, Ordering::Relaxed);
         }
@@ -308,8 +320,15 @@ fn drain(device: &mut File, wire: &mut Wire, zero: Instant, packet: &mut [u8]) {
     }
 }
 
-fn deliver(wire: &mut Wire, device: &mut File, zero: Instant, counter: &AtomicU64) {
-    while let Some(packet) = wire.arrived(zero.elapsed()) {
+fn deliver(
+    wire: &mut Wire,
+    device: &mut File,
+    zero: Instant,
+    counter: &AtomicU64,
+    note: impl Fn(Duration),
+) {
+    while let Some((left, packet)) = wire.arrived(zero.elapsed()) {
+        note(left);
         // A device that is going down loses packets, as cables do.
         if device.write(&packet).is_ok() {
             counter.fetch_add(packet.len() as u64, Ordering::Relaxed);

@@ -18,9 +18,16 @@ pub struct Wire {
     /// When the packet sent last has left in full, and its size.
     free: Duration,
     leaving: usize,
-    /// Packets on their way: when they arrive.
-    flying: VecDeque<(Duration, Vec<u8>)>,
+    flying: VecDeque<Flying>,
     dropped: u64,
+}
+
+/// A packet on its way.
+struct Flying {
+    arrival: Duration,
+    /// When it came to be sent.
+    since: Duration,
+    packet: Vec<u8>,
 }
 
 impl Wire {
@@ -69,11 +76,11 @@ impl Wire {
             let Some(waiting) = self.queue.pop(start) else {
                 return;
             };
-            self.send(start, waiting.packet);
+            self.send(start, waiting.since, waiting.packet);
         }
     }
 
-    fn send(&mut self, start: Duration, packet: Vec<u8>) {
+    fn send(&mut self, start: Duration, since: Duration, packet: Vec<u8>) {
         self.free = start + self.sending(packet.len());
         self.leaving = packet.len();
         // A packet lost on the way has used its time on the wire all the same.
@@ -86,8 +93,12 @@ impl Wire {
         let arrival = self
             .flying
             .back()
-            .map_or(arrival, |last| arrival.max(last.0));
-        self.flying.push_back((arrival, packet));
+            .map_or(arrival, |last| arrival.max(last.arrival));
+        self.flying.push_back(Flying {
+            arrival,
+            since,
+            packet,
+        });
     }
 
     fn sending(&self, size: usize) -> Duration {
@@ -96,21 +107,22 @@ impl Wire {
 
     /// When the next packet arrives at the earliest; `None` while the wire is empty.
     pub fn next_arrival(&self) -> Option<Duration> {
-        if let Some((arrival, _)) = self.flying.front() {
-            return Some(*arrival);
+        if let Some(first) = self.flying.front() {
+            return Some(first.arrival);
         }
         let oldest = self.queue.front()?;
         let left = self.free.max(oldest.since) + self.sending(oldest.packet.len());
         Some(left + self.delay)
     }
 
-    /// The next packet that has arrived by `now`.
-    pub fn arrived(&mut self, now: Duration) -> Option<Vec<u8>> {
+    /// The next packet that has arrived by `now`, and when it came to be sent.
+    pub fn arrived(&mut self, now: Duration) -> Option<(Duration, Vec<u8>)> {
         self.send_until(now);
-        if self.flying.front()?.0 > now {
+        if self.flying.front()?.arrival > now {
             return None;
         }
-        self.flying.pop_front().map(|packet| packet.1)
+        let first = self.flying.pop_front()?;
+        Some((first.since, first.packet))
     }
 
     /// Packets that never arrive: no room, dropped by the queue's control, or lost.
@@ -204,7 +216,8 @@ mod tests {
             if tick % 20 == 0 {
                 wire.offer(now, vec![0; 1000]);
             }
-            while let Some(packet) = wire.arrived(now) {
+            while let Some((since, packet)) = wire.arrived(now) {
+                assert!(since <= now);
                 bytes += packet.len();
                 last = now;
             }
@@ -230,7 +243,8 @@ mod tests {
             let arrival = wire.next_arrival().unwrap();
             assert!(arrival >= last && arrival <= MS * number + 41 * MS);
             last = arrival;
-            assert_eq!(wire.arrived(arrival), Some(vec![number as u8]));
+            let sent = (MS * number, vec![number as u8]);
+            assert_eq!(wire.arrived(arrival), Some(sent));
         }
     }
 }

@@ -30,6 +30,7 @@ pub async fn record(
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     let zero = Instant::now();
     let shared = Arc::new(Mutex::new(Recording {
+        zero: Some(zero.into_std()),
         connected: zero - start,
         answers: vec![Answer::default(); requests.len()],
         ..Recording::default()

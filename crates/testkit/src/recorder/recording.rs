@@ -1,6 +1,6 @@
 //! What a recorder saw, and what it means.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// One DATA frame. All times count from the moment the first request was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub struct Phase {
 /// A whole session.
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
+    /// The moment from which all times count; absent where nothing was recorded.
+    pub zero: Option<Instant>,
     /// From the start of connecting to the first request: TCP and TLS.
     pub connected: Duration,
     /// Answers in the order of the requests.
@@ -141,6 +143,17 @@ impl Recording {
         inverted
     }
 
+    /// The same session with other times for its frames: with those at which they left the server,
+    /// [`Recording::inversion_bytes`] counts what the server chose, and not what waited on the way.
+    #[must_use]
+    pub fn retimed(&self, time: impl Fn(Duration) -> Duration) -> Self {
+        let mut recording = self.clone();
+        for frame in &mut recording.frames {
+            frame.at = time(frame.at);
+        }
+        recording
+    }
+
     /// Bytes of body received in all.
     pub fn bytes(&self) -> u64 {
         self.frames.iter().map(|frame| frame.bytes as u64).sum()
@@ -209,7 +222,14 @@ mod tests {
         assert_eq!(count(&[vec![phase(0, 1)], vec![phase(0, 2)]], 10), 100);
         assert_eq!(count(&[vec![phase(0, 2)], vec![phase(0, 1)]], 0), 100);
         // Nobody had heard of the second when the first came.
-        assert_eq!(count(&[vec![phase(0, 1)], vec![phase(0, 2)]], 16), 0);
+        let second_first = [vec![phase(0, 1)], vec![phase(0, 2)]];
+        assert_eq!(count(&second_first, 16), 0);
+        // The first had left before.
+        let left = recording.retimed(|at| at.saturating_sub(Duration::from_millis(10)));
+        assert_eq!(
+            left.inversion_bytes(&second_first, Duration::from_millis(10)),
+            0
+        );
     }
 
     #[test]

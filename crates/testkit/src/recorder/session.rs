@@ -47,6 +47,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// What was recorded, on a connection that was begun at `start`.
     pub(super) fn into_recording(mut self, start: Instant) -> Recording {
         self.recording.connected = self.zero - start;
+        self.recording.zero = Some(self.zero.into_std());
         self.recording
     }
 
