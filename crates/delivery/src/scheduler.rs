@@ -7,9 +7,9 @@ use crate::plan::RECORD_BODY;
 use crate::{Concurrency, Level, Phase, Plan};
 
 /// One byte in so many is kept for the lowest level while higher ones have data.
-const SHARE: i64 = 32;
+const SHARE: i64 = 64;
 
-/// How much the lowest level is owed before it gets a turn, in bytes.
+/// How much the lowest level is owed before it gets a turn, and gets at most in one, in bytes.
 const SHARE_UNIT: i64 = 4096;
 
 /// Leave to send. Answered by [`Scheduler::sent`] or [`Scheduler::block`] before the next one is
@@ -48,7 +48,8 @@ pub enum Reason {
 /// Only streams with data that are not blocked compete. The highest level goes first. Inside a
 /// level exclusive streams go by arrival; after them the sequential streams, lowest id first, take
 /// turns as a group with the round robin, whose least recently served stream goes first. While a
-/// higher level sends, every thirty-second byte is kept for the lowest, so that nothing starves.
+/// higher level sends, one byte in sixty-four is kept for the lowest, in pieces of
+/// at most 4 KiB, so that nothing starves.
 ///
 /// Streams that are not known are passed over in silence: a stream may be reset between a decision
 /// and its consequence. Every operation costs about the logarithm of the number of streams.
@@ -61,7 +62,7 @@ pub struct Scheduler {
     turns: u64,
     /// One bit a level: the sequential group had the last turn.
     sequential_had_turn: u64,
-    /// What the lowest level is owed, in thirty-seconds of a byte; negative after a turn that was
+    /// What the lowest level is owed, in sixty-fourths of a byte; negative after a turn that was
     /// larger.
     owed: i64,
 }
@@ -196,6 +197,11 @@ impl Scheduler {
             Group::Exclusive | Group::Sequential => Reason::Highest,
         };
         let entry = self.streams.get(&place.stream)?;
+        let grain = match reason {
+            // Everything else waits for it, however coarse the grain is.
+            Reason::Share => grain.min(SHARE_UNIT as usize),
+            _ => grain,
+        };
         let (bytes, whole) = entry.grant(grain.max(1) as u64);
         Some(Grant {
             stream: place.stream,
@@ -250,7 +256,8 @@ impl Scheduler {
         };
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         self.owed = if level > lowest {
-            self.owed.saturating_add(bytes).min(SHARE_UNIT * SHARE)
+            // Twice, so that what goes beyond one turn is not lost.
+            self.owed.saturating_add(bytes).min(2 * SHARE_UNIT * SHARE)
         } else {
             let given = bytes.saturating_mul(SHARE);
             self.owed

@@ -153,7 +153,7 @@ fn the_lowest_level_gets_a_small_share() {
             bytes[usize::from(grant.stream == 3)] += grant.bytes as u64;
         }
         let share = bytes[0] / bytes[1].max(1);
-        assert!((28..=36).contains(&share), "grain {grain}: {bytes:?}");
+        assert!((56..=72).contains(&share), "grain {grain}: {bytes:?}");
     }
 }
 
@@ -251,7 +251,11 @@ impl Slow {
             Concurrency::RoundRobin => Reason::Turn,
             _ => Reason::Highest,
         };
-        let limit = if whole { u64::MAX } else { grain as u64 };
+        let limit = match reason {
+            _ if whole => u64::MAX,
+            Reason::Share => grain.min(4096) as u64,
+            _ => grain as u64,
+        };
         Some(Grant {
             stream: stream.id,
             bytes: stream.sendable().min(limit) as usize,
@@ -285,7 +289,7 @@ impl Slow {
         match lowest {
             None => {}
             Some(lowest) if phase.level > lowest => {
-                self.owed = (self.owed + bytes as f64 / 32.0).min(4096.0);
+                self.owed = (self.owed + bytes as f64 / 64.0).min(8192.0);
             }
             Some(_) => self.owed = (self.owed - bytes as f64).max(-(RECORD_BODY as f64)),
         }
