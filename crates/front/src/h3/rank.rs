@@ -8,13 +8,18 @@ pub const ABOVE_ALL: i32 = 64 << ORDER_BITS;
 /// How many bits of a priority say which stream was first.
 const ORDER_BITS: u32 = 24;
 
+/// How many levels there are.
+const LEVELS: usize = 64;
+
 /// Counts what one connection hands over.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ranks {
     /// How many ranks were given.
     given: i32,
     /// Bytes of bodies handed over so far.
     handed: u64,
+    /// Of each level: how many had been handed over when the last of it was.
+    at: [u64; LEVELS],
     /// Bytes that may be under way or waiting in QUIC.
     held: u64,
 }
@@ -23,7 +28,8 @@ pub struct Ranks {
 ///
 /// QUIC has one priority for all bytes of a stream, also for those that were lost and must be sent
 /// again. So a stream that goes on with less urgent bytes keeps the level of the more urgent ones
-/// as long as those may be under way, but then as the last of that level.
+/// as long as those may be under way, but then as the last of that level; and no higher than others
+/// may have bytes under way that are more urgent than what it goes on with, as those can be lost, too.
 #[derive(Debug, Default)]
 pub struct Rank {
     level: Option<Level>,
@@ -71,10 +77,33 @@ impl Parked {
     }
 }
 
+impl Default for Ranks {
+    fn default() -> Self {
+        Self {
+            given: 0,
+            handed: 0,
+            at: [0; LEVELS],
+            held: 0,
+        }
+    }
+}
+
 impl Ranks {
-    /// Bytes of bodies were handed over.
-    pub fn handed_over(&mut self, bytes: u64) {
+    /// Bytes of bodies were handed over, at this level.
+    pub fn handed_over(&mut self, level: Level, bytes: u64) {
         self.handed += bytes;
+        if let Some(at) = self.at.get_mut(usize::from(level.value())) {
+            *at = self.handed;
+        }
+    }
+
+    /// The lowest level above this one of which bytes may be under way.
+    fn next_under_way(&self, level: Level) -> Option<Level> {
+        let from = level.value() + 1;
+        let above = self.at.iter().skip(usize::from(from));
+        let recent = |at: &u64| *at > 0 && self.handed - at <= self.held;
+        let (lowest, _) = (from..).zip(above).find(|(_, at)| recent(at))?;
+        Some(Level::new(lowest))
     }
 
     /// QUIC holds as much as this, sent or not.
@@ -122,8 +151,9 @@ impl Rank {
             return None;
         }
         before.has_left = true;
-        let level = before.level;
-        Some(ranks.last_of(level))
+        let kept = before.level;
+        let lowest = ranks.next_under_way(level);
+        Some(ranks.last_of(lowest.map_or(kept, |lowest| lowest.min(kept))))
     }
 }
 
@@ -170,17 +200,31 @@ mod tests {
             None,
             "nothing has changed"
         );
-        ranks.handed_over(10_000);
+        ranks.handed_over(level(30), 10_000);
         let other_preview = other.of(level(30), 0, &mut ranks).unwrap();
         assert_eq!(one.of(level(10), 3_000, &mut ranks), None, "some waits yet");
         let details = one.of(level(10), 0, &mut ranks).unwrap();
         let good = Rank::default().of(level(20), 0, &mut ranks).unwrap();
         assert!(good < details && details < other_preview);
-        ranks.handed_over(50_000);
+        ranks.handed_over(level(30), 50_000);
         assert_eq!(one.of(level(10), 0, &mut ranks), None);
-        ranks.handed_over(1);
+        ranks.handed_over(level(30), 1);
         assert!(one.of(level(10), 0, &mut ranks).unwrap() < good);
         assert_eq!(one.of(level(10), 0, &mut ranks), None);
         assert!(one.of(level(40), 0, &mut ranks).unwrap() > other_preview);
+    }
+
+    #[test]
+    fn details_of_one_come_after_what_others_may_have_to_send_again() {
+        let mut ranks = Ranks::default();
+        ranks.set_held(50_000);
+        let (mut one, mut other) = (Rank::default(), Rank::default());
+        let first = one.of(level(30), 0, &mut ranks).unwrap();
+        ranks.handed_over(level(30), 10_000);
+        let good = other.of(level(20), 0, &mut ranks).unwrap();
+        ranks.handed_over(level(20), 10_000);
+        let details = one.of(level(10), 0, &mut ranks).unwrap();
+        let others = Rank::default().of(level(10), 0, &mut ranks).unwrap();
+        assert!(others < details && details < good && good < first);
     }
 }

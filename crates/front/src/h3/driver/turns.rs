@@ -196,7 +196,7 @@ impl Driver {
                 }
                 self.clock.progress(bytes as u64);
                 self.gate.spend(bytes as u64);
-                self.ranks.handed_over(bytes as u64);
+                self.ranks.handed_over(grant.level, bytes as u64);
                 if let Some(entry) = sending.let_go(false) {
                     let after = self.ranks.last_of(grant.level);
                     let context = &mut Context::from_waker(&self.waker);
