@@ -35,6 +35,29 @@ impl Kind {
     }
 }
 
+/// A server that is asked over HTTP/3 alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Http3 {
+    /// The name by which it is asked.
+    pub host: &'static str,
+    /// Its UDP port.
+    pub port: u16,
+}
+
+impl Http3 {
+    /// What a profile of Firefox says so with: as if `Alt-Svc` had been seen before, and although
+    /// no authority that the browser knows has signed the certificate.
+    fn preferences(self) -> String {
+        let Self { host, port } = self;
+        format!(
+            "user_pref(\"network.http.http3.enable\", true);\n\
+             user_pref(\"network.http.http3.disable_when_third_party_roots_found\", false);\n\
+             user_pref(\"network.http.http3.alt-svc-mapping-for-testing\", \"{host};h3=:{port}\");\n\
+             user_pref(\"network.http.http3.force-use-alt-svc-mapping-for-testing\", true);\n"
+        )
+    }
+}
+
 /// A running browser with a profile of its own; ended with the value.
 pub struct Driver {
     _process: Process,
@@ -51,13 +74,20 @@ enum Connection {
 }
 
 impl Driver {
-    /// Starts a browser at the client's end of a link, with its profile in `folder`.
+    /// Starts a browser at the client's end of a link, with its profile in `folder`. Of `http3` it
+    /// knows from the start; WebKitGTK speaks none.
     ///
     /// # Errors
     /// It does not start or does not answer.
-    pub fn start(kind: Kind, link: &Link, screen: &Screen, folder: &Path) -> Result<Self, String> {
+    pub fn start(
+        kind: Kind,
+        link: &Link,
+        screen: &Screen,
+        folder: &Path,
+        http3: Option<Http3>,
+    ) -> Result<Self, String> {
         match kind {
-            Kind::Firefox => firefox(link, screen, folder),
+            Kind::Firefox => firefox(link, screen, folder, http3),
             Kind::WebKit => webkit(link, screen, folder),
         }
     }
@@ -133,13 +163,20 @@ user_pref("toolkit.legacyUserProfileCustomizations.stylesheets", true);
 /// Words at the edge of the window, such as `Transferring data`, are no part of the page.
 const FIREFOX_STYLE: &str = "#statuspanel { display: none !important }";
 
-fn firefox(link: &Link, screen: &Screen, folder: &Path) -> Result<Driver, String> {
+fn firefox(
+    link: &Link,
+    screen: &Screen,
+    folder: &Path,
+    http3: Option<Http3>,
+) -> Result<Driver, String> {
     let profile = folder.join("firefox");
     let chrome = profile.join("chrome");
     // Whatever is asked for is at the other end of the link.
+    // Of two lines for one thing the later counts.
     let preferences = format!(
-        "{FIREFOX_PREFERENCES}user_pref(\"network.dns.forceResolve\", \"{}\");\n",
-        link.server_address()
+        "{FIREFOX_PREFERENCES}user_pref(\"network.dns.forceResolve\", \"{}\");\n{}",
+        link.server_address(),
+        http3.map(Http3::preferences).unwrap_or_default()
     );
     fs::create_dir_all(&chrome)
         .and_then(|()| fs::write(profile.join("user.js"), preferences))

@@ -49,9 +49,9 @@ pub fn run(options: &Options) -> Outcome {
     let ground = Ground::new("browsers")?;
     let (pages, files) = pages::make(&wanted)?;
     let files = Files::new(&ground, files)?;
-    // Who speaks HTTP/3 takes part where it is asked for by name, and Chromium is asked.
+    // Who speaks HTTP/3 takes part where it is asked for by name, of a browser that speaks it.
     let among = match (browser, options.server.is_empty()) {
-        (None, false) => [&SERVERS[..], &HTTP3].concat(),
+        (None | Some(Kind::Firefox), false) => [&SERVERS[..], &HTTP3].concat(),
         _ => SERVERS.to_vec(),
     };
     let peers = files.servers(&ground, &binary, &among, options)?;

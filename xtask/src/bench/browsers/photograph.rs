@@ -9,7 +9,7 @@ use serde_json::Value;
 use testkit::photo::baseline_jpeg;
 use testkit::{Link, Profile};
 
-use super::driver::{Driver, Kind};
+use super::driver::{Driver, Http3, Kind};
 use super::pages::Page;
 use super::screen::{Screen, Shot, Window};
 use crate::bench::Options;
@@ -53,8 +53,12 @@ pub fn film(
         })
         .collect();
     for number in 0..=options.runs {
-        for series in &mut series {
-            let (browser, run) = one_load(kind, &link, &series.url, ground)?;
+        for (series, peer) in series.iter_mut().zip(peers) {
+            let http3 = peer.http3.then_some(Http3 {
+                host: FIREFOX_HOST,
+                port: peer.port,
+            });
+            let (browser, run) = one_load(kind, &link, &series.url, http3, ground)?;
             let seconds = run.load.unwrap_or_default().as_secs_f64();
             eprintln!(
                 "{}: {}: loaded after {seconds:.2} s",
@@ -70,21 +74,39 @@ pub fn film(
     Ok((version, series))
 }
 
-fn one_load(kind: Kind, link: &Link, url: &str, ground: &Ground) -> Result<(String, Run), String> {
+fn one_load(
+    kind: Kind,
+    link: &Link,
+    url: &str,
+    http3: Option<Http3>,
+    ground: &Ground,
+) -> Result<(String, Run), String> {
     let folder = ground.path("browser");
     fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let screen = Screen::new(&folder, SCREEN.0, SCREEN.1)?;
-    let mut driver = Driver::start(kind, link, &screen, &folder)?;
+    let mut driver = Driver::start(kind, link, &screen, &folder, http3)?;
     let window = settle(&mut driver, link)?;
     let watch = screen.watch(window)?;
     driver.navigate(link, url)?;
     let said = loaded(&mut driver, link)?;
+    check_protocol(&said, http3.is_some())?;
     let shots = watch.stop()?;
     let version = driver.version.clone();
     drop(driver);
     let _ = fs::remove_dir_all(&folder);
     let run = develop(&said, shots, window)?;
     Ok((version, run))
+}
+
+/// A figure of one protocol is none of the other.
+fn check_protocol(said: &Value, http3: bool) -> Result<(), String> {
+    let protocols: Vec<_> = said["protocols"].as_array().into_iter().flatten().collect();
+    let wanted = if http3 { "h3" } else { "h2" };
+    let known = protocols.iter().filter(|protocol| **protocol != "");
+    match known.filter(|protocol| **protocol != wanted).count() {
+        0 => Ok(()),
+        _ => Err(format!("not everything came over {wanted}: {protocols:?}")),
+    }
 }
 
 /// Gives the page its size; says where on the screen it is.

@@ -22,6 +22,8 @@ setTimeout(() => done({
   load: location.protocol === "https:" ? navigation?.loadEventStart || null : null,
   fcp: paint?.startTime ?? null,
   lcp,
+  protocols: performance.getEntriesByType("resource").concat(navigation ?? [])
+    .map((entry) => entry.nextHopProtocol),
   pictures: [...document.querySelectorAll("body *")]
     .filter(has)
     .map(box)
