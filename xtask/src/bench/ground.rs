@@ -148,6 +148,11 @@ impl Peer {
         Ok(peer)
     }
 
+    /// Whether it is Firstlight, keeping the order of bytes.
+    pub fn is_ordered(&self) -> bool {
+        ["firstlight", "http3"].contains(&self.key)
+    }
+
     /// Processor time of the server and its children so far, in seconds.
     pub fn cpu_seconds(&self) -> f64 {
         let own = self.child.id();

@@ -2,18 +2,17 @@
 //! and two of high priority once two of those have been answered. Scored against the same
 //! high request alone on a warm connection.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use testkit::Profile;
 use testkit::photo::{Scene, baseline_jpeg, photograph};
-use testkit::recorder::{DataFrame, Recording, Request};
+use testkit::recorder::{Recording, Request};
 
 use super::Options;
 use super::ground::{self, Ground, Peer, median};
-use super::order::record;
-use super::peers::{File, Files, SERVERS};
+use super::order::{frames, record};
+use super::peers::{File, Files, HTTP3, SERVERS};
 use crate::shell::Outcome;
 
 const WARM: usize = 2;
@@ -45,7 +44,8 @@ pub fn run(options: &Options) -> Outcome {
     let binary = ground::binary(options.binary.as_deref())?;
     let ground = Ground::new("priority")?;
     let files = Files::new(&ground, files())?;
-    let peers = files.servers(&ground, &binary, &SERVERS, options)?;
+    let among = [&SERVERS[..], &HTTP3].concat();
+    let peers = files.servers(&ground, &binary, &among, options)?;
     for (name, profile) in links {
         let profile = Profile {
             queue_bytes: QUEUE,
@@ -66,7 +66,7 @@ fn one_run(profile: Profile, peer: &Peer, folder: Option<&Path>) -> Result<Times
     let alone = record(profile, peer, &requests(0, 1))?;
     let among = record(profile, peer, &requests(LOW, HIGH))?;
     if let Some(folder) = folder {
-        write_frames(folder, peer.key, &among)?;
+        frames::write(folder, &format!("priority-{}", peer.key), &among)?;
     }
     let unanswered = || format!("{} did not answer everything", peer.name);
     let took = |recording: &Recording, request: usize| {
@@ -86,32 +86,6 @@ fn one_run(profile: Profile, peer: &Peer, folder: Option<&Path>) -> Result<Times
         between: between(&among),
         score: score(reference, profile.limit(bytes as u64), first.max(second)),
     })
-}
-
-/// Writes when which request was asked for and every frame came, a line each.
-fn write_frames(folder: &Path, server: &str, recording: &Recording) -> Outcome {
-    let mut text = String::new();
-    for (request, answer) in recording.answers.iter().enumerate() {
-        let at = answer.asked_at.as_millis();
-        let _ = writeln!(text, "{at:>6} ms: request {request} is asked for");
-    }
-    for frame in &recording.frames {
-        let DataFrame {
-            request,
-            bytes,
-            offset,
-            ..
-        } = frame;
-        let at = frame.at.as_millis();
-        let _ = writeln!(
-            text,
-            "{at:>6} ms: {bytes} bytes of {request}, up to {offset}"
-        );
-    }
-    let file = folder.join(format!("priority-{server}.txt"));
-    std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(&file, text))
-        .map_err(|error| format!("{}: {error}", file.display()))
 }
 
 /// How near the later of the two high answers came to what is possible, percent: the time of one

@@ -1,11 +1,14 @@
 //! The order of bytes over an emulated link: twenty progressive pictures of 100 KB, and a critical
-//! stylesheet of 20 KB asked for three seconds later, beside plain HTTP/2 and the peers.
+//! stylesheet of 20 KB asked for three seconds later, beside plain HTTP/2 and the peers; and the
+//! public priority test.
 
+pub(super) mod frames;
 mod pictures;
 mod times;
 
 use std::time::Duration;
 
+use testkit::link::Passage;
 use testkit::recorder::{Recorder, Recording, Request};
 use testkit::{Link, Profile};
 
@@ -26,6 +29,14 @@ const LINKS: [&str; 3] = ["3g-fast", "10mbit", "100mbit"];
 const LOSSES: [f64; 2] = [0.0, 1.0];
 /// The link over which throughput counts.
 const FAST: &str = "100mbit";
+/// The columns behind those of times.
+const MORE: [&str; 5] = [
+    "inversion, KB",
+    "as it left, KB",
+    "previews / limit",
+    "previews / one file",
+    "total / plain",
+];
 /// How often each picture is asked for where throughput is measured: all at once, within the
 /// streams that every server allows.
 const REPEATS: usize = 4;
@@ -61,7 +72,12 @@ pub fn run(options: &Options) -> Outcome {
             bench.throughput(&words(profile), profile)?;
         }
     }
-    Ok(())
+    drop(peers);
+    match options.loss.as_slice() {
+        [] => super::priority::run(options),
+        // One part of the tables is asked for.
+        _ => Ok(()),
+    }
 }
 
 fn words(profile: Profile) -> String {
@@ -75,60 +91,122 @@ struct Bench<'a> {
     options: &'a Options,
 }
 
+/// What was measured over one link: for each server its runs, and for each run the references.
+struct Runs {
+    times: Vec<Vec<Times>>,
+    references: Vec<Reference>,
+}
+
+/// How soon the bytes of all previews came as one file from the soonest server without an order,
+/// in seconds; of HTTP/2 and of HTTP/3, where somebody without an order takes part.
+#[derive(Clone, Copy, Debug)]
+struct Reference([f64; 2]);
+
+impl Reference {
+    fn of(self, peer: &Peer) -> f64 {
+        self.0[usize::from(peer.http3)]
+    }
+}
+
 impl Bench<'_> {
     /// Twenty pictures and a late stylesheet: a table of times.
     fn order(&self, title: &str, profile: Profile) -> Outcome {
-        let mut times = vec![Vec::new(); self.peers.len()];
+        let mut runs = Runs {
+            times: vec![Vec::new(); self.peers.len()],
+            references: Vec::new(),
+        };
         for _ in 0..self.options.runs {
-            for (peer, times) in self.peers.iter().zip(&mut times) {
-                let recording = record(profile, peer, &requests())?;
-                times.push(self.times(peer, &recording, profile)?);
+            for (peer, times) in self.peers.iter().zip(&mut runs.times) {
+                let (recording, passages) = watch(profile, peer, &requests())?;
+                if let Some(folder) = &self.options.frames {
+                    frames::write(folder, &format!("order-{}", peer.key), &recording)?;
+                }
+                let read = times::of(&recording, &passages, self.pictures, profile.rtt);
+                times.push(read.ok_or_else(|| unanswered(peer, &recording))?);
             }
+            runs.references.push(self.reference(profile)?);
         }
-        self.report(title, profile, &times);
+        self.report(title, profile, &runs);
         Ok(())
     }
 
-    fn times(&self, peer: &Peer, recording: &Recording, link: Profile) -> Result<Times, String> {
-        times::of(recording, self.pictures, link.rtt).ok_or_else(|| unanswered(peer, recording))
+    /// The limit that slow start, TLS and the protocol leave: one file, and nothing else to send.
+    fn reference(&self, profile: Profile) -> Result<Reference, String> {
+        let mut soonest = [f64::NAN; 2];
+        for peer in self.peers.iter().filter(|peer| !peer.is_ordered()) {
+            let request = Request::get(format!("/{}", pictures::ONE_FILE));
+            let recording = record(profile, peer, &[request])?;
+            if let Some(folder) = &self.options.frames {
+                frames::write(folder, &format!("one-file-{}", peer.key), &recording)?;
+            }
+            let total = recording.total();
+            let total = total.ok_or_else(|| unanswered(peer, &recording))?;
+            let kept = &mut soonest[usize::from(peer.http3)];
+            *kept = kept.min(total.as_secs_f64());
+        }
+        Ok(Reference(soonest))
     }
 
-    fn report(&self, title: &str, profile: Profile, times: &[Vec<Times>]) {
-        let previews: u64 = self.pictures.iter().map(|picture| picture.preview).sum();
-        let limit = profile.rtt.as_secs_f64() + profile.limit(previews).as_secs_f64();
+    fn report(&self, title: &str, profile: Profile, runs: &Runs) {
+        let limit = profile.rtt + profile.limit(pictures::previews(self.pictures));
+        let limit = limit.as_secs_f64();
         if !self.options.json {
             println!("\n{title}; {}", ground::conditions());
             println!(
-                "| server | {} | inversion, KB | previews / limit | total / plain |",
-                Times::NAMES.join(" | ")
+                "| server | {} | {} |",
+                Times::NAMES.join(" | "),
+                MORE.join(" | ")
             );
-            println!("|---|---|---|---|---|---|---|---|---|");
+            println!("|---|{}", "---|".repeat(Times::NAMES.len() + MORE.len()));
         }
-        let plain = |peer: &Peer| self.of_plain(peer, times, |times| times.total);
-        for (peer, times) in self.peers.iter().zip(times) {
+        for (peer, times) in self.peers.iter().zip(&runs.times) {
             let column = |of: fn(&Times) -> f64| times.iter().map(of).collect::<Vec<f64>>();
             let medians = Times::COLUMNS.map(|of| median(&column(of)));
-            let inversion = median(&column(|times| times.inversion as f64 / 1000.0));
-            let of_limit = medians[1] / limit;
-            let of_plain = ratio(&column(|times| times.total), plain(peer).as_deref());
+            let kilobytes = |of: fn(&Times) -> f64| median(&column(of)) / 1000.0;
+            let inversion = kilobytes(|times| times.inversion as f64);
+            let left = kilobytes(|times| times.inversion_left as f64);
+            let previews = column(Times::previews);
+            let of_limit = median(&previews) / limit;
+            let one_file: Vec<f64> = runs.references.iter().map(|it| it.of(peer)).collect();
+            let of_one_file = ratio(&previews, Some(&one_file)).filter(|ratio| !ratio.is_nan());
+            let totals = column(|times| times.total);
+            let plain = self.of_plain(peer, &runs.times, |times| times.total);
+            let of_plain = ratio(&totals, plain.as_deref());
             if self.options.json {
                 let line = serde_json::json!({
                     "bench": "order", "link": title, "server": peer.name, "version": peer.version,
                     "headers_s": medians[0], "previews_s": medians[1], "good_s": medians[2],
                     "total_s": medians[3], "late_critical_s": medians[4],
-                    "inversion_kb": inversion,
-                    "previews_of_limit": of_limit, "total_of_plain": of_plain,
+                    "inversion_kb": inversion, "inversion_left_kb": left,
+                    "previews_of_limit": of_limit, "previews_of_one_file": of_one_file,
+                    "total_of_plain": of_plain,
                 });
                 println!("{line}");
             } else {
                 let cells = medians.map(|seconds| format!("{seconds:.2}")).join(" | ");
-                let of_plain = of_plain.map_or_else(String::new, |ratio| format!("{ratio:.3}"));
+                let [of_one_file, of_plain] =
+                    [(of_one_file, 2), (of_plain, 3)].map(|(ratio, digits)| {
+                        ratio.map_or_else(String::new, |it| format!("{it:.digits$}"))
+                    });
                 let name = peer.name;
-                println!("| {name} | {cells} | {inversion:.0} | {of_limit:.2} | {of_plain} |");
+                println!(
+                    "| {name} | {cells} | {inversion:.0} | {left:.0} | {of_limit:.2} | {of_one_file} | {of_plain} |"
+                );
             }
         }
         if !self.options.json {
-            println!("| the link's limit | | {limit:.2} | | | | | | |");
+            let empty = "| ".repeat(Times::NAMES.len() + MORE.len() - 2);
+            println!("| the link's limit | | {limit:.2} {empty}|");
+            for (place, name) in ["one file of as many bytes", "the same over HTTP/3"]
+                .into_iter()
+                .enumerate()
+            {
+                let times: Vec<f64> = runs.references.iter().map(|it| it.0[place]).collect();
+                let time = median(&times);
+                if !time.is_nan() {
+                    println!("| {name} | | {time:.2} {empty}|");
+                }
+            }
         }
     }
 
@@ -198,7 +276,17 @@ pub(super) fn record(
     peer: &Peer,
     requests: &[Request],
 ) -> Result<Recording, String> {
+    watch(profile, peer, requests).map(|(recording, _)| recording)
+}
+
+/// The same, and when each packet to the client had left the server.
+fn watch(
+    profile: Profile,
+    peer: &Peer,
+    requests: &[Request],
+) -> Result<(Recording, Vec<Passage>), String> {
     let link = Link::new(profile).map_err(|error| error.to_string())?;
+    let passages = link.passages();
     let recorder = Recorder::new(
         (link.server_address(), peer.port).into(),
         format!("localhost:{}", peer.port),
@@ -208,9 +296,11 @@ pub(super) fn record(
         true => recorder.http3(),
         false => recorder,
     };
-    link.run(|| recorder.record_blocking(requests))
+    let recording = link
+        .run(|| recorder.record_blocking(requests))
         .map_err(|error| error.to_string())?
-        .map_err(|error| format!("{}: {error}", peer.name))
+        .map_err(|error| format!("{}: {error}", peer.name))?;
+    Ok((recording, passages.taken()))
 }
 
 fn unanswered(peer: &Peer, recording: &Recording) -> String {

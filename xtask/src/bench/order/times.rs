@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use testkit::link::Passage;
 use testkit::recorder::{Phase, Recording};
 
 use super::pictures::Picture;
@@ -17,6 +18,9 @@ pub struct Times {
     late: f64,
     /// See [`Recording::inversion_bytes`].
     pub inversion: u64,
+    /// The same of what left the server, in the order and at the times at which it left: what
+    /// waited in the link's queue, or was on its way, is not the server's choice any more.
+    pub inversion_left: u64,
 }
 
 impl Times {
@@ -29,6 +33,11 @@ impl Times {
         "late critical",
     ];
 
+    /// Until all previews had come.
+    pub fn previews(&self) -> f64 {
+        self.previews
+    }
+
     /// The columns.
     pub const COLUMNS: [fn(&Self) -> f64; 5] = [
         |times| times.headers,
@@ -39,9 +48,14 @@ impl Times {
     ];
 }
 
-/// Reads a recording of the pictures and of a stylesheet after them; `None` if something is missing
-/// or not as it should be.
-pub fn of(recording: &Recording, pictures: &[Picture], round_trip: Duration) -> Option<Times> {
+/// Reads a recording of the pictures and of a stylesheet after them, and when its packets had left;
+/// `None` if something is missing or not as it should be.
+pub fn of(
+    recording: &Recording,
+    passages: &[Passage],
+    pictures: &[Picture],
+    round_trip: Duration,
+) -> Option<Times> {
     let whole = recording
         .answers
         .iter()
@@ -61,7 +75,21 @@ pub fn of(recording: &Recording, pictures: &[Picture], round_trip: Duration) -> 
         total: all(|picture| picture.bytes.len() as u64)?,
         late: recording.took(pictures.len())?.as_secs_f64(),
         inversion: recording.inversion_bytes(&plans(pictures), round_trip),
+        inversion_left: as_left(recording, passages)?
+            .inversion_bytes(&plans(pictures), round_trip / 2),
     })
+}
+
+/// The session as it left the server: a frame had left when the last packet had that had come by
+/// the time at which it was read. A server knows of a request half a round trip after it was sent.
+fn as_left(recording: &Recording, passages: &[Passage]) -> Option<Recording> {
+    let zero = recording.zero?;
+    let left = |at: Duration| {
+        let come = passages.partition_point(|passage| passage.arrived <= zero + at);
+        let last = passages.get(come.checked_sub(1)?)?;
+        last.left.checked_duration_since(zero)
+    };
+    Some(recording.retimed(|at| left(at).unwrap_or_default()))
 }
 
 /// The order that shows most soonest: the stylesheet, previews, good passes, the rest.
