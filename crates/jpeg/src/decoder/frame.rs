@@ -3,8 +3,10 @@
 use std::ops::Range;
 
 use super::Source;
+use super::differences::Differences;
 use super::inverse::{Dequantiser, places};
 use super::look_ups::Pair;
+use super::lowest::Lowest;
 use super::run::{Run, Stop};
 use super::scans::{Band, Chosen, Coding, Kept};
 use super::skim::Skims;
@@ -41,6 +43,8 @@ pub(crate) struct Part {
     pub(super) places: [u8; 64],
     /// Coefficients that have to be decoded to know those that the output needs.
     pub(super) reach: usize,
+    /// Whether refinements of AC coefficients are read.
+    refined: bool,
     /// Whether refinements of AC coefficients are left out.
     coarse: bool,
     /// Coefficients, `span` to a block: of the whole picture, or of the MCU row at hand.
@@ -155,6 +159,7 @@ impl Frame {
         part.coarse = source.coarse && part.size <= 2 && unknown <= MOST_UNKNOWN;
         let refinements = of_band.filter(|scan| scan.high_bit > 0 && !part.coarse);
         let reach = refinements.map(|scan| usize::from(scan.band_end) + 1).max();
+        part.refined = reach.is_some();
         part.reach = reach.unwrap_or(0).max(needed);
     }
 
@@ -200,6 +205,7 @@ impl Frame {
             let rows = if whole { grid.stored_rows } else { factors.1 };
             Part {
                 reach: 64,
+                refined: true,
                 coarse: false,
                 horizontal: factors.0,
                 vertical: factors.1,
@@ -349,12 +355,17 @@ impl Frame {
             };
         }
         let skims = self.skims(scan, band, &chosen);
+        let lowest = self.lowest(scan, band, &chosen);
+        let differences = self.differences(scan, band, &chosen);
         let mut run = Run {
             parts: &mut self.parts,
             members: &scan.components,
             band,
             chosen,
             skims,
+            lowest,
+            differences,
+            values: Vec::new(),
             across: 0,
             window: !self.whole,
         };
@@ -370,9 +381,8 @@ impl Frame {
     /// The look-ups for skimming, where they are worth making.
     fn skims<'a>(&self, scan: &Scan, band: Band, chosen: &[Chosen<'a>; 4]) -> Option<Skims<'a>> {
         let parts = || scan.components.iter().map(|index| &self.parts[*index]);
-        let large = parts().any(|part| part.grid.stride * part.grid.rows >= WORTH_SKIMMING);
         let small = parts().any(|part| part.size < 4);
-        if band.coding != Coding::Sequential || !large || !small {
+        if band.coding != Coding::Sequential || !self.is_large(scan) || !small {
             return None;
         }
         let alone = scan.components.len() == 1;
@@ -385,6 +395,44 @@ impl Frame {
             pairs.push(Pair { dc: dc?, ac: ac? });
         }
         Skims::new(pairs, units)
+    }
+
+    /// The look-ups for the lowest frequencies, where they are all that is wanted of a band and
+    /// worth making.
+    fn lowest<'a>(&self, scan: &Scan, band: Band, chosen: &[Chosen<'a>; 4]) -> Option<Lowest<'a>> {
+        let [index] = scan.components[..] else {
+            return None;
+        };
+        let part = &self.parts[index];
+        let alone = part.size == 2 && !part.refined;
+        (band.coding == Coding::AcFirst && alone && self.is_large(scan))
+            .then(|| Some(Lowest::new(band, chosen[index].ac?)))
+            .flatten()
+    }
+
+    /// The look-ups for differences of DC coefficients, where they are worth making.
+    fn differences<'a>(
+        &self,
+        scan: &Scan,
+        band: Band,
+        chosen: &[Chosen<'a>; 4],
+    ) -> Option<Differences<'a>> {
+        if band.coding != Coding::DcFirst || !self.is_large(scan) {
+            return None;
+        }
+        let alone = scan.components.len() == 1;
+        let mut units = Vec::new();
+        for index in &scan.components {
+            let (across, down) = self.parts[*index].across_and_down(alone);
+            units.extend(std::iter::repeat_n(chosen[*index].dc?, across * down));
+        }
+        Differences::new(units)
+    }
+
+    /// Whether a scan has so many blocks that look-ups of its own repay it.
+    fn is_large(&self, scan: &Scan) -> bool {
+        let mut parts = scan.components.iter().map(|index| &self.parts[*index]);
+        parts.any(|part| part.grid.stride * part.grid.rows >= WORTH_SKIMMING)
     }
 
     /// Turns the whole picture's coefficients into samples.

@@ -8,7 +8,7 @@ use super::frame::Part;
 use super::look_ups::Pair;
 use super::reader::{Bad, Reader};
 use super::run::Run;
-use super::scans::{Carried, Chosen, head};
+use super::scans::{Carried, Chosen, Kept, head};
 
 /// Bits looked up at once for AC coefficients.
 const LOOK: u32 = 11;
@@ -24,8 +24,8 @@ const SPECIAL: u64 = 1 << 15;
 const ALL_BITS: u64 = 63;
 /// Look-ups of a block.
 const LOOKS: usize = 3;
-/// Where each coefficient of the 2 × 2 lowest frequencies goes among four of 16 bits, by zigzag.
-const PLACES: [Option<u32>; 5] = [Some(0), Some(32), Some(16), None, Some(48)];
+/// The place of each coefficient of the 2 × 2 lowest frequencies among the four, by zigzag.
+pub(super) const PLACES: [Option<usize>; 5] = [Some(0), Some(2), Some(1), None, Some(3)];
 
 /// Look-ups for the beginnings of the blocks of a component.
 pub(crate) struct Quick {
@@ -78,7 +78,7 @@ fn several(codes: &Codes, bits: u32, first: usize) -> u64 {
         }
         k += run;
         if let Some(place) = PLACES.get(k).copied().flatten() {
-            values |= u64::from((entry >> 16) as u16) << place;
+            values |= u64::from((entry >> 16) as u16) << (16 * place);
         }
         k += 1;
     }
@@ -209,6 +209,27 @@ struct Place {
     units: usize,
 }
 
+impl Place {
+    /// The first block of each line of the MCUs.
+    fn lines(
+        self,
+        part: &Part,
+        across: usize,
+        down: usize,
+    ) -> impl Iterator<Item = usize> + Clone + use<> {
+        let first = self.row * down * part.grid.stride + self.x * across;
+        let stride = part.grid.stride;
+        (0..down).map(move |line| first + line * stride)
+    }
+}
+
+/// What is wanted of a block, see [`Kept`].
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    places: &'a [u8; 64],
+    reach: usize,
+}
+
 /// How the blocks of a component begin.
 #[derive(Clone, Copy)]
 struct Heads<'a> {
@@ -218,7 +239,8 @@ struct Heads<'a> {
 }
 
 impl Heads<'_> {
-    /// Reads each block of a component.
+    /// Reads each block of a component: first the differences of the DC coefficients, so that no
+    /// block waits for another, and then their sums.
     #[inline(always)]
     fn each<const SPAN: usize>(
         &self,
@@ -227,19 +249,41 @@ impl Heads<'_> {
         previous: &mut i32,
     ) -> Result<(), Bad> {
         let (across, down) = part.across_and_down(place.alone);
-        let mut last = *previous;
         let (_, bounds) = self.skimmed.bounds.split_last().ok_or(Bad)?;
-        let bounds = bounds.chunks_exact(place.units.max(1));
-        for (mcu, bounds) in bounds.enumerate() {
-            for line in 0..down {
-                let blocks = part.row_of_mcu(place.alone, place.row, line, place.x + mcu);
-                let bounds = bounds.iter().skip(place.first + line * across);
-                for (at, from) in blocks.zip(bounds) {
+        let mcus = bounds.chunks_exact(place.units.max(1));
+        let count = mcus.len() * across;
+        let lines = place.lines(part, across, down);
+        for (line, from) in lines.clone().enumerate() {
+            let first = place.first + line * across;
+            let froms = mcus.clone();
+            let froms = froms.map(|mcu| mcu.get(first..first + across).unwrap_or_default());
+            let span = if SPAN == 0 { part.span } else { SPAN };
+            let blocks = part.blocks.get_mut(from * span..(from + count) * span);
+            let blocks = blocks.ok_or(Bad)?.chunks_exact_mut(across * span);
+            let wanted = Wanted {
+                places: &part.places,
+                reach: part.reach,
+            };
+            for (froms, mut blocks) in froms.zip(blocks) {
+                for from in froms {
+                    let (block, others) = blocks.split_at_mut_checked(span).ok_or(Bad)?;
                     match SPAN {
-                        1 => self.one(*from, &mut last, part, at)?,
-                        4 => self.four(*from, &mut last, part, at)?,
-                        _ => self.many(*from, &mut last, part, at)?,
+                        1 => self.one(*from, wanted, block)?,
+                        4 => self.four(*from, wanted, block)?,
+                        _ => self.many(*from, wanted, block)?,
                     }
+                    blocks = others;
+                }
+            }
+        }
+        let mut last = *previous;
+        for mcu in 0..mcus.len() {
+            for from in lines.clone() {
+                let from = from + mcu * across;
+                for at in from..from + across {
+                    let value = part.blocks.get_mut(at * part.span).ok_or(Bad)?;
+                    last = last.wrapping_add((*value).into());
+                    *value = last as i16;
                 }
             }
         }
@@ -248,38 +292,44 @@ impl Heads<'_> {
     }
 
     #[inline(always)]
-    fn one(&self, from: u32, previous: &mut i32, part: &mut Part, at: usize) -> Result<(), Bad> {
+    fn one(&self, from: u32, wanted: Wanted<'_>, block: &mut [i16]) -> Result<(), Bad> {
         let Some(difference) = self.quick.difference(self.skimmed.word(from)?) else {
-            return self.slowly(from, previous, part, at);
+            return self.slowly(from, wanted, block);
         };
-        *previous = previous.wrapping_add(difference);
-        *part.blocks.get_mut(at).ok_or(Bad)? = *previous as i16;
+        *block.first_mut().ok_or(Bad)? = difference as i16;
         Ok(())
     }
 
     #[inline(always)]
-    fn four(&self, from: u32, previous: &mut i32, part: &mut Part, at: usize) -> Result<(), Bad> {
+    fn four(&self, from: u32, wanted: Wanted<'_>, block: &mut [i16]) -> Result<(), Bad> {
         let Some((difference, others)) = self.quick.four(self.skimmed.word(from)?) else {
-            return self.slowly(from, previous, part, at);
+            return self.slowly(from, wanted, block);
         };
-        *previous = previous.wrapping_add(difference);
-        let block = others | u64::from(*previous as u16);
-        let blocks = part.blocks.as_chunks_mut().0;
-        *blocks.get_mut(at).ok_or(Bad)? = [0, 16, 32, 48].map(|place| (block >> place) as i16);
+        *block.first_chunk_mut().ok_or(Bad)? = [
+            difference as i16,
+            (others >> 16) as i16,
+            (others >> 32) as i16,
+            (others >> 48) as i16,
+        ];
         Ok(())
     }
 
     #[inline(always)]
-    fn many(&self, from: u32, previous: &mut i32, part: &mut Part, at: usize) -> Result<(), Bad> {
+    fn many(&self, from: u32, wanted: Wanted<'_>, block: &mut [i16]) -> Result<(), Bad> {
         let mut reader = Reader::from_bit(self.skimmed.data, from as usize);
-        let mut kept = part.kept(at).ok_or(Bad)?;
-        head(&mut reader, self.codes, previous, &mut kept)?;
+        let mut kept = Kept {
+            block,
+            present: &mut 0,
+            places: wanted.places,
+            wanted: wanted.reach,
+        };
+        head(&mut reader, self.codes, &mut 0, &mut kept)?;
         Ok(())
     }
 
     #[cold]
     #[inline(never)]
-    fn slowly(&self, from: u32, previous: &mut i32, part: &mut Part, at: usize) -> Result<(), Bad> {
-        self.many(from, previous, part, at)
+    fn slowly(&self, from: u32, wanted: Wanted<'_>, block: &mut [i16]) -> Result<(), Bad> {
+        self.many(from, wanted, block)
     }
 }

@@ -143,9 +143,11 @@ impl Dequantiser {
             }
         }
         let c = half_inverse(&columns);
-        let rows = half_inverse(&std::array::from_fn(|v| {
-            [c[0][v], c[1][v], c[2][v], c[3][v]]
-        }));
+        let mut turned = [[0.0; 4]; 4];
+        for (v, turned) in turned.iter_mut().enumerate() {
+            *turned = [c[0][v], c[1][v], c[2][v], c[3][v]];
+        }
+        let rows = half_inverse(&turned);
         for (out, value) in out.iter_mut().zip(rows.as_flattened()) {
             *out = sample(*value);
         }
@@ -183,11 +185,17 @@ impl Dequantiser {
             std::f32::consts::FRAC_1_SQRT_2,
             0.5,
         ];
-        let lanes = |at: usize| -> Lanes {
-            let factor = self.factors[at] * scales[at];
-            std::array::from_fn(|i| f32::from(blocks[4 * i + at]) * factor)
-        };
-        let (flat, down, across, both) = (lanes(0), lanes(1), lanes(2), lanes(3));
+        let mut factors = [0.0; 4];
+        for (factor, (own, scale)) in factors.iter_mut().zip(self.factors.iter().zip(scales)) {
+            *factor = own * scale;
+        }
+        let [mut flat, mut down, mut across, mut both] = [[0.0f32; 8]; 4];
+        for (i, block) in blocks.as_chunks::<4>().0.iter().enumerate() {
+            flat[i] = f32::from(block[0]) * factors[0];
+            down[i] = f32::from(block[1]) * factors[1];
+            across[i] = f32::from(block[2]) * factors[2];
+            both[i] = f32::from(block[3]) * factors[3];
+        }
         let mut lines = [[0; 16]; 2];
         for i in 0..8 {
             let (left, right) = (flat[i] + across[i], flat[i] - across[i]);

@@ -8,10 +8,13 @@
 mod blocks;
 mod codes;
 mod colour;
+mod differences;
 mod frame;
 mod heads;
 mod inverse;
+mod layers;
 mod look_ups;
+mod lowest;
 mod reader;
 mod relay;
 mod run;

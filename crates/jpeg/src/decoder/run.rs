@@ -1,10 +1,13 @@
 //! One scan under way: the loop over restarts, rows and MCUs.
 
 use super::Source;
+use super::differences::Differences;
 use super::frame::Part;
 use super::heads::Skimmed;
+use super::layers::layer_row;
+use super::lowest::Lowest;
 use super::reader::{Bad, Reader, unstuffed};
-use super::scans::{Band, Carried, Chosen};
+use super::scans::{Band, Carried, Chosen, Coding, sequential};
 use super::skim::{PADDING, Skimmer, Skims};
 use crate::vectors;
 
@@ -23,6 +26,12 @@ pub(crate) struct Run<'a> {
     pub(super) chosen: [Chosen<'a>; 4],
     /// Look-ups for finding the ends of blocks, where only their beginnings are wanted.
     pub(super) skims: Option<Skims<'a>>,
+    /// Look-ups for the lowest frequencies, where a scan of a progressive file gives no others.
+    pub(super) lowest: Option<Lowest<'a>>,
+    /// Look-ups for differences of DC coefficients, where a scan holds no others.
+    pub(super) differences: Option<Differences<'a>>,
+    /// The DC coefficients of some MCUs, in the order of the scan.
+    pub(super) values: Vec<i16>,
     /// MCUs in a row.
     pub(super) across: usize,
     /// Whether only the MCU row at hand is kept.
@@ -144,6 +153,9 @@ pub(crate) fn decode_row(
     carried: &mut Carried,
     (x, row, count): (usize, usize, usize),
 ) -> Result<(), Bad> {
+    if run.band.coding != Coding::Sequential {
+        return layer_row(run, reader, carried, (x, row, count));
+    }
     let alone = run.members.len() == 1;
     let kept_row = if run.window { 0 } else { row };
     for mcu in x..x + count {
@@ -152,8 +164,8 @@ pub(crate) fn decode_row(
             for line in 0..part.across_and_down(alone).1 {
                 for at in part.row_of_mcu(alone, kept_row, line, mcu) {
                     let kept = part.kept(at).ok_or(Bad)?;
-                    run.band
-                        .block(reader, run.chosen[index], (carried, index), kept)?;
+                    let previous = &mut carried.dc[index];
+                    sequential(reader, run.chosen[index], previous, kept)?;
                 }
             }
         }

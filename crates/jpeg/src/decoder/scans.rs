@@ -68,54 +68,21 @@ pub(super) struct Band {
 }
 
 impl Band {
-    /// Decodes one block.
+    /// What a coefficient of a first scan is taken for, given its upper bits.
     #[inline(always)]
-    pub(super) fn block(
-        self,
-        reader: &mut Reader<'_>,
-        codes: Chosen<'_>,
-        (carried, component): (&mut Carried, usize),
-        mut kept: Kept<'_>,
-    ) -> Result<(), Bad> {
-        match self.coding {
-            Coding::Sequential => {
-                let previous = &mut carried.dc[component];
-                sequential(reader, codes, previous, &mut kept)
-            }
-            Coding::DcFirst => {
-                reader.refill();
-                let difference = reader.difference(codes.dc.ok_or(Bad)?)?;
-                let previous = &mut carried.dc[component];
-                *previous = previous.wrapping_add(difference);
-                kept.block[0] = (*previous << self.low) as i16;
-                Ok(())
-            }
-            Coding::DcRefine => {
-                kept.block[0] |= (reader.bit() << self.low) as i16;
-                Ok(())
-            }
-            Coding::AcFirst => {
-                self.first(reader, codes.ac.ok_or(Bad)?, &mut carried.ended, &mut kept)
-            }
-            Coding::AcRefine => {
-                self.refine(reader, codes.ac.ok_or(Bad)?, &mut carried.ended, &mut kept)
-            }
-        }
+    pub(super) fn value(self, upper: i32) -> i16 {
+        ((upper << self.low) + upper.signum() * self.rest) as i16
     }
 
-    /// The first scan of a band (T.81 §G.2).
+    /// A block of the first scan of a band (T.81 §G.2); none that has ended already.
     #[inline(always)]
-    fn first(
+    pub(super) fn first(
         self,
         reader: &mut Reader<'_>,
         codes: &Codes,
         ended: &mut u32,
         kept: &mut Kept<'_>,
     ) -> Result<(), Bad> {
-        if *ended > 0 {
-            *ended -= 1;
-            return Ok(());
-        }
         let mut k = self.start;
         while k <= self.end {
             reader.refill();
@@ -132,7 +99,7 @@ impl Band {
             if k > 63 {
                 return Err(Bad);
             }
-            kept.set(k, (value << self.low) + value.signum() * self.rest);
+            kept.set(k, self.value(value).into());
             *kept.present |= 1 << k;
             k += 1;
         }
@@ -141,7 +108,7 @@ impl Band {
 
     /// A scan that adds one bit to each coefficient of a band (T.81 §G.2, Figure G.7).
     #[inline(always)]
-    fn refine(
+    pub(super) fn refine(
         self,
         reader: &mut Reader<'_>,
         codes: &Codes,
@@ -226,7 +193,7 @@ impl Band {
 
 /// How many blocks end with this one, 1–32,767 (T.81 §G.1.2.2).
 #[inline(always)]
-fn blocks_ended(reader: &mut Reader<'_>, size: u32) -> u32 {
+pub(super) fn blocks_ended(reader: &mut Reader<'_>, size: u32) -> u32 {
     if size == 0 {
         1
     } else {
@@ -236,13 +203,13 @@ fn blocks_ended(reader: &mut Reader<'_>, size: u32) -> u32 {
 
 /// A block of a sequential scan (T.81 §F.2.2).
 #[inline(always)]
-fn sequential(
+pub(super) fn sequential(
     reader: &mut Reader<'_>,
     codes: Chosen<'_>,
     previous: &mut i32,
-    kept: &mut Kept<'_>,
+    mut kept: Kept<'_>,
 ) -> Result<(), Bad> {
-    match head(reader, codes, previous, kept)? {
+    match head(reader, codes, previous, &mut kept)? {
         ENDED => Ok(()),
         k => stepped_over(reader, codes.ac.ok_or(Bad)?, k),
     }

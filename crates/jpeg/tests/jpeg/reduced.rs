@@ -1,8 +1,9 @@
 //! Pictures decoded smaller than they are.
 
 use firstlight_jpeg::{
-    DecodeOptions, EncodeOptions, Pixels, Planes, Subsampling, decode, decode_planes, encode,
-    gray_to_planes, rgb_to_planes,
+    DecodeOptions, EncodeOptions, Limits, Pixels, Planes, Process, Script, Subsampling,
+    WriteOptions, decode, decode_planes, encode, gray_to_planes, map_scans, read_coefficients,
+    rgb_to_planes, write,
 };
 
 use crate::oracle::piped;
@@ -150,8 +151,9 @@ fn planes_come_as_they_are_stored() {
     );
 }
 
-/// Sequential files of the same coefficients as a progressive one: with the best codes, and where
-/// `jpegtran` is installed with the usual ones and with restarts.
+/// Files of the same coefficients as a progressive one: sequential with the best codes, and where
+/// `jpegtran` is installed with the usual ones and with restarts; and progressive without any
+/// refinement but of DC coefficients.
 fn sequential_and_progressive(picture: &Planes, quality: u8) -> (Vec<Vec<u8>>, Vec<u8>) {
     let [best, progressive] = [false, true].map(|progressive| {
         let how = EncodeOptions {
@@ -168,8 +170,19 @@ fn sequential_and_progressive(picture: &Planes, quality: u8) -> (Vec<Vec<u8>>, V
     ];
     let others = others.map(|arguments| piped("jpegtran", arguments, &best));
     let mut files: Vec<_> = others.into_iter().flatten().collect();
+    let quick = WriteOptions {
+        script: Script::Quick,
+        ..WriteOptions::default()
+    };
+    let coefficients = read_coefficients(&best, &DecodeOptions::default()).expect("reads");
+    files.push(write(&coefficients, &quick).expect("writes").bytes);
     files.push(best);
     (files, progressive)
+}
+
+fn is_sequential(file: &[u8]) -> bool {
+    let map = map_scans(file, &Limits::default()).expect("maps");
+    map.process != Process::Progressive
 }
 
 /// All samples without the padding to whole blocks.
@@ -215,17 +228,53 @@ fn skimmed_blocks_are_the_same_as_those_read_whole() {
 }
 
 #[test]
+fn bits_that_are_left_out_are_half_there() {
+    let (width, height) = (1043usize, 677usize);
+    let options = DecodeOptions {
+        min_size: (width.div_ceil(4) as u32, height.div_ceil(4) as u32),
+        subsampled: true,
+        ..DecodeOptions::default()
+    };
+    for (seed, factors) in (0..).zip(SUBSAMPLINGS) {
+        let picture = planes(width, height, factors, 5 * seed);
+        for quality in [75, 90, 98] {
+            let (files, progressive) = sequential_and_progressive(&picture, quality);
+            let best = files.last().expect("the best codes");
+            let mut coefficients =
+                read_coefficients(best, &DecodeOptions::default()).expect("reads");
+            // Our script leaves the last bit of brightness for later, and no other but of DC.
+            for block in &mut coefficients.components[0].blocks {
+                for value in &mut block[1..] {
+                    let upper = value.abs() / 2 * 2;
+                    *value = value.signum() * (upper + i16::from(upper > 0));
+                }
+            }
+            let expected = write(&coefficients, &WriteOptions::default()).expect("writes");
+            let expected = decode_planes(&expected.bytes, &options).expect("decodes");
+            let coarse = DecodeOptions {
+                coarse: true,
+                ..options
+            };
+            let given = decode_planes(&progressive, &coarse).expect("decodes");
+            let same = samples(&given) == samples(&expected);
+            assert!(same, "{factors:?} at {quality}");
+        }
+    }
+}
+
+#[test]
 fn damage_costs_no_more_than_what_follows_it() {
     let (width, height) = (1043, 677);
     let rgb = natural(width, height, 11);
     let picture = rgb_to_planes(&rgb, width, height, Subsampling::Quarter).expect("fits");
-    let (files, _) = sequential_and_progressive(&picture, 90);
+    let (mut files, _) = sequential_and_progressive(&picture, 90);
     let options = DecodeOptions {
         min_size: (width.div_ceil(4) as u32, height.div_ceil(4) as u32),
         lenient: true,
         ..DecodeOptions::default()
     };
     let read = |file: &[u8]| decode_planes(file, &options).expect("decodes");
+    files.retain(|file| is_sequential(file));
     for file in files {
         let whole = read(&file);
         for eighths in 2..8 {
@@ -239,6 +288,41 @@ fn damage_costs_no_more_than_what_follows_it() {
                 // Rows take about as many bytes each, and one row of MCUs may be lost.
                 let hoped = luma.height * (eighths - 1) / 8 - 4;
                 assert!(same.count() >= hoped, "{eighths}/8");
+            }
+        }
+    }
+}
+
+#[test]
+fn damage_to_a_scan_costs_no_more_than_it_adds() {
+    let (width, height) = (1043, 677);
+    let rgb = natural(width, height, 11);
+    let picture = rgb_to_planes(&rgb, width, height, Subsampling::Quarter).expect("fits");
+    let (files, progressive) = sequential_and_progressive(&picture, 90);
+    let quick = files.iter().find(|file| !is_sequential(file));
+    let options = DecodeOptions {
+        min_size: (width.div_ceil(4) as u32, height.div_ceil(4) as u32),
+        lenient: true,
+        ..DecodeOptions::default()
+    };
+    let read = |file: &[u8]| decode_planes(file, &options).expect("decodes");
+    for file in [quick.expect("a progressive one"), &progressive] {
+        let whole = read(file);
+        let map = map_scans(file, &Limits::default()).expect("maps");
+        for (place, scan) in map.scans.iter().enumerate() {
+            let at = usize::midpoint(scan.data, scan.end);
+            let (mut bent, cut) = (file.clone(), &file[..at]);
+            bent[at] ^= 0x55;
+            for damaged in [&bent, cut] {
+                let so_far = read(damaged);
+                let luma = so_far.components[0].height;
+                let upper = |picture: &Planes| {
+                    let rows = (0..luma / 4).map(|y| picture.components[0].row(y).to_vec());
+                    rows.collect::<Vec<_>>().concat()
+                };
+                // Half of a scan is its upper half, and the first one gives all but detail.
+                let likeness = psnr(&upper(&so_far), &upper(&whole));
+                assert!(likeness > 25.0, "scan {place}: {likeness} dB");
             }
         }
     }
