@@ -1,101 +1,23 @@
 //! A picture under way: its components, and which of its scans are decoded.
 
-use std::ops::Range;
-
 use super::Source;
-use super::differences::Differences;
 use super::inverse::{Dequantiser, places};
-use super::look_ups::Pair;
-use super::lowest::Lowest;
+use super::part::Part;
 use super::run::{Run, Stop};
-use super::scans::{Band, Chosen, Coding, Kept};
-use super::skim::Skims;
+use super::scans::{Band, Chosen, Coding};
 use super::tables::Tables;
+use super::ways::Ways;
 use crate::coefficients::Grid;
-use crate::quantisation::{NATURAL, QuantisationTable};
+use crate::quantisation::NATURAL;
 use crate::segments::malformed;
 use crate::{
     Coefficients, ComponentCoefficients, JpegError, Marks, Plane, Planes, Process, Scan, ScanMap,
     vectors,
 };
 
-/// Pictures of fewer blocks do not repay the tables for skimming.
-const WORTH_SKIMMING: usize = 8192;
-
 /// How far a coefficient may be from what it is, for small pictures of progressive files: a sample
 /// may be off by an eighth of that, for each of three of them.
 const MOST_UNKNOWN: u32 = 16;
-
-/// A component under way.
-pub(crate) struct Part {
-    pub(super) horizontal: usize,
-    pub(super) vertical: usize,
-    pub(super) grid: Grid,
-    /// Which quantisation table.
-    table: usize,
-    /// Its steps, once the component's first scan has begun.
-    pub(super) steps: Option<QuantisationTable>,
-    pub(super) dequantiser: Option<Dequantiser>,
-    /// Samples across and down a block of the output.
-    pub(super) size: usize,
-    /// Coefficients kept of each block, and the place of each by zigzag.
-    pub(super) span: usize,
-    pub(super) places: [u8; 64],
-    /// Coefficients that have to be decoded to know those that the output needs.
-    pub(super) reach: usize,
-    /// Whether refinements of AC coefficients are read.
-    refined: bool,
-    /// Whether refinements of AC coefficients are left out.
-    coarse: bool,
-    /// Coefficients, `span` to a block: of the whole picture, or of the MCU row at hand.
-    pub(super) blocks: Vec<i16>,
-    /// Which AC coefficients are not zero, in progressive files: a word to a block.
-    pub(super) present: Vec<u64>,
-    /// Samples, `grid.stride × size` to a row; grey until they are known.
-    pub(super) samples: Vec<u8>,
-}
-
-impl Part {
-    pub(super) fn stride(&self) -> usize {
-        self.grid.stride * self.size
-    }
-
-    /// Blocks across and down an MCU, of a scan that holds this component alone or others too.
-    #[inline(always)]
-    pub(super) fn across_and_down(&self, alone: bool) -> (usize, usize) {
-        if alone {
-            (1, 1)
-        } else {
-            (self.horizontal, self.vertical)
-        }
-    }
-
-    /// Where the blocks of one line of an MCU are kept.
-    #[inline(always)]
-    pub(super) fn row_of_mcu(
-        &self,
-        alone: bool,
-        row: usize,
-        line: usize,
-        mcu: usize,
-    ) -> Range<usize> {
-        let (across, down) = self.across_and_down(alone);
-        let first = (row * down + line) * self.grid.stride + mcu * across;
-        first..first + across
-    }
-
-    /// The `at`-th of the blocks that are kept.
-    #[inline(always)]
-    pub(super) fn kept(&mut self, at: usize) -> Option<Kept<'_>> {
-        let slot = if self.present.len() == 1 { 0 } else { at };
-        Some(Kept {
-            block: self.blocks.get_mut(at * self.span..(at + 1) * self.span)?,
-            present: self.present.get_mut(slot)?,
-            places: &self.places,
-            wanted: self.reach,
-        })
-    }
-}
 
 /// A picture under way.
 pub(super) struct Frame {
@@ -354,17 +276,13 @@ impl Frame {
                 ac: tables.ac.get(ac).and_then(Option::as_ref),
             };
         }
-        let skims = self.skims(scan, band, &chosen);
-        let lowest = self.lowest(scan, band, &chosen);
-        let differences = self.differences(scan, band, &chosen);
+        let ways = Ways::new(&self.parts, &scan.components, band, &chosen);
         let mut run = Run {
             parts: &mut self.parts,
             members: &scan.components,
             band,
             chosen,
-            skims,
-            lowest,
-            differences,
+            ways,
             values: Vec::new(),
             across: 0,
             window: !self.whole,
@@ -376,63 +294,6 @@ impl Frame {
             Stop::Ended => JpegError::Corrupt("the entropy-coded data ends early".into()),
             Stop::Cancelled => JpegError::Cancelled,
         })
-    }
-
-    /// The look-ups for skimming, where they are worth making.
-    fn skims<'a>(&self, scan: &Scan, band: Band, chosen: &[Chosen<'a>; 4]) -> Option<Skims<'a>> {
-        let parts = || scan.components.iter().map(|index| &self.parts[*index]);
-        let small = parts().any(|part| part.size < 4);
-        if band.coding != Coding::Sequential || !self.is_large(scan) || !small {
-            return None;
-        }
-        let alone = scan.components.len() == 1;
-        let mut units = Vec::new();
-        let mut pairs = Vec::new();
-        for (place, index) in scan.components.iter().enumerate() {
-            let (across, down) = self.parts[*index].across_and_down(alone);
-            units.extend(std::iter::repeat_n(place, across * down));
-            let Chosen { dc, ac, .. } = chosen[*index];
-            pairs.push(Pair { dc: dc?, ac: ac? });
-        }
-        Skims::new(pairs, units)
-    }
-
-    /// The look-ups for the lowest frequencies, where they are all that is wanted of a band and
-    /// worth making.
-    fn lowest<'a>(&self, scan: &Scan, band: Band, chosen: &[Chosen<'a>; 4]) -> Option<Lowest<'a>> {
-        let [index] = scan.components[..] else {
-            return None;
-        };
-        let part = &self.parts[index];
-        let alone = part.size == 2 && !part.refined;
-        (band.coding == Coding::AcFirst && alone && self.is_large(scan))
-            .then(|| Some(Lowest::new(band, chosen[index].ac?)))
-            .flatten()
-    }
-
-    /// The look-ups for differences of DC coefficients, where they are worth making.
-    fn differences<'a>(
-        &self,
-        scan: &Scan,
-        band: Band,
-        chosen: &[Chosen<'a>; 4],
-    ) -> Option<Differences<'a>> {
-        if band.coding != Coding::DcFirst || !self.is_large(scan) {
-            return None;
-        }
-        let alone = scan.components.len() == 1;
-        let mut units = Vec::new();
-        for index in &scan.components {
-            let (across, down) = self.parts[*index].across_and_down(alone);
-            units.extend(std::iter::repeat_n(chosen[*index].dc?, across * down));
-        }
-        Differences::new(units)
-    }
-
-    /// Whether a scan has so many blocks that look-ups of its own repay it.
-    fn is_large(&self, scan: &Scan) -> bool {
-        let mut parts = scan.components.iter().map(|index| &self.parts[*index]);
-        parts.any(|part| part.grid.stride * part.grid.rows >= WORTH_SKIMMING)
     }
 
     /// Turns the whole picture's coefficients into samples.

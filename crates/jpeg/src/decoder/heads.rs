@@ -4,7 +4,7 @@
 //! symbols are read whether they are wanted or not, and what is not wanted is written to nowhere.
 
 use super::codes::{Codes, FAST, VALUED};
-use super::frame::Part;
+use super::part::Part;
 use super::look_ups::Pair;
 use super::reader::{Bad, Reader};
 use super::run::Run;
@@ -172,6 +172,7 @@ pub(crate) fn skimmed_row(
             skimmed,
             codes: run.chosen[index],
             quick: run
+                .ways
                 .skims
                 .as_ref()
                 .and_then(|skims| skims.quick(place))

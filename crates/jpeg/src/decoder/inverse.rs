@@ -82,11 +82,15 @@ impl Dequantiser {
         out: &mut [u8],
         stride: usize,
     ) {
+        let mut rest = out;
+        let mut lines: [&mut [[u8; SIZE]]; SIZE] = std::array::from_fn(|_| {
+            let all = std::mem::take(&mut rest);
+            let (line, others) = all.split_at_mut(stride.min(all.len()));
+            rest = others;
+            line.as_chunks_mut().0
+        });
         for (x, block) in blocks.as_chunks::<SPAN>().0.iter().enumerate() {
-            let out = &mut out[x * SIZE..];
-            let mut rest = *block;
-            rest[0] = 0;
-            let samples = if rest.iter().fold(0, |any, value| any | value) == 0 {
+            let samples = if is_flat::<SIZE>(block) {
                 [[sample(f32::from(block[0]) * self.factors[0]); SIZE]; SIZE]
             } else {
                 let mut samples = [[0; SIZE]; SIZE];
@@ -96,9 +100,9 @@ impl Dequantiser {
                 }
                 samples
             };
-            for (line, samples) in out.chunks_mut(stride).zip(&samples) {
-                if let Some(line) = line.first_chunk_mut::<SIZE>() {
-                    *line = *samples;
+            for (line, samples) in lines.iter_mut().zip(&samples) {
+                if let Some(place) = line.get_mut(x) {
+                    *place = *samples;
                 }
             }
         }
@@ -122,10 +126,10 @@ impl Dequantiser {
             // In two loops, so that each is whole vectors.
             let mut eighths = [0; 8];
             for i in 0..8 {
-                eighths[i] = rounded((values[i] + 128.0 * SCALE).clamp(0.0, 255.0 * SCALE));
+                eighths[i] = rounded(bounded(values[i] + 128.0 * SCALE));
             }
             for i in 0..8 {
-                line[i] = ((eighths[i] + 4) >> 3).min(255) as u8;
+                line[i] = ((eighths[i] + 4) >> 3) as u8;
             }
         }
     }
@@ -230,11 +234,40 @@ fn half_inverse(rows: &[[f32; 4]; 4]) -> [[f32; 4]; 4] {
     out
 }
 
+/// Whether a block of `SIZE` a side has no coefficient but DC.
+#[inline(always)]
+fn is_flat<const SIZE: usize>(block: &[i16]) -> bool {
+    // Line by line, so that it is vectors, and without the first of all.
+    let mut any = [0; SIZE];
+    for line in block.as_chunks::<SIZE>().0.iter().skip(1) {
+        for (any, value) in any.iter_mut().zip(line) {
+            *any |= value;
+        }
+    }
+    for (i, (any, value)) in any.iter_mut().zip(block).enumerate() {
+        *any |= value & -i16::from(i > 0);
+    }
+    any.iter().fold(0, |all, any| all | any) == 0
+}
+
 /// A sample from eight times its distance to the middle.
 #[inline(always)]
 fn sample(value: f32) -> u8 {
-    // Coefficients of damaged files can be far out of range, beyond what the rounding can hold.
-    ((rounded((value + 128.0 * SCALE).clamp(0.0, 255.0 * SCALE)) + 4) >> 3).min(255) as u8
+    ((rounded(bounded(value + 128.0 * SCALE)) + 4) >> 3) as u8
+}
+
+/// A value within those of samples, eight times too large: coefficients of damaged files can be far
+/// out of range, beyond what rounding can hold.
+#[inline(always)]
+fn bounded(value: f32) -> f32 {
+    // Processors have instructions for these comparisons, but not for `clamp`, which keeps what
+    // is not a number.
+    let value = if value > 0.0 { value } else { 0.0 };
+    if value < 255.0 * SCALE {
+        value
+    } else {
+        255.0 * SCALE
+    }
 }
 
 /// The one-dimensional inverse down each column, the mirror of the forward one.

@@ -75,7 +75,7 @@ fn differences(
 ) -> (usize, Result<(), Bad>) {
     run.values.clear();
     run.values.resize(count * units.len(), 0);
-    let (read, result) = match &run.differences {
+    let (read, result) = match &run.ways.differences {
         Some(differences) => differences.read(reader, &mut run.values),
         None => one_by_one(run.chosen, reader, units, &mut run.values),
     };
@@ -187,7 +187,7 @@ fn bands(
     let part = &mut run.parts[index];
     let codes = run.chosen[index].ac.ok_or(Bad)?;
     let from = part.row_of_mcu(place.alone, place.row, 0, place.x).start;
-    if let Some(lowest) = &run.lowest {
+    if let Some(lowest) = &run.ways.lowest {
         let blocks = part.blocks.as_chunks_mut().0;
         let blocks = blocks.get_mut(from..from + count).ok_or(Bad)?;
         return lowest.row(reader, &mut carried.ended, blocks);

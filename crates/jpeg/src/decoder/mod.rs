@@ -15,20 +15,22 @@ mod inverse;
 mod layers;
 mod look_ups;
 mod lowest;
+mod part;
 mod reader;
 mod relay;
 mod run;
 mod scans;
 mod skim;
 mod tables;
+mod ways;
 
 pub(crate) use blocks::Mark;
 pub(crate) use colour::{halves_row, rgb_row};
-pub(crate) use frame::Part;
 pub(crate) use heads::{Skimmed, skimmed_row};
 pub(crate) use look_ups::{
     Counts as LookUpCounts, INDICES, LookUps, Pair, Part as TokenPart, further,
 };
+pub(crate) use part::Part;
 pub(crate) use reader::{Bad, Reader, unstuffed};
 pub(crate) use relay::{Relay, relay_end, relay_row};
 pub(crate) use run::{Run, decode_row, render_row};

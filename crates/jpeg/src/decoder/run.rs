@@ -1,14 +1,13 @@
 //! One scan under way: the loop over restarts, rows and MCUs.
 
 use super::Source;
-use super::differences::Differences;
-use super::frame::Part;
 use super::heads::Skimmed;
 use super::layers::layer_row;
-use super::lowest::Lowest;
+use super::part::Part;
 use super::reader::{Bad, Reader, unstuffed};
 use super::scans::{Band, Carried, Chosen, Coding, sequential};
-use super::skim::{PADDING, Skimmer, Skims};
+use super::skim::{PADDING, Skimmer};
+use super::ways::Ways;
 use crate::vectors;
 
 /// Why a scan stops before its end.
@@ -24,12 +23,8 @@ pub(crate) struct Run<'a> {
     pub(super) members: &'a [usize],
     pub(super) band: Band,
     pub(super) chosen: [Chosen<'a>; 4],
-    /// Look-ups for finding the ends of blocks, where only their beginnings are wanted.
-    pub(super) skims: Option<Skims<'a>>,
-    /// Look-ups for the lowest frequencies, where a scan of a progressive file gives no others.
-    pub(super) lowest: Option<Lowest<'a>>,
-    /// Look-ups for differences of DC coefficients, where a scan holds no others.
-    pub(super) differences: Option<Differences<'a>>,
+    /// Quicker ways to read it.
+    pub(super) ways: Ways<'a>,
     /// The DC coefficients of some MCUs, in the order of the scan.
     pub(super) values: Vec<i16>,
     /// MCUs in a row.
@@ -71,7 +66,7 @@ impl Run<'_> {
         let mut mcu = 0;
         let mut row = 0;
         let mut failed = None;
-        let mut skimmer = self.skims.as_ref().map(Skimmer::new);
+        let mut skimmer = self.ways.skims.as_ref().map(Skimmer::new);
         while mcu < total {
             data = unstuffed(data, &mut plain);
             let length = plain.len();
@@ -79,7 +74,7 @@ impl Run<'_> {
             let mut reader = Reader::new(&plain[..length]);
             let mut carried = Carried::default();
             let end = total.min(mcu + interval);
-            if let (Some(skimmer), Some(skims)) = (&mut skimmer, &self.skims) {
+            if let (Some(skimmer), Some(skims)) = (&mut skimmer, &self.ways.skims) {
                 skimmer.begin(skims, length, (end - mcu) * skims.blocks());
             }
             let mut sound = true;
@@ -88,7 +83,7 @@ impl Run<'_> {
                 let count = (self.across - x).min(end - mcu);
                 if sound {
                     let place = (x, row, count);
-                    let skimmed = match (&mut skimmer, &self.skims) {
+                    let skimmed = match (&mut skimmer, &self.ways.skims) {
                         (Some(skimmer), Some(skims)) => skimmer.row(skims, &plain, count),
                         _ => None,
                     };
