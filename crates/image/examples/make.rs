@@ -15,10 +15,6 @@ use std::io::{BufRead, Write};
 use firstlight_image::{Limits, Outcome, PolicySettings, Signals, Transform, choose, render};
 use host::AvifEncoder;
 
-/// As the server has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() {
     let mut stdout = std::io::stdout().lock();
     let encoder = match std::env::args().nth(1).as_deref() {
