@@ -1,28 +1,37 @@
-//! From JPEG to JPEG without RGB in between: planes of brightness and colour are decoded, resized,
-//! turned and encoded each on its own. Colour is half as wide and high, so this is half the work,
-//! and colour that is not resized is not resampled either.
+//! From JPEG to JPEG or WebP without RGB in between: planes of brightness and colour are decoded,
+//! resized, turned and encoded each on its own. Colour is half as wide and high, so this is half the
+//! work, and colour that is not resized is not resampled either.
 
 use jpeg::{DecodeOptions, JpegError, Plane, Planes};
 
 use crate::encode::jpeg::{FULL_COLOUR_QUALITY, encode_planes};
-use crate::encode::{Made, PHOTOGRAPH, surely_jpeg};
+use crate::encode::{FEW_BYTES, Made, PHOTOGRAPH, surely_jpeg, surely_webp, webp};
 use crate::geometry::{Layout, Rectangle};
 use crate::outline::jpeg_limits;
 use crate::picture::Picture;
 use crate::render::{Job, sides};
 use crate::{Format, Gravity, ImageError, Output, colour, orient, resize};
 
-/// Makes the variant; `None` if that takes RGB: for effects, padding, another profile, a format
-/// that is not JPEG, or a source whose planes are no YCbCr.
+/// What the planes become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Aim {
+    Jpeg { progressive: bool },
+    WebP,
+}
+
+/// Makes the variant; `None` if that takes RGB: for effects, padding, another profile, another
+/// format, or a source whose planes are no YCbCr.
 pub(crate) fn make(job: &Job<'_>) -> Result<Option<Made>, ImageError> {
-    let Some(progressive) = applies(job) else {
+    let Some(aim) = applies(job) else {
         return Ok(None);
     };
+    let quality = job.variant.quality.value();
+    let full_colour = aim != Aim::WebP && quality >= FULL_COLOUR_QUALITY;
     let options = DecodeOptions {
         limits: jpeg_limits(job.limits),
         min_size: job.wanted_size().unwrap_or((0, 0)),
         coarse: true,
-        subsampled: job.variant.quality.value() < FULL_COLOUR_QUALITY,
+        subsampled: !full_colour,
         cancel: job.cancel,
         ..DecodeOptions::default()
     };
@@ -33,21 +42,31 @@ pub(crate) fn make(job: &Job<'_>) -> Result<Option<Made>, ImageError> {
         Err(error) => return Err(ImageError::damaged(Format::Jpeg, error)),
     };
     job.go_on()?;
-    let planes = place(planes, job)?;
+    let planes = place(planes, full_colour, job)?;
     job.go_on()?;
-    let exif = job
-        .jpeg_map()
-        .and_then(|map| job.exif(map.exif(job.source)?));
-    let quality = job.variant.quality_for(Format::Jpeg).value();
-    let made = encode_planes(&planes, quality, progressive, exif.as_deref())?;
+    let (made, because) = match aim {
+        Aim::Jpeg { progressive } => (to_jpeg(&planes, progressive, job)?, PHOTOGRAPH),
+        Aim::WebP => (
+            webp::encode_planes(planes, &job.goal(true, None))?,
+            FEW_BYTES,
+        ),
+    };
     Ok(Some(match job.variant.output {
-        Output::Auto { .. } => made.because(PHOTOGRAPH),
+        Output::Auto { .. } => made.because(because),
         _ => made,
     }))
 }
 
-/// Whether this way can be taken, and if so, whether to a progressive file.
-fn applies(job: &Job<'_>) -> Option<bool> {
+fn to_jpeg(planes: &Planes, progressive: bool, job: &Job<'_>) -> Result<Made, ImageError> {
+    let exif = job
+        .jpeg_map()
+        .and_then(|map| job.exif(map.exif(job.source)?));
+    let quality = job.variant.quality_for(Format::Jpeg).value();
+    encode_planes(planes, quality, progressive, exif.as_deref())
+}
+
+/// Whether this way can be taken, and if so, where to.
+fn applies(job: &Job<'_>) -> Option<Aim> {
     let Layout {
         turned,
         window,
@@ -69,11 +88,15 @@ fn applies(job: &Job<'_>) -> Option<bool> {
     if icc.is_some_and(|icc| grey || !colour::passes_for_srgb(&icc)) {
         return None;
     }
-    surely_jpeg(job.variant, canvas.0, canvas.1)
+    match surely_jpeg(job.variant, canvas.0, canvas.1) {
+        Some(progressive) => Some(Aim::Jpeg { progressive }),
+        None => surely_webp(job.variant, canvas).then_some(Aim::WebP),
+    }
 }
 
-/// Crops, resizes and turns each plane.
-fn place(planes: Planes, job: &Job<'_>) -> Result<Planes, ImageError> {
+/// Crops, resizes and turns each plane; colour keeps the resolution of brightness if it may, and
+/// the source has it.
+fn place(planes: Planes, full_colour: bool, job: &Job<'_>) -> Result<Planes, ImageError> {
     let turns = job.probe.orientation.then(job.layout.turn);
     let (left, top) = job.point_offset();
     let window = Rectangle {
@@ -85,7 +108,7 @@ fn place(planes: Planes, job: &Job<'_>) -> Result<Planes, ImageError> {
     let window = orient::undo(window, job.layout.turned, turns);
     let full = sides(job.layout.turned, turns);
     let inner = sides(job.layout.inner, turns);
-    let full_colour = keeps_full_colour(&planes, job.variant.quality.value());
+    let full_colour = full_colour && has_full_colour(&planes);
     let components = planes
         .components
         .into_iter()
@@ -125,11 +148,10 @@ fn wrap(picture: Picture, factor: u8) -> Plane {
     }
 }
 
-/// Whether colour keeps the resolution of brightness: from some quality on, and only where the
-/// source has it.
-fn keeps_full_colour(planes: &Planes, quality: u8) -> bool {
+/// Whether colour has the resolution of brightness.
+fn has_full_colour(planes: &Planes) -> bool {
     let [luma, colour, ..] = planes.components.as_slice() else {
         return true;
     };
-    quality >= FULL_COLOUR_QUALITY && colour.width == luma.width && colour.height == luma.height
+    colour.width == luma.width && colour.height == luma.height
 }

@@ -6,11 +6,13 @@
 #![expect(unsafe_code, reason = "libwebp has a C interface")]
 
 use std::ffi::{c_int, c_void};
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use jpeg::Plane;
 use libwebp_sys::{
-    WebPConfig, WebPEncode, WebPEncodingError, WebPPicture, WebPPictureFree, WebPPictureImportRGB,
-    WebPPictureImportRGBA, WebPValidateConfig,
+    WebPConfig, WebPEncCSP, WebPEncode, WebPEncodingError, WebPPicture, WebPPictureFree,
+    WebPPictureImportRGB, WebPPictureImportRGBA, WebPValidateConfig,
 };
 
 use crate::picture::{Channels, Picture};
@@ -42,30 +44,44 @@ pub(crate) fn encode(
     options: WebPOptions,
     cancel: &dyn Fn() -> bool,
 ) -> Result<Vec<u8>, ImageError> {
-    let failed = |reason: &str| ImageError::encode(Format::WebP, reason);
     let depth = picture.channels.count();
-    if picture.width.max(picture.height) > MAX_SIDE {
-        return Err(failed("a side is longer than 16,383 pixels"));
-    }
     if picture.data.len() != picture.width * picture.height * depth || depth < 3 {
         return Err(failed("the pixels do not fit the dimensions"));
     }
-    let config = config(options).ok_or_else(|| failed("the options are invalid"))?;
-    let mut sink = Sink {
-        bytes: Vec::new(),
-        cancel,
+    let mut target = Target::new((picture.width, picture.height), options)?;
+    target.import(picture)?;
+    target.finish(cancel)
+}
+
+/// Encodes with loss a picture of brightness and of two components of colour of half its width and
+/// height, rounded up, all in the range of video (ITU-R BT.601).
+///
+/// # Errors
+/// [`ImageError::Encode`] if a side is too long, the planes do not fit together, or memory runs
+/// out; [`ImageError::Cancelled`].
+pub(crate) fn encode_planes(
+    luma: &Plane,
+    colour: &[Plane; 2],
+    options: WebPOptions,
+    cancel: &dyn Fn() -> bool,
+) -> Result<Vec<u8>, ImageError> {
+    let (width, height) = (luma.width, luma.height);
+    let halves = (width.div_ceil(2), height.div_ceil(2));
+    let is_whole = |plane: &Plane, size: (usize, usize)| {
+        (plane.width, plane.height, plane.stride) == (size.0, size.1, size.0)
+            && plane.data.len() == size.0 * size.1
     };
-    let mut target = Target::new().ok_or_else(|| failed("the library is of another version"))?;
-    target.describe(picture, options.lossless);
-    target
-        .import(picture)
-        .ok_or_else(|| failed("out of memory"))?;
-    let outcome = target.encode(&config, &mut sink);
-    match outcome {
-        Ok(()) => Ok(sink.bytes),
-        Err(WebPEncodingError::VP8_ENC_ERROR_USER_ABORT) => Err(ImageError::Cancelled),
-        Err(error) => Err(failed(&format!("{error:?}"))),
+    let fit = is_whole(luma, (width, height)) && colour.iter().all(|it| is_whole(it, halves));
+    if !fit || options.lossless {
+        return Err(failed("the planes do not fit together"));
     }
+    let mut target = Target::new((width, height), options)?;
+    target.lend(luma, colour);
+    target.finish(cancel)
+}
+
+fn failed(reason: &str) -> ImageError {
+    ImageError::encode(Format::WebP, reason)
 }
 
 fn config(options: WebPOptions) -> Option<WebPConfig> {
@@ -89,26 +105,39 @@ struct Sink<'a> {
     cancel: &'a dyn Fn() -> bool,
 }
 
-/// A `WebPPicture` that frees what the library allocated for it.
-struct Target(WebPPicture);
+/// A picture on its way into a file, with the planes that it only borrows.
+///
+/// What the library allocated for it is freed at its end.
+struct Target<'a> {
+    picture: WebPPicture,
+    config: WebPConfig,
+    planes: PhantomData<&'a [u8]>,
+}
 
-impl Target {
-    fn new() -> Option<Self> {
-        WebPPicture::new().ok().map(Self)
+impl<'a> Target<'a> {
+    /// Without pixels.
+    fn new((width, height): (usize, usize), options: WebPOptions) -> Result<Self, ImageError> {
+        if width.max(height) > MAX_SIDE {
+            return Err(failed("a side is longer than 16,383 pixels"));
+        }
+        let config = config(options).ok_or_else(|| failed("the options are invalid"))?;
+        let another = |_| failed("the library is of another version");
+        let mut picture = WebPPicture::new().map_err(another)?;
+        picture.width = width as c_int;
+        picture.height = height as c_int;
+        picture.use_argb = c_int::from(options.lossless);
+        Ok(Self {
+            picture,
+            config,
+            planes: PhantomData,
+        })
     }
 
-    fn describe(&mut self, picture: &Picture, lossless: bool) {
-        // Sides are at most 16,383, checked by the caller.
-        self.0.width = picture.width as c_int;
-        self.0.height = picture.height as c_int;
-        self.0.use_argb = c_int::from(lossless);
-    }
-
-    /// Copies the pixels; `None` if memory runs out.
-    fn import(&mut self, picture: &Picture) -> Option<()> {
+    /// Copies the pixels of a picture of that size, of three or four bytes each.
+    fn import(&mut self, picture: &Picture) -> Result<(), ImageError> {
         let stride = picture.row_length() as c_int;
         let pixels = picture.data.as_ptr();
-        let target = &raw mut self.0;
+        let target = &raw mut self.picture;
         // SAFETY: `target` is initialised with the picture's width and height; `pixels` holds
         // `height` rows of `stride` bytes, three or four to a pixel as the function expects, as the
         // caller checked; the library copies them before it returns.
@@ -118,37 +147,54 @@ impl Target {
                 _ => WebPPictureImportRGB(target, pixels, stride),
             }
         };
-        (imported != 0).then_some(())
+        if imported == 0 {
+            return Err(failed("out of memory"));
+        }
+        Ok(())
     }
 
-    fn encode(
-        &mut self,
-        config: &WebPConfig,
-        sink: &mut Sink<'_>,
-    ) -> Result<(), WebPEncodingError> {
-        let sink: *mut c_void = std::ptr::from_mut(sink).cast();
-        self.0.writer = Some(write);
-        self.0.custom_ptr = sink;
-        self.0.progress_hook = Some(go_on);
-        self.0.user_data = sink;
-        // SAFETY: both pointers are to live, initialised structures. The callbacks get `sink` back,
+    /// Points to planes of that size, which the library reads and does not write: it writes to
+    /// those of pictures with alpha alone.
+    fn lend(&mut self, luma: &'a Plane, [first, second]: &'a [Plane; 2]) {
+        let picture = &mut self.picture;
+        picture.colorspace = WebPEncCSP::WEBP_YUV420;
+        picture.y = luma.data.as_ptr().cast_mut();
+        picture.u = first.data.as_ptr().cast_mut();
+        picture.v = second.data.as_ptr().cast_mut();
+        picture.y_stride = luma.stride as c_int;
+        picture.uv_stride = first.stride as c_int;
+    }
+
+    /// The file.
+    fn finish(mut self, cancel: &dyn Fn() -> bool) -> Result<Vec<u8>, ImageError> {
+        let mut sink = Sink {
+            bytes: Vec::new(),
+            cancel,
+        };
+        let callbacks: *mut c_void = std::ptr::from_mut(&mut sink).cast();
+        self.picture.writer = Some(write);
+        self.picture.custom_ptr = callbacks;
+        self.picture.progress_hook = Some(go_on);
+        self.picture.user_data = callbacks;
+        // SAFETY: both pointers are to live, initialised structures, and planes that the picture
+        // points to outlive it and have the sizes that it states. The callbacks get `sink` back,
         // which outlives the call, is not touched here meanwhile, and is used by one callback at a
         // time as the configuration asks for no threads.
-        let encoded = unsafe { WebPEncode(config, &raw mut self.0) };
-        self.0.custom_ptr = std::ptr::null_mut();
-        self.0.user_data = std::ptr::null_mut();
-        if encoded != 0 {
-            Ok(())
-        } else {
-            Err(self.0.error_code)
+        let encoded = unsafe { WebPEncode(&raw const self.config, &raw mut self.picture) };
+        self.picture.custom_ptr = std::ptr::null_mut();
+        self.picture.user_data = std::ptr::null_mut();
+        match self.picture.error_code {
+            _ if encoded != 0 => Ok(sink.bytes),
+            WebPEncodingError::VP8_ENC_ERROR_USER_ABORT => Err(ImageError::Cancelled),
+            error => Err(failed(&format!("{error:?}"))),
         }
     }
 }
 
-impl Drop for Target {
+impl Drop for Target<'_> {
     fn drop(&mut self) {
-        // SAFETY: the structure is initialised; freeing one without pixels does nothing.
-        unsafe { WebPPictureFree(&raw mut self.0) };
+        // SAFETY: the structure is initialised; freeing one without pixels of its own does nothing.
+        unsafe { WebPPictureFree(&raw mut self.picture) };
     }
 }
 
@@ -158,7 +204,7 @@ unsafe extern "C" fn write(data: *const u8, size: usize, picture: *const WebPPic
         return 1;
     }
     // SAFETY: the library calls this with `size` readable bytes and the picture given to
-    // `WebPEncode`, whose `custom_ptr` is the sink that `Target::encode` put there.
+    // `WebPEncode`, whose `custom_ptr` is the sink that `Target::finish` put there.
     let (data, sink) = unsafe {
         let sink: *mut Sink<'_> = (*picture).custom_ptr.cast();
         (std::slice::from_raw_parts(data, size), &mut *sink)

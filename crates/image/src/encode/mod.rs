@@ -3,7 +3,7 @@
 pub(crate) mod avif;
 pub(crate) mod jpeg;
 mod png;
-mod webp;
+pub(crate) mod webp;
 
 use ::avif::Outside;
 use delivery::Outline;
@@ -23,6 +23,9 @@ const EXACT_PREMIUM_PERCENT: usize = 150;
 
 /// Why a photograph is a JPEG.
 pub(crate) const PHOTOGRAPH: &str = "JPEG, as a photograph appears early in it";
+
+/// Why a photograph is a WebP.
+pub(crate) const FEW_BYTES: &str = "WebP, as few bytes are preferred";
 
 /// What is to be made.
 pub(crate) struct Goal<'a> {
@@ -107,6 +110,19 @@ pub(crate) fn surely_jpeg(variant: &Variant, width: u32, height: u32) -> Option<
             None
         }
     }
+}
+
+/// Whether a photograph of this size, taken from a JPEG, becomes a lossy WebP.
+pub(crate) fn surely_webp(variant: &Variant, (width, height): (u32, u32)) -> bool {
+    let wanted = match variant.output {
+        Output::WebP => true,
+        Output::Auto { accepted, prefer } => {
+            accepted.webp && prefer == Prefer::Bytes && !variant.fast
+        }
+        _ => false,
+    };
+    let fits = width.max(height) as usize <= webp_encode::MAX_SIDE;
+    wanted && fits && variant.quality_for(Format::WebP).value() < 100
 }
 
 /// Whether a photograph of this size may be so small a file that a preview is of no use.
@@ -242,7 +258,7 @@ fn auto(
     }
     if accepted.webp && prefer == Prefer::Bytes && !goal.variant.fast {
         let made = webp::encode(picture, goal)?;
-        return Ok(made.because("WebP, as few bytes are preferred"));
+        return Ok(made.because(FEW_BYTES));
     }
     if !accepted.jpeg {
         return drawing(picture, goal, accepted);

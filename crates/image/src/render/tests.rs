@@ -298,17 +298,27 @@ fn the_way_over_planes_gives_the_same_as_the_way_over_rgb() {
             let exif = samples::exif_orientation(number);
             let stored = samples::photograph(641, 479);
             let source = samples::jpeg_with(&stored, 95, true, None, Some(&exif));
-            let planar = rendered(&source, &format!("{options},{colour},f=jpeg"), ALL);
-            // A brightness that changes almost nothing takes the other way.
-            let general = rendered(
-                &source,
-                &format!("{options},{colour},f=jpeg,brightness=1.001"),
-                ALL,
-            );
-            let off = difference(&pixels(&planar.bytes), &pixels(&general.bytes));
-            assert!(off < 2.5, "{options} {colour} orientation {number}: {off}");
+            for format in ["jpeg", "webp"] {
+                let options = format!("{options},{colour},f={format}");
+                let planar = rendered(&source, &options, ALL);
+                // A brightness that changes almost nothing takes the other way.
+                let general = rendered(&source, &format!("{options},brightness=1.001"), ALL);
+                assert_ne!(planar.bytes, general.bytes, "two ways");
+                let off = difference(&pixels(&planar.bytes), &pixels(&general.bytes));
+                assert!(off < 2.5, "{options} orientation {number}: {off}");
+            }
         }
     }
+}
+
+#[test]
+fn grey_becomes_webp_without_colour() {
+    let planes = jpeg::gray_to_planes(vec![200; 301 * 203], 301, 203).unwrap();
+    let source = jpeg::encode(&planes, &jpeg::EncodeOptions::default());
+    let made = rendered(&source.unwrap().bytes, "w=151,f=webp", ALL);
+    assert_eq!((made.format, made.width), (Format::WebP, 151));
+    let shown = pixels(&made.bytes).data;
+    assert!(shown.iter().all(|value| value.abs_diff(200) <= 1));
 }
 
 #[test]

@@ -4,8 +4,8 @@
 //! symbols are read whether they are wanted or not, and what is not wanted is written to nowhere.
 
 use super::codes::{Codes, FAST, VALUED};
-use super::part::Part;
 use super::look_ups::Pair;
+use super::part::Part;
 use super::reader::{Bad, Reader};
 use super::run::Run;
 use super::scans::{Carried, Chosen, Kept, head};
