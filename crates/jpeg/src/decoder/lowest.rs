@@ -168,7 +168,9 @@ impl<'a> Lowest<'a> {
                 }
                 local.skip(step);
                 at += over as usize;
-                sum = if over > 0 { start } else { reached };
+                // In numbers, lest a branch is made of it.
+                let goes_on = u32::from(over == 0).wrapping_neg();
+                sum = start ^ (start ^ reached) & goes_on;
                 from = step & NEXT;
             }
             local.settle();

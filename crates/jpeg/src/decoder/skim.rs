@@ -200,10 +200,11 @@ impl Lane {
         *word <<= entry & 63;
         self.at += entry & 63;
         ends[block] = self.at;
-        let end = entry & END != 0;
-        self.block += usize::from(end);
-        self.reach = if end { 0 } else { reach };
-        self.from = if end { states >> 16 } else { states & 0xFFFF };
+        // In numbers, lest a branch is made of it.
+        let end = (entry / END) & 1;
+        self.block += end as usize;
+        self.reach = reach & end.wrapping_sub(1);
+        self.from = states >> (16 * end) & 0xFFFF;
         true
     }
 
