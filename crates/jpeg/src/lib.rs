@@ -19,6 +19,7 @@ mod bits;
 mod dct;
 mod decoder;
 mod forward;
+mod headers;
 mod huffman;
 mod lanes;
 mod markers;

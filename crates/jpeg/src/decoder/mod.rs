@@ -21,7 +21,9 @@ mod relay;
 mod run;
 mod scans;
 mod skim;
+mod skims;
 mod tables;
+mod walks;
 mod ways;
 
 pub(crate) use blocks::Mark;
@@ -35,7 +37,8 @@ pub(crate) use reader::{Bad, Reader, unstuffed};
 pub(crate) use relay::{Relay, relay_end, relay_row};
 pub(crate) use run::{Run, decode_row, render_row};
 pub(crate) use scans::Carried;
-pub(crate) use skim::{Skimmer, Skims, skim};
+pub(crate) use skim::{Skimmer, skim};
+pub(crate) use skims::Skims;
 pub(crate) use tables::Tables;
 
 use crate::{Coefficients, JpegError, Marks, Pixels, Planes, ScanMap};

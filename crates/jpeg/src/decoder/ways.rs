@@ -5,7 +5,7 @@ use super::look_ups::Pair;
 use super::lowest::Lowest;
 use super::part::Part;
 use super::scans::{Band, Chosen, Coding};
-use super::skim::Skims;
+use super::skims::Skims;
 
 /// Pictures of fewer blocks do not repay the look-ups.
 const WORTH: usize = 8192;
