@@ -1,4 +1,4 @@
-//! Look-ups that step over the symbols of a sequential scan, see [`skim`](super::skim).
+//! Look-ups that step over the symbols of a sequential scan, see `skim`.
 
 use super::codes::{Codes, FAST, VALUED};
 use super::heads::Quick;

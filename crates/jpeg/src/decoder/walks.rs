@@ -1,5 +1,5 @@
 //! What codes make of the bits of a look-up, and what of it one look-up is, see
-//! [`look_ups`](super::look_ups).
+//! `look_ups`.
 
 use super::codes::{Codes, FAST, VALUED};
 use super::look_ups::{
@@ -41,7 +41,7 @@ pub(super) struct Walk {
     pub(super) before: u8,
     /// Whether nothing is settled.
     pub(super) special: bool,
-    /// See [`LookUps::differences`].
+    /// See `LookUps::differences`.
     pub(super) difference: i32,
 }
 
