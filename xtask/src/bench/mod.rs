@@ -61,6 +61,9 @@ pub struct Options {
     /// Only these losses, in percent of packets
     #[arg(long, value_delimiter = ',')]
     pub loss: Vec<f64>,
+    /// What waits at the narrow end of the link, in KiB, where a bench of the order of bytes runs
+    #[arg(long, default_value_t = 64)]
+    pub queue: usize,
     /// Only these pages, by the names of the error message for a wrong one
     #[arg(long, value_delimiter = ',')]
     pub page: Vec<String>,

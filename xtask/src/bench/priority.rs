@@ -22,8 +22,6 @@ const HIGH: usize = 2;
 const ANSWERED: usize = WARM + 2;
 /// Links of the tables.
 const LINKS: [&str; 2] = ["3g-fast", "10mbit"];
-/// What waits at the narrow end of the link, bytes.
-const QUEUE: usize = 65_536;
 
 /// What one run showed, in seconds.
 struct Times {
@@ -48,7 +46,7 @@ pub fn run(options: &Options) -> Outcome {
     let peers = files.servers(&ground, &binary, &among, options)?;
     for (name, profile) in links {
         let profile = Profile {
-            queue_bytes: QUEUE,
+            queue_bytes: options.queue * 1024,
             ..profile
         };
         let mut times: Vec<Vec<Times>> = peers.iter().map(|_| Vec::new()).collect();

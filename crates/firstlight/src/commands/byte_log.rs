@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use serde_json::{Value, json};
-use server::byte_log::{Entry, Event, Part};
+use server::byte_log::{Entry, Event, Part, Sent, Why, inversion_bytes};
 
 use crate::output::{self, CommandError, Exit, Outcome, grouped};
 
@@ -19,6 +19,10 @@ const NAME: usize = 28;
 
 /// Longest line that is read, in bytes.
 const MAX_LINE: u64 = 64 * 1024;
+
+/// What a response may wait for one of a higher level without being out of order, in bytes: as much
+/// is handed over at once on a slow link.
+const GRAIN: u64 = 4096;
 
 const LEGEND: &str = "P preview  g good  r rest  = message or other picture  . waiting  ! the client said something  x given up\n";
 
@@ -68,6 +72,8 @@ struct Connection {
     protocol: String,
     end: u64,
     streams: BTreeMap<u64, Stream>,
+    /// In their order.
+    entries: Vec<Entry>,
 }
 
 /// What the log says of a stream; times in microseconds.
@@ -89,6 +95,7 @@ struct Piece {
 
 impl Connection {
     fn add(&mut self, entry: Entry) {
+        self.entries.push(entry.clone());
         self.protocol = entry.protocol.into_owned();
         self.end = self.end.max(entry.micros);
         if entry.stream == 0 {
@@ -119,12 +126,30 @@ impl Connection {
         self.streams.values().map(Stream::bytes).sum()
     }
 
+    /// Bytes of the turns that the lowest level is given, so that nothing starves.
+    fn share(&self) -> u64 {
+        let of = |entry: &Entry| match entry.event {
+            Event::Sent(Sent {
+                why: Why::Share,
+                start,
+                end,
+                ..
+            }) => end.saturating_sub(start),
+            _ => 0,
+        };
+        self.entries.iter().map(of).sum()
+    }
+
     fn draw(&self, number: u64) -> String {
         let mut text = String::new();
+        let out_of_order = match inversion_bytes(&self.entries, GRAIN) {
+            0 => String::new(),
+            bytes => format!(", {} bytes out of order", grouped(bytes)),
+        };
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "connection {number}, {}: {} requests, {} bytes, {:.3} s",
+            "connection {number}, {}: {} requests, {} bytes, {:.3} s{out_of_order}",
             self.protocol,
             self.streams.len(),
             grouped(self.bytes()),
@@ -166,6 +191,8 @@ impl Connection {
             "protocol": self.protocol,
             "us": self.end,
             "bytes": self.bytes(),
+            "out_of_order_bytes": inversion_bytes(&self.entries, GRAIN),
+            "share_bytes": self.share(),
             "streams": streams,
         })
     }
@@ -278,6 +305,40 @@ mod tests {
         assert!(
             lines[2].contains("/b ") && lines[2].contains("x|"),
             "{drawn}"
+        );
+    }
+
+    #[test]
+    fn what_leaves_before_something_more_urgent_is_told() {
+        let head = |stream: u64| {
+            format!(
+                "\"us\":1,\"stream\":{stream},\"event\":\"head\",\"status\":200,\"length\":20000"
+            )
+        };
+        let sent = |stream: u64, start: u64, end: u64, level: u8, why: &str| {
+            format!(
+                "\"us\":1,\"stream\":{stream},\"event\":\"sent\",\"part\":\"message\",\
+                 \"start\":{start},\"end\":{end},\"level\":{level},\"why\":\"{why}\""
+            )
+        };
+        let lines = [
+            head(1),
+            head(3),
+            sent(1, 0, 5000, 10, "highest"),
+            sent(1, 5000, 9000, 10, "highest"),
+            sent(1, 9000, 12_000, 10, "share"),
+            sent(3, 0, 20_000, 60, "highest"),
+            sent(1, 12_000, 20_000, 10, "only"),
+        ];
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let wrong = connection(&lines);
+        assert!(wrong.draw(1).starts_with(
+            "connection 1, h2: 2 requests, 40 000 bytes, 0.000 s, 4 000 bytes out of order\n"
+        ));
+        let json = wrong.json(1);
+        assert_eq!(
+            (&json["out_of_order_bytes"], &json["share_bytes"]),
+            (&4000.into(), &3000.into())
         );
     }
 

@@ -21,8 +21,6 @@ use times::Times;
 
 const PICTURES: usize = 20;
 const LATE: Duration = Duration::from_secs(3);
-/// What waits at the narrow end of the link, bytes.
-const QUEUE: usize = 65_536;
 /// Links of the tables.
 const LINKS: [&str; 3] = ["3g-fast", "10mbit", "100mbit"];
 /// Losses of the tables, percent.
@@ -61,7 +59,7 @@ pub fn run(options: &Options) -> Outcome {
     };
     for (name, profile) in links {
         let profile = Profile {
-            queue_bytes: QUEUE,
+            queue_bytes: options.queue * 1024,
             ..profile
         };
         for loss in &losses {
