@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::slice;
 
+use avif::{Layout, Numbers, Planes};
 use rav1d::include::dav1d::data::Dav1dData;
 use rav1d::include::dav1d::dav1d::{Dav1dContext, Dav1dSettings};
 use rav1d::include::dav1d::picture::Dav1dPicture;
@@ -16,7 +17,9 @@ use rav1d::src::lib::{
     dav1d_open, dav1d_picture_unref, dav1d_send_data,
 };
 
-use crate::protocol::{Layout, Planes};
+
+/// What is not said of colours (ITU-T H.273).
+const UNSPECIFIED: u16 = 2;
 
 /// Decodes the first picture of a stream, of at most so many pixels, to eight bits a sample.
 pub(crate) fn decode(units: &[u8], most_pixels: u32) -> Option<Planes> {
@@ -115,8 +118,8 @@ impl Drop for Picture {
 impl Picture {
     fn planes(&self) -> Option<Planes> {
         let parameters = &self.0.p;
-        let width = u32::try_from(parameters.w).ok().filter(|side| *side > 0)?;
-        let height = u32::try_from(parameters.h).ok().filter(|side| *side > 0)?;
+        let [width, height] = [parameters.w, parameters.h].map(usize::try_from);
+        let (width, height) = (width.ok()?, height.ok()?);
         let depth = u32::try_from(parameters.bpc)
             .ok()
             .filter(|bits| (8..=12).contains(bits))?;
@@ -129,23 +132,19 @@ impl Picture {
         // SAFETY: the sequence header lives as long as the picture that refers to it.
         let header = unsafe { self.0.seq_hdr?.as_ref() };
         let full_range = header.color_range != 0;
-        let number = |value: u32| u8::try_from(value).unwrap_or(2);
-        let numbers = [number(header.pri), number(header.trc), number(header.mtrx)];
-        let (across, down) = match layout {
-            Layout::Grey => (0, 0),
-            Layout::Half => (width.div_ceil(2), height.div_ceil(2)),
-            Layout::HalfAcross => (width.div_ceil(2), height),
-            Layout::Full => (width, height),
+        let number = |value: u32| u16::try_from(value).unwrap_or(UNSPECIFIED);
+        let numbers = Numbers {
+            primaries: number(header.pri),
+            transfer: number(header.trc),
+            matrix: number(header.mtrx),
+            full_range,
         };
+        let colour = layout.colour_size(width, height);
         let mut samples = [const { Vec::new() }; 3];
-        for (place, plane) in samples.iter_mut().enumerate() {
-            let (wide, high) = if place == 0 {
-                (width, height)
-            } else {
-                (across, down)
-            };
+        let sizes = [(width, height), colour, colour];
+        for (place, (plane, (wide, high))) in samples.iter_mut().zip(sizes).enumerate() {
             if wide > 0 {
-                *plane = self.plane(place, wide as usize, high as usize, (depth, full_range))?;
+                *plane = self.plane(place, wide, high, (depth, full_range))?;
             }
         }
         Some(Planes {
@@ -153,7 +152,6 @@ impl Picture {
             height,
             layout,
             numbers,
-            full_range,
             samples,
         })
     }

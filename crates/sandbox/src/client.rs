@@ -8,7 +8,9 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::protocol::{Answer, MOST_UNITS, Planes};
+use avif::Planes;
+
+use crate::protocol::{Answer, MOST_UNITS, read_picture};
 
 /// Between two questions whether the picture is still wanted.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -131,7 +133,7 @@ fn answer(output: &mut dyn Read, size: (u32, u32)) -> Result<Planes, DecodeError
         .read_exact(&mut first)
         .map_err(|_| DecodeError::Crashed)?;
     match Answer::read(first[0]) {
-        Some(Answer::Picture) => Planes::read(output, size).ok_or(DecodeError::Damaged),
+        Some(Answer::Picture) => read_picture(output, size).ok_or(DecodeError::Damaged),
         Some(Answer::Damaged) => Err(DecodeError::Damaged),
         Some(Answer::NoWalls) => Err(DecodeError::NoSandbox),
         None => Err(DecodeError::Crashed),

@@ -17,5 +17,4 @@ mod walls;
 mod worker;
 
 pub use client::{DecodeError, Decoder};
-pub use protocol::{Layout, Planes};
 pub use worker::work;

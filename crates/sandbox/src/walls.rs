@@ -108,3 +108,66 @@ fn no_calls() -> Result<(), Open> {
     let program: BpfProgram = filter.map_err(|_| Open)?.try_into().map_err(|_| Open)?;
     apply_filter(&program).map_err(|_| Open)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{Error, ErrorKind};
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::process::Command;
+    use std::thread;
+
+    use super::{no_calls, no_files};
+
+    /// What a thread that is shut in says. The walls are around the thread alone: what runs beside
+    /// it is none the wiser.
+    fn inside<T: Send>(says: impl FnOnce() -> T + Send) -> T {
+        thread::scope(|scope| scope.spawn(says).join().unwrap())
+    }
+
+    fn is_denied<T>(outcome: Result<T, Error>) -> bool {
+        outcome.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
+    }
+
+    #[test]
+    fn no_file_is_opened_inside() {
+        let own = std::env::current_exe().unwrap();
+        assert!(File::open(&own).is_ok());
+        let (read, written) = inside(|| {
+            no_files().unwrap();
+            (File::open(&own), File::create(own.with_extension("new")))
+        });
+        assert!(is_denied(read) && is_denied(written));
+        assert!(File::open(&own).is_ok(), "outside it still is");
+    }
+
+    #[test]
+    fn no_socket_no_program_and_no_thread_is_made_inside() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let denied = inside(|| {
+            no_files().unwrap();
+            no_calls().unwrap();
+            [
+                is_denied(TcpStream::connect(address)),
+                is_denied(TcpListener::bind("127.0.0.1:0")),
+                is_denied(UdpSocket::bind("127.0.0.1:0")),
+                is_denied(Command::new("/bin/true").spawn()),
+                is_denied(thread::Builder::new().spawn(|| ())),
+                is_denied(File::open("/dev/null")),
+            ]
+        });
+        assert_eq!(denied, [true; 6]);
+    }
+
+    #[test]
+    fn what_is_needed_works_inside() {
+        let sum = inside(|| {
+            no_files().unwrap();
+            no_calls().unwrap();
+            let many: Vec<u64> = (0..1 << 20).collect();
+            many.iter().sum::<u64>()
+        });
+        assert_eq!(sum, (1 << 19) * ((1 << 20) - 1));
+    }
+}

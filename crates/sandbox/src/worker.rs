@@ -4,7 +4,7 @@ use std::io::{Read, Write, stdin, stdout};
 use std::process::ExitCode;
 
 use crate::av1;
-use crate::protocol::{Answer, MOST_UNITS};
+use crate::protocol::{Answer, MOST_UNITS, write_picture};
 
 /// Decodes the picture that comes by standard input, and ends. Nothing is read before the process
 /// is shut in; where it cannot be, nothing is decoded.
@@ -22,7 +22,7 @@ pub fn work() -> ExitCode {
         return say(Answer::Damaged);
     };
     match av1::decode(&units, pixels) {
-        Some(planes) => ExitCode::from(u8::from(planes.write(&mut out).is_err())),
+        Some(planes) => ExitCode::from(u8::from(write_picture(&planes, &mut out).is_err())),
         None => say(Answer::Damaged),
     }
 }

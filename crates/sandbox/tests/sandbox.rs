@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use avif::{Channels, Effort, Options, Still, encode};
-use firstlight_sandbox::{DecodeError, Decoder, Layout};
+use avif::{Channels, Effort, Layout, Options, Still, encode};
+use firstlight_sandbox::{DecodeError, Decoder};
 
 fn decoder() -> Decoder {
     let worker = PathBuf::from(env!("CARGO_BIN_EXE_av1-worker"));
@@ -52,24 +52,10 @@ fn the_worker_sees_what_the_encoder_says() {
             (planes.width, planes.height, planes.layout),
             (48, 35, layout)
         );
-        assert!(planes.full_range);
-        let numbers = avif::Numbers {
-            primaries: 1,
-            transfer: 13,
-            matrix: planes.numbers[2].into(),
-            full_range: planes.full_range,
-        };
-        let decoded = avif::Planes {
-            width: 48,
-            height: 35,
-            layout: match layout {
-                Layout::Half => avif::Layout::Half,
-                _ => avif::Layout::Full,
-            },
-            numbers,
-            samples: planes.samples,
-        };
-        let (channels, pixels) = avif::pixels(&decoded, None, None, false).unwrap();
+        let numbers = planes.numbers;
+        assert!(numbers.full_range);
+        assert_eq!((numbers.primaries, numbers.transfer), (1, 13));
+        let (channels, pixels) = avif::pixels(&planes, None, None, false).unwrap();
         assert_eq!(channels, Channels::Rgb);
         let furthest = pixels
             .iter()
@@ -123,9 +109,13 @@ fn a_worker_that_crashes_or_lies_gives_no_picture() {
     );
     // Of a size that is right, too few samples.
     assert_eq!(
-        outcome("printf '\\001\\060\\0\\0\\0\\043\\0\\0\\0aaaaaaa'"),
+        outcome("printf '\\001\\060\\0\\0\\0\\043\\0\\0\\0\\0aaaaaaaaaaaaa'"),
         Err(DecodeError::Damaged)
     );
+    // All of them, so that it was for that.
+    let whole = "printf '\\001\\060\\0\\0\\0\\043\\0\\0\\0\\0aaaaaa'; printf '%1680d' 0";
+    let planes = shell(whole, far).decode(vec![1], SIZE, &|| false);
+    assert_eq!(planes.map(|planes| planes.samples[0].len()), Ok(1680));
     let none = Decoder::new(PathBuf::from("/nowhere/worker"), Vec::new(), far);
     assert_eq!(
         none.decode(vec![1], SIZE, &|| false),

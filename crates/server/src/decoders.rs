@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use image::{Av1, Av1Error, Decoders};
-use sandbox::{DecodeError, Decoder, Layout};
+use sandbox::{DecodeError, Decoder};
 
 /// The argument with which this program is a worker that decodes one picture.
 pub const WORKER: &str = "av1-worker";
@@ -50,7 +50,7 @@ impl Av1 for Sandboxed {
             return Err(Av1Error::Absent);
         }
         let decoded = self.decoder.decode(units, size, cancel);
-        decoded.map(planes).map_err(|error| self.failure(error))
+        decoded.map_err(|error| self.failure(error))
     }
 }
 
@@ -77,26 +77,5 @@ impl Sandboxed {
                 Av1Error::Failed(error.to_string())
             }
         }
-    }
-}
-
-fn planes(planes: sandbox::Planes) -> avif::Planes {
-    let [primaries, transfer, matrix] = planes.numbers.map(u16::from);
-    avif::Planes {
-        width: planes.width as usize,
-        height: planes.height as usize,
-        layout: match planes.layout {
-            Layout::Grey => avif::Layout::Grey,
-            Layout::Half => avif::Layout::Half,
-            Layout::HalfAcross => avif::Layout::HalfAcross,
-            Layout::Full => avif::Layout::Full,
-        },
-        numbers: avif::Numbers {
-            primaries,
-            transfer,
-            matrix,
-            full_range: planes.full_range,
-        },
-        samples: planes.samples,
     }
 }

@@ -13,7 +13,7 @@ const ROOMS: [(&str, &[&str]); 20] = [
     ("delivery", &["base"]),
     ("jpeg", &["base"]),
     ("avif", &[]),
-    ("sandbox", &[]),
+    ("sandbox", &["avif"]),
     ("image", &["avif", "base", "delivery", "jpeg"]),
     ("host", &["avif", "base"]),
     ("cache", &["base"]),
