@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use avif::{Channels, Effort, Options, Order, Outside, Program};
 
-use crate::process::{Task, run};
+use crate::process::run;
+use crate::task::Task;
 
 /// Sides of the picture that a program is tried out with.
 const TRIAL: (usize, usize) = (18, 10);

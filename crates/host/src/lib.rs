@@ -4,7 +4,8 @@
 //! A program gets pixels that are ours, never bytes from outside. It runs without an environment,
 //! without new privileges, in a process group of its own, with limits on its time, its memory, its
 //! files and what it writes, until it is done or called off; what it writes is checked before
-//! anybody sees it. Only as many run as there are threads that wait for them.
+//! anybody sees it. It reads its own code and libraries and nothing else, writes to no file, and
+//! reaches no network. Only as many run as there are threads that wait for them.
 
 mod aom;
 mod choice;
@@ -13,6 +14,9 @@ mod process;
 #[cfg(not(target_os = "linux"))]
 #[path = "absent.rs"]
 mod process;
+mod task;
+#[cfg(target_os = "linux")]
+mod walls;
 
 pub use choice::AvifEncoder;
 

@@ -14,17 +14,8 @@ use rustix::process::{
 };
 use rustix::thread::set_no_new_privs;
 
-/// What a process is given.
-pub(crate) struct Task<'a> {
-    pub(crate) program: &'a Path,
-    pub(crate) arguments: &'a [String],
-    /// What it reads from its standard input, a file in memory.
-    pub(crate) input: &'a [u8],
-    /// Most bytes that it may write.
-    pub(crate) most: usize,
-    /// Most memory it may map, in bytes.
-    pub(crate) memory: u64,
-}
+use crate::task::Task;
+use crate::walls;
 
 /// The longest that anything runs, whoever waits.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -52,7 +43,7 @@ pub(crate) fn run(task: &Task<'_>, cancel: &dyn Fn() -> bool) -> Result<Vec<u8>,
         .stdout(output.try_clone().map_err(failed)?)
         .stderr(Stdio::null())
         .process_group(0);
-    let mut running = Running(start(&mut command).map_err(failed)?);
+    let mut running = Running(start(task.program, &mut command).map_err(failed)?);
     running.limit(task).map_err(failed)?;
     let status = running.end(cancel)?;
     if !status.success() {
@@ -65,12 +56,13 @@ fn memory_file(name: &str) -> std::io::Result<File> {
     Ok(memfd_create(name, MemfdFlags::CLOEXEC)?.into())
 }
 
-/// Starts it on a thread that has no more privileges to gain, which its children inherit. Threads
-/// of the server stay as they are.
-fn start(command: &mut Command) -> std::io::Result<Child> {
+/// Starts it on a thread that has no more privileges to gain and walls around it, which its children
+/// inherit. Threads of the server stay as they are.
+fn start(program: &Path, command: &mut Command) -> std::io::Result<Child> {
     std::thread::scope(|scope| {
         let starter = scope.spawn(|| {
             set_no_new_privs(true)?;
+            walls::build(program)?;
             command.spawn()
         });
         starter
