@@ -4,6 +4,8 @@ use std::fmt;
 
 use base::settings::{DeValue, Report, Spanned, Value, decode_text, join};
 
+use super::imgproxy::names_a_watermark;
+
 /// A text that is not shown in messages and logs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -256,6 +258,16 @@ impl GrammarSettings {
             let given = imgproxy.signature_size.to_string();
             reject("imgproxy.signature_size", &given, "1 to 32 bytes");
         }
+        if !imgproxy.watermark.is_empty() && !names_a_watermark(&imgproxy.watermark) {
+            let form = "an address, a path on the site, or `data:` and a picture in base64";
+            // A whole picture in a message would hide it.
+            let given: String = imgproxy.watermark.chars().take(60).collect();
+            reject("imgproxy.watermark", &given, form);
+        }
+        if !(0.0..=1.0).contains(&imgproxy.watermark_opacity) {
+            let given = imgproxy.watermark_opacity.to_string();
+            reject("imgproxy.watermark_opacity", &given, "0 to 1, such as 0.5");
+        }
         for (number, preset) in imgproxy.presets.iter().enumerate() {
             let named = preset
                 .split_once('=')
@@ -288,6 +300,7 @@ mod tests {
     #[test]
     fn settings_that_make_no_sense_are_reported() {
         let text = "[imgproxy]\nkeys = [\"00\"]\nsignature_size = 0\npresets = [\"=w:1\"]\n\
+                    watermark = \"data:*\"\nwatermark_opacity = 50.0\n\
                     prefix = \"x\"\n";
         let read = base::settings::read_and_check("test", text, |all: &GrammarSettings, report| {
             all.check("", report);
@@ -298,7 +311,14 @@ mod tests {
             .iter()
             .map(|p| p.key.clone())
             .collect();
-        for key in ["salts", "signature_size", "presets[0]", "prefix"] {
+        for key in [
+            "salts",
+            "signature_size",
+            "watermark",
+            "watermark_opacity",
+            "presets[0]",
+            "prefix",
+        ] {
             assert!(keys.contains(&format!("imgproxy.{key}")), "{keys:?}");
         }
     }

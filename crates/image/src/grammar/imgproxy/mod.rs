@@ -32,6 +32,11 @@ pub(super) fn make(settings: &GrammarSettings) -> Option<Box<dyn Grammar>> {
     })
 }
 
+/// Whether the text is the setting of a picture that is laid over others.
+pub(super) fn names_a_watermark(text: &str) -> bool {
+    Picture::read(text, 1.0).is_some()
+}
+
 struct Imgproxy {
     settings: ImgproxySettings,
     presets: HashMap<String, String>,
