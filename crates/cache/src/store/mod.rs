@@ -9,15 +9,18 @@ pub(crate) mod folder;
 mod keep;
 mod key;
 mod large;
+mod loads;
 mod moves;
 mod purge;
 mod purges;
 mod rank;
+mod room;
 mod settings;
 mod shelf;
 #[cfg(test)]
 mod tests;
 pub mod wire;
+mod writes;
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
