@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::StatusCode;
 use pipeline::{Exchange, NetworkEstimate, Step};
 
 use super::client::{
@@ -61,6 +62,51 @@ async fn frames_end_exactly_where_the_plan_changes() {
     let mut order: Vec<u32> = data(&frames).iter().map(|frame| frame.0).collect();
     order.dedup();
     assert_eq!(order, [1, 3, 1, 3, 1, 3]);
+}
+
+#[tokio::test]
+async fn a_stretch_of_a_video_begins_behind_previews_and_goes_on_behind_what_is_good() {
+    let server = Server::new(|exchange| {
+        let mut response = match exchange.uri.path() {
+            "/picture" => picture(60_000, 9_000, 30_000),
+            _ => typed("video/mp4", pattern(150_000)),
+        };
+        if exchange.headers.contains_key("range") {
+            response.status = StatusCode::PARTIAL_CONTENT;
+            response = with_header(response, "content-range", "bytes 500000-649999/9000000");
+        }
+        Step::respond(response)
+    });
+    let mut client = open(&server).await;
+    let range = [("range", "bytes=500000-649999")];
+    client
+        .request(1, "GET", "/video", "example.com", &range)
+        .await;
+    for stream in [3, 5] {
+        client.get(stream, "/picture", Some("u=3, i")).await;
+    }
+    let frames = client.until_ended(&[1, 3, 5]).await;
+    assert!(body(&frames, 1) == pattern(150_000));
+    let mut runs: Vec<(u32, usize)> = Vec::new();
+    for (stream, length) in data(&frames) {
+        match runs.last_mut() {
+            Some(last) if last.0 == stream => last.1 += length,
+            _ => runs.push((stream, length)),
+        }
+    }
+    let start = 64 * 1024;
+    let [previews, good, rest] = [9_000, 21_000, 30_000];
+    let expected = [
+        (3, previews),
+        (5, previews),
+        (1, start),
+        (3, good),
+        (5, good),
+        (1, 150_000 - start),
+        (3, rest),
+        (5, rest),
+    ];
+    assert_eq!(runs, expected);
 }
 
 #[tokio::test]
