@@ -21,9 +21,9 @@ pub enum Format {
     Svg,
     /// HEIC and other HEIF but AVIF. Recognised, never read or written.
     Heic,
-    /// TIFF. Recognised, never read or written.
+    /// TIFF. Read, never written.
     Tiff,
-    /// Windows bitmap. Recognised, never read or written.
+    /// Windows bitmap. Read, never written.
     Bmp,
     /// Windows icon. Recognised, never read or written.
     Ico,
@@ -124,14 +124,6 @@ impl Format {
             Self::Bmp => "bmp",
             Self::Ico => "ico",
         }
-    }
-
-    /// Whether files of this format can be read, and so resized.
-    pub const fn is_readable(self) -> bool {
-        matches!(
-            self,
-            Self::Jpeg | Self::Png | Self::WebP | Self::Gif | Self::Jxl
-        )
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a file's header says, read without touching pixel data. At most a few kibibytes are
 //! allocated.
 
+use crate::decode::tiff;
 use crate::outline::jxl_head;
 use crate::{Format, ImageError, Limits, Orientation};
 
@@ -65,6 +66,8 @@ pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Probe, ImageError> {
         Format::WebP => webp(bytes),
         Format::Gif => gif(bytes),
         Format::Jxl => jxl(bytes),
+        Format::Tiff => Some(tiff::probe(bytes, limits)?),
+        Format::Bmp => bmp(bytes),
         _ => return Err(ImageError::Unsupported { format }),
     };
     let probe = probe.ok_or_else(|| ImageError::damaged(format, "no complete header"))?;
@@ -317,6 +320,26 @@ fn gif(bytes: &[u8]) -> Option<Probe> {
         at = end;
     }
     Some(probe)
+}
+
+/// Reads the header that follows the file's, the old one or any of the newer ones, whose height is
+/// negative where rows come from the top.
+fn bmp(bytes: &[u8]) -> Option<Probe> {
+    let le16 = |at: usize| Some(be16(bytes, at)?.swap_bytes() >> 16);
+    let header = le32(bytes, 14)?;
+    let (width, height) = if header == 12 {
+        (le16(18)?, le16(20)?)
+    } else {
+        (
+            le32(bytes, 18)?,
+            le32(bytes, 22)?.cast_signed().unsigned_abs(),
+        )
+    };
+    Some(Probe {
+        // Only the newer ones say where it is.
+        has_alpha: header >= 56 && le16(28) == Some(32),
+        ..Probe::new(Format::Bmp, width, height)
+    })
 }
 
 /// Length of the colour table that the flags announce, in bytes.

@@ -1,10 +1,15 @@
 //! Pictures for tests, made on the spot.
 
+use std::io::Cursor;
+
 use crate::picture::{Channels, Picture};
 use crate::webp_encode::{self, WebPOptions};
 use crate::{
     Limits, Outcome, PolicySettings, Rendered, Signals, Transform, Variant, choose, render,
 };
+use ::tiff::encoder::colortype::ColorType;
+use ::tiff::encoder::{Compression, TiffEncoder, TiffValue};
+use ::tiff::tags::Tag;
 
 /// Something like a photograph: smooth light, soft shapes, grain.
 pub(crate) fn photograph(width: usize, height: usize) -> Picture {
@@ -155,6 +160,45 @@ pub(crate) fn jxl_in_boxes(codestream: &[u8], exif: &[u8]) -> Vec<u8> {
         boxed(b"jxlc", codestream),
     ]
     .concat()
+}
+
+/// A Windows bitmap with rows from below, of 24 or 32 bits a pixel.
+pub(crate) fn bmp(picture: &Picture) -> Vec<u8> {
+    let depth = picture.channels.count();
+    let stride = (picture.width * depth).next_multiple_of(4);
+    let mut bytes = b"BM".to_vec();
+    let mut header = vec![54 + stride * picture.height, 0, 54, 40];
+    header.extend([picture.width, picture.height, 1 | (depth * 8) << 16, 0]);
+    header.extend([0; 5]);
+    for number in header {
+        bytes.extend_from_slice(&(number as u32).to_le_bytes());
+    }
+    for row in picture.data.chunks_exact(picture.width * depth).rev() {
+        for pixel in row.chunks_exact(depth) {
+            bytes.extend([pixel[2], pixel[1], pixel[0]]);
+            bytes.extend(pixel.get(3));
+        }
+        bytes.resize(bytes.len().next_multiple_of(2), 0);
+        let padded = (bytes.len() - 54).next_multiple_of(stride);
+        bytes.resize(54 + padded, 0);
+    }
+    bytes
+}
+
+/// A TIFF packed by LZW, turned by this orientation.
+pub(crate) fn tiff<C: ColorType>(picture: &Picture, samples: &[C::Inner], turned: u16) -> Vec<u8>
+where
+    [C::Inner]: TiffValue,
+{
+    let mut bytes = Cursor::new(Vec::new());
+    let encoder = TiffEncoder::new(&mut bytes).unwrap();
+    let mut encoder = encoder.with_compression(Compression::Lzw);
+    let (width, height) = (picture.width as u32, picture.height as u32);
+    let mut image = encoder.new_image::<C>(width, height).unwrap();
+    let tags = image.encoder();
+    tags.write_tag(Tag::Orientation, turned).unwrap();
+    image.write_data(samples).unwrap();
+    bytes.into_inner()
 }
 
 /// A GIF of black, red, green and transparent places, one frame each.

@@ -1,10 +1,12 @@
 //! From a file to pixels in sRGB or grey.
 
 pub(crate) mod avif;
+mod bmp;
 mod gif;
 mod jpeg;
 mod jxl;
 mod png;
+pub(crate) mod tiff;
 mod webp;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,6 +41,8 @@ pub(crate) fn decode(
         Format::Gif => gif::decode(source, limits),
         Format::Avif => avif::decode(source, limits, cancel),
         Format::Jxl => jxl::decode(source, probe, cancel),
+        Format::Tiff => tiff::decode(source, limits, cancel),
+        Format::Bmp => bmp::decode(source, limits),
         _ => Err(ImageError::Unsupported { format }),
     })?;
     // A JPEG was taken for a photograph once already, and its noise hides what it was.
@@ -48,6 +52,13 @@ pub(crate) fn decode(
         exif,
         photograph,
     })
+}
+
+/// Grey and alpha as RGBA.
+fn spread_grey(data: &[u8]) -> Vec<u8> {
+    data.chunks_exact(2)
+        .flat_map(|pixel| [pixel[0], pixel[0], pixel[0], pixel[1]])
+        .collect()
 }
 
 /// Pixels and EXIF data.

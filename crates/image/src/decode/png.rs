@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use ::png::{ColorType, Decoder, DecodingError, Limits, Transformations};
 
-use super::Parts;
+use super::{Parts, spread_grey};
 use crate::picture::{Channels, Picture};
 use crate::{Format, ImageError, colour};
 
@@ -67,10 +67,4 @@ pub(super) fn decode(source: &[u8], cancel: &dyn Fn() -> bool) -> Result<Parts, 
 
 fn damaged(error: DecodingError) -> ImageError {
     ImageError::damaged(Format::Png, error)
-}
-
-fn spread_grey(data: &[u8]) -> Vec<u8> {
-    data.chunks_exact(2)
-        .flat_map(|pixel| [pixel[0], pixel[0], pixel[0], pixel[1]])
-        .collect()
 }

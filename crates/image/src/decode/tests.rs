@@ -1,5 +1,7 @@
 //! Files of every kind become the same pixels.
 
+use ::tiff::encoder::colortype::{CMYK8, Gray8, RGB8, RGB16};
+
 use super::*;
 use crate::picture::Channels;
 use crate::samples::{self, near, pixel, pixels};
@@ -17,6 +19,69 @@ fn exact_formats_give_exact_pixels() {
     }
     let opaque = samples::drawing(61, 43);
     assert_eq!(pixels(&samples::webp(&opaque, true)), opaque);
+}
+
+#[test]
+fn bitmaps_give_exact_pixels() {
+    for (width, height) in [(61, 43), (64, 1), (1, 9)] {
+        let picture = samples::drawing(width, height);
+        assert_eq!(pixels(&samples::bmp(&picture)), picture);
+    }
+    // The fourth byte of a pixel means nothing in a header this short.
+    let cut_out = samples::cut_out(30, 20);
+    let bytes = samples::bmp(&cut_out);
+    let probe = crate::probe(&bytes, &Limits::default()).unwrap();
+    assert_eq!((probe.upright_size(), probe.has_alpha), ((30, 20), false));
+    let colours = cut_out.data.chunks_exact(4).flat_map(|it| &it[..3]);
+    assert!(pixels(&bytes).data.iter().eq(colours));
+}
+
+#[test]
+fn tiff_gives_exact_pixels() {
+    let picture = samples::drawing(61, 43);
+    let eight = samples::tiff::<RGB8>(&picture, &picture.data, 1);
+    assert_eq!(pixels(&eight), picture);
+    let wide: Vec<u16> = picture.data.iter().map(|it| u16::from(*it) * 257).collect();
+    assert_eq!(pixels(&samples::tiff::<RGB16>(&picture, &wide, 1)), picture);
+    let turned = samples::tiff::<RGB8>(&picture, &picture.data, 6);
+    let probe = crate::probe(&turned, &Limits::default()).unwrap();
+    assert_eq!(probe.upright_size(), (43, 61));
+    let grey: Vec<u8> = picture.data.iter().step_by(3).copied().collect();
+    let read = pixels(&samples::tiff::<Gray8>(&picture, &grey, 1));
+    assert_eq!((read.channels, read.data), (Channels::Grey, grey));
+    // Inks are not read.
+    let inks = [&picture.data[..], &picture.data].concat();
+    let inks = samples::tiff::<CMYK8>(&picture, &inks[..61 * 43 * 4], 1);
+    let refused = decoded(&inks).err();
+    let format = Format::Tiff;
+    assert_eq!(refused, Some(ImageError::Unsupported { format }));
+}
+
+#[test]
+fn bitmaps_and_tiff_are_refused_by_their_headers() {
+    let picture = samples::drawing(61, 43);
+    let mut large = samples::bmp(&picture);
+    large[18..22].copy_from_slice(&65_535_u32.to_le_bytes());
+    large[22..26].copy_from_slice(&65_535_u32.to_le_bytes());
+    let refused = crate::probe(&large, &Limits::default());
+    assert!(matches!(refused, Err(ImageError::SourcePixels { .. })));
+    for whole in [
+        samples::bmp(&picture),
+        samples::tiff::<RGB8>(&picture, &picture.data, 1),
+    ] {
+        for end in (0..whole.len()).step_by(7) {
+            // Nothing is made up, and nothing falls.
+            if let Ok(read) = decoded(&whole[..end]) {
+                assert_eq!((read.picture.width, read.picture.height), (61, 43));
+            }
+        }
+        let tight = Limits {
+            max_pixels: 61 * 43 - 1,
+            ..Limits::default()
+        };
+        let refused = crate::probe(&whole, &tight);
+        assert!(matches!(refused, Err(ImageError::SourcePixels { .. })));
+    }
 }
 
 #[test]
