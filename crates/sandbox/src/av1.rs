@@ -17,7 +17,6 @@ use rav1d::src::lib::{
     dav1d_open, dav1d_picture_unref, dav1d_send_data,
 };
 
-
 /// What is not said of colours (ITU-T H.273).
 const UNSPECIFIED: u16 = 2;
 

@@ -29,12 +29,7 @@ impl Answer {
 /// Length of the head of a picture.
 const HEAD: usize = 15;
 /// The layouts, by their numbers.
-const LAYOUTS: [Layout; 4] = [
-    Layout::Grey,
-    Layout::Half,
-    Layout::HalfAcross,
-    Layout::Full,
-];
+const LAYOUTS: [Layout; 4] = [Layout::Grey, Layout::Half, Layout::HalfAcross, Layout::Full];
 /// Above a layout's number: samples use their whole range.
 const FULL_RANGE: u8 = 0x80;
 

@@ -1,7 +1,7 @@
 //! What clients send, byte by byte.
 
 use front::guard::{Guard, Limits, Violation};
-use front::tap::{Inbound, Signal};
+use front::tap::{Inbound, Said, Signal};
 
 use crate::Seeds;
 
@@ -92,11 +92,11 @@ pub fn tap(input: &[u8]) {
         }
         assert_eq!(format!("{heard:?}"), format!("{at_once:?}"));
     }
-    assert!(
-        at_once
-            .iter()
-            .all(|signal| signal.stream != 0 && signal.stream < 1 << 31)
-    );
+    for Signal { stream, said } in at_once {
+        // Only the window is the connection's.
+        assert_eq!(stream == 0, matches!(said, Said::Window(_)));
+        assert!(stream < 1 << 31);
+    }
 }
 
 /// Seeds of [`tap`]: the preface, then frames that say priorities.
@@ -114,6 +114,10 @@ pub fn tap_seeds() -> Seeds {
         (
             "update",
             connection(&[&settings, &update, &frame(0, 1, 1, b"body")]),
+        ),
+        (
+            "window",
+            connection(&[&settings, &frame(8, 0, 0, &[0, 0, 255, 255])]),
         ),
         ("no-preface", headers.clone()),
     ]

@@ -294,10 +294,51 @@ pub fn format_seeds() -> Seeds {
         ("colour.jxl", jxl(ColorSpace::RGB, 21, 13)),
         ("transparent.jxl", jxl(ColorSpace::RGBA, 9, 30)),
         ("grey.jxl", jxl(ColorSpace::Luma, 260, 3)),
+        ("colour.bmp", bmp(5, 3)),
+        ("grey.tiff", tiff(12, 2)),
     ]
     .into_iter()
     .map(named)
     .collect()
+}
+
+/// A Windows bitmap of 24 bits a pixel.
+fn bmp(width: u32, height: u32) -> Vec<u8> {
+    let length = (width * 3).next_multiple_of(4) * height;
+    let mut bytes = b"BM".to_vec();
+    let header = [54 + length, 0, 54, 40, width, height, 24 << 16 | 1];
+    for number in header.into_iter().chain([0; 6]) {
+        bytes.extend_from_slice(&number.to_le_bytes());
+    }
+    bytes.extend((0..length).map(|place| (place * 7 % 256) as u8));
+    bytes
+}
+
+/// A TIFF of grey without packing, its directory behind its one strip.
+fn tiff(width: u32, height: u32) -> Vec<u8> {
+    let length = width * height;
+    let mut bytes = b"II*\0".to_vec();
+    bytes.extend_from_slice(&(8 + length).to_le_bytes());
+    bytes.extend((0..length).map(|place| (place * 11 % 256) as u8));
+    // Width, height, bits, packing, meaning, where the strip is, channels, rows, bytes.
+    let entries = [
+        (256, width),
+        (257, height),
+        (258, 8),
+        (259, 1),
+        (262, 1),
+        (273, 8),
+        (277, 1),
+        (278, height),
+        (279, length),
+    ];
+    bytes.extend_from_slice(&(entries.len() as u16).to_le_bytes());
+    for (tag, value) in entries {
+        bytes.extend_from_slice(&[tag as u16, 4].map(u16::to_le_bytes).concat());
+        bytes.extend_from_slice(&[1, value].map(u32::to_le_bytes).concat());
+    }
+    bytes.extend_from_slice(&[0; 4]);
+    bytes
 }
 
 /// A lossless JPEG XL.

@@ -148,6 +148,7 @@ pub fn purge_seeds() -> Seeds {
             r#"{"tags": ["a", "b c"], "hosts": ["example.com"], "prefixes": ["example.com/x", "http://y"]}"#,
         ),
         ("everything", r#"{"purge_everything": true, "soft": false}"#),
+        ("no-host", r#"{"files": ["https://://y", "http://:8080/"]}"#),
         (
             "odd",
             r#"{"urls": ["//x", "https://@/"], "tags": [[{"url": 1e999}]]}"#,

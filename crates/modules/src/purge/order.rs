@@ -173,7 +173,11 @@ fn url(text: &str) -> Option<Uri> {
         return None;
     }
     let authority = parts.authority?.as_str().to_ascii_lowercase();
-    parts.authority = Some(authority.parse().ok()?);
+    let authority: http::uri::Authority = authority.parse().ok()?;
+    if authority.host().is_empty() {
+        return None;
+    }
+    parts.authority = Some(authority);
     Uri::from_parts(parts).ok()
 }
 
@@ -263,6 +267,10 @@ mod tests {
             (
                 r#"{"urls": ["ftp://example.com/"]}"#,
                 "`urls`: expected addresses",
+            ),
+            (
+                r#"{"files": ["http://:8080/"]}"#,
+                "`files`: expected addresses",
             ),
             (
                 r#"{"hosts": ["example.com:443"]}"#,
