@@ -115,9 +115,9 @@ impl Plan {
             return Self::single(steps.plain, sequential);
         }
         let mut plan = Self::single(steps.preview, sequential);
-        if one_record(preview) {
-            plan.keep_whole(preview);
-        }
+        // Of a preview that no record holds as much at once as one does: browsers paint what has come
+        // first, and go on a second later.
+        plan.keep_whole(preview.min(RECORD_BODY as u64));
         plan.add(preview, steps.good, sequential);
         if preview < good && good < length {
             plan.add(good, steps.rest, sequential);

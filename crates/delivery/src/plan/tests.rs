@@ -95,11 +95,11 @@ fn a_progressive_picture_has_three_phases_and_its_first_scan_is_a_unit() {
 }
 
 #[test]
-fn a_first_scan_that_fits_no_record_is_no_unit() {
+fn a_first_scan_that_fits_no_record_begins_with_a_full_one() {
     let fits = RECORD_BODY as u64;
     for (preview, expected) in [
         (fits, "0:28/1 whole, 16375:18/1, 40000:9/1"),
-        (fits + 1, "0:28/1, 16376:18/1, 40000:9/1"),
+        (fits + 1, "0:28/1 whole, 16375:28/1, 16376:18/1, 40000:9/1"),
     ] {
         let picture = outline(100_000, preview, 40_000);
         let plan = Plan::new(Kind::Image, Some(&picture), said(3, true));
