@@ -1,4 +1,5 @@
-//! Decoders outside of this process, for formats that no memory-safe decoder reads.
+//! Decoders outside of this process, for formats that no memory-safe decoder reads, or none that can
+//! be stopped.
 
 use std::fmt;
 use std::ptr;
@@ -8,27 +9,38 @@ use std::ptr;
 pub struct Decoders {
     /// Who decodes AV1, which AVIF is coded in.
     pub av1: Option<&'static dyn Av1>,
+    /// Who draws SVG.
+    pub svg: Option<&'static dyn Svg>,
 }
 
 impl Decoders {
     /// Nobody.
-    pub const NONE: Self = Self { av1: None };
+    pub const NONE: Self = Self {
+        av1: None,
+        svg: None,
+    };
 }
 
 impl fmt::Debug for Decoders {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Decoders")
             .field("av1", &self.av1.is_some())
+            .field("svg", &self.svg.is_some())
             .finish()
     }
 }
 
 impl PartialEq for Decoders {
     fn eq(&self, other: &Self) -> bool {
-        match (self.av1, other.av1) {
+        let av1 = match (self.av1, other.av1) {
             (Some(one), Some(two)) => ptr::addr_eq(one, two),
             (one, two) => one.is_none() && two.is_none(),
-        }
+        };
+        let svg = match (self.svg, other.svg) {
+            (Some(one), Some(two)) => ptr::addr_eq(one, two),
+            (one, two) => one.is_none() && two.is_none(),
+        };
+        av1 && svg
     }
 }
 
@@ -40,19 +52,34 @@ pub trait Av1: Send + Sync {
     /// asked whether it is still wanted.
     ///
     /// # Errors
-    /// [`Av1Error`].
+    /// [`OutsideError`].
     fn decode(
         &self,
         units: Vec<u8>,
         size: (u32, u32),
         cancel: &dyn Fn() -> bool,
-    ) -> Result<avif::Planes, Av1Error>;
+    ) -> Result<avif::Planes, OutsideError>;
 }
 
-/// Why there are no planes.
+/// Draws SVG.
+pub trait Svg: Send + Sync {
+    /// Draws a document to RGBA of this size, in pixels, with straight alpha, over nothing. Text is
+    /// not drawn. `cancel` is asked whether it is still wanted.
+    ///
+    /// # Errors
+    /// [`OutsideError`].
+    fn draw(
+        &self,
+        document: Vec<u8>,
+        size: (u32, u32),
+        cancel: &dyn Fn() -> bool,
+    ) -> Result<Vec<u8>, OutsideError>;
+}
+
+/// Why there is no picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Av1Error {
-    /// The stream is damaged, or takes too long; the reason in words.
+pub enum OutsideError {
+    /// The file is damaged, or takes too long; the reason in words.
     Failed(String),
     /// The work was called off.
     Cancelled,

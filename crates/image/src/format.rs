@@ -17,7 +17,7 @@ pub enum Format {
     Avif,
     /// JPEG XL. Read, never written.
     Jxl,
-    /// SVG. Recognised, never read or written.
+    /// SVG. Made harmless; drawn where that is asked for and a worker is at hand.
     Svg,
     /// HEIC and other HEIF but AVIF. Recognised, never read or written.
     Heic,

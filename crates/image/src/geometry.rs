@@ -1,8 +1,8 @@
 //! Where everything goes: pure arithmetic on sizes.
 
 use crate::{
-    Crop, Extend, Factor, Fit, Gravity, ImageError, Limits, Orientation, Probe, Rotation, Trim,
-    Variant,
+    Crop, Extend, Factor, Fit, Format, Gravity, ImageError, Limits, Orientation, Probe, Rotation,
+    Trim, Variant,
 };
 
 /// A rectangle of whole pixels.
@@ -60,7 +60,17 @@ impl Layout {
             window,
             inner,
             canvas,
-        } = place(turned, variant);
+        } = match probe.format {
+            // Lines are sharp at every size.
+            Format::Svg => place(
+                turned,
+                &Variant {
+                    fit: variant.fit.enlarging(),
+                    ..variant.clone()
+                },
+            ),
+            _ => place(turned, variant),
+        };
         let (canvas, at) = on_canvas(inner, canvas, variant);
         let untrimmed = (trim.width, trim.height) == upright;
         let unchanged = untrimmed
@@ -222,6 +232,20 @@ fn on_canvas(inner: (u32, u32), canvas: (u32, u32), variant: &Variant) -> ((u32,
             at.1.saturating_add(padding.top),
         ),
     )
+}
+
+impl Fit {
+    /// The same without a care whether the picture becomes larger.
+    const fn enlarging(self) -> Self {
+        match self {
+            Self::ScaleDown | Self::ScaleUp => Self::Contain,
+            Self::SqueezeDown => Self::Squeeze,
+            Self::OutsideDown => Self::Outside,
+            Self::Crop | Self::AspectCrop => Self::Cover,
+            Self::AutoDown => Self::Auto,
+            fit => fit,
+        }
+    }
 }
 
 /// Window, inner size and canvas.

@@ -3,7 +3,7 @@
 
 use crate::decode::tiff;
 use crate::outline::jxl_head;
-use crate::{Format, ImageError, Limits, Orientation};
+use crate::{Format, ImageError, Limits, Orientation, svg};
 
 /// What a file's header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Probe {
         u64::from(self.width) * u64::from(self.height)
     }
 
-    fn new(format: Format, width: u32, height: u32) -> Self {
+    pub(crate) fn new(format: Format, width: u32, height: u32) -> Self {
         Self {
             format,
             width,
@@ -68,6 +68,7 @@ pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Probe, ImageError> {
         Format::Jxl => jxl(bytes),
         Format::Tiff => Some(tiff::probe(bytes, limits)?),
         Format::Bmp => bmp(bytes),
+        Format::Svg => svg::probe(bytes),
         _ => return Err(ImageError::Unsupported { format }),
     };
     let probe = probe.ok_or_else(|| ImageError::damaged(format, "no complete header"))?;

@@ -13,7 +13,7 @@ use crate::placeholder::{self, Stand};
 use crate::{
     Accepted, Colour, Facts, Format, Found, Gravity, ImageError, Limits, Metadata, Orientation,
     Output, Probe, Surroundings, Variant, allowance, animation, border, effects, facts, lossless,
-    orient, overlay, planar, probe, resize, saliency,
+    orient, overlay, planar, probe, resize, saliency, svg,
 };
 
 /// A picture whose size does not change is re-encoded only if that saves this share of its bytes,
@@ -114,6 +114,12 @@ pub fn render_found(
     let limits = &variant.demands.tightened(limits);
     let job = Job::new(source, variant, limits, cancel);
     match job.and_then(|job| Job { found, ..job }.run()) {
+        Err(ImageError::Unsupported {
+            format: Format::Svg,
+        }) => {
+            let job = Job::new(source, variant, limits, cancel)?;
+            Ok(job.rendered(svg::as_document(&job)?))
+        }
         Err(ImageError::Unsupported { format }) => {
             let reason = format!("{format} is passed on as it is");
             Ok(keep(source, format, reason))
@@ -199,6 +205,9 @@ impl Job<'_> {
     fn run(&self) -> Result<Outcome, ImageError> {
         if let Some(reason) = self.reason_to_keep_unread() {
             return Ok(keep(self.source, self.probe.format, reason));
+        }
+        if self.probe.format == Format::Svg && !svg::is_to_be_drawn(self.variant.output) {
+            return Ok(self.rendered(svg::as_document(self)?));
         }
         let exact = self.variant.exact || self.found == Some(Found::Source);
         if exact && self.only_encodes() && self.original_serves() {
@@ -419,7 +428,7 @@ impl Job<'_> {
 
     /// The least size, as stored, that decoding must give for a good result: half as large again
     /// as what is shown, so that the resize filter has something to weigh; and twice as large
-    /// where each sample would be the mean of eight times eight.
+    /// where each sample would be the mean of eight times eight. What is drawn is drawn just so.
     pub(crate) fn wanted_size(&self) -> Option<(u32, u32)> {
         let Layout {
             turned,
@@ -427,13 +436,17 @@ impl Job<'_> {
             inner,
             ..
         } = self.layout;
-        if inner.0 >= window.0 || inner.1 >= window.1 || !self.layout.untrimmed {
+        let drawn = self.probe.format == Format::Svg;
+        let enlarged = inner.0 >= window.0 || inner.1 >= window.1;
+        if enlarged && !drawn || !self.layout.untrimmed {
             return None;
         }
         let scale = |whole: u32, inner: u32, window: u32| {
             let shown = u64::from(whole) * u64::from(inner) / u64::from(window.max(1));
             let (wanted, eighth) = (shown * 3 / 2, u64::from(whole.div_ceil(8)));
-            let wanted = if 2 * shown > eighth {
+            let wanted = if drawn {
+                shown
+            } else if 2 * shown > eighth {
                 wanted.max(eighth + 1)
             } else {
                 wanted

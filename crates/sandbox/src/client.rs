@@ -1,7 +1,7 @@
-//! Whoever wants a picture decoded.
+//! Whoever wants a picture decoded or drawn.
 
 use std::ffi::OsString;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use avif::Planes;
 
-use crate::protocol::{Answer, MOST_UNITS, read_picture};
+use crate::protocol::{Answer, MOST_BYTES, Request, Task, read_picture, read_pixels};
 
 /// Between two questions whether the picture is still wanted.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -38,7 +38,7 @@ pub enum DecodeError {
     NoWorker,
 }
 
-/// Decodes AV1 in processes of its own, one for each picture.
+/// Decodes AV1 and draws SVG in processes of its own, one for each picture.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     program: PathBuf,
@@ -72,7 +72,40 @@ impl Decoder {
         size: (u32, u32),
         cancel: &dyn Fn() -> bool,
     ) -> Result<Planes, DecodeError> {
-        if units.len() > MOST_UNITS as usize {
+        let request = Request {
+            task: Task::Av1,
+            size,
+            bytes: units,
+        };
+        self.ask(request, cancel, read_picture)
+    }
+
+    /// Draws an SVG document to RGBA of this size, in pixels, with straight alpha, over nothing.
+    /// Text is not drawn, and nothing is loaded. Otherwise as [`decode`](Self::decode).
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn draw(
+        &self,
+        document: Vec<u8>,
+        size: (u32, u32),
+        cancel: &dyn Fn() -> bool,
+    ) -> Result<Vec<u8>, DecodeError> {
+        let request = Request {
+            task: Task::Svg,
+            size,
+            bytes: document,
+        };
+        self.ask(request, cancel, read_pixels)
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        request: Request,
+        cancel: &dyn Fn() -> bool,
+        read: fn(&mut dyn Read, (u32, u32)) -> Option<T>,
+    ) -> Result<T, DecodeError> {
+        if request.bytes.len() > MOST_BYTES as usize {
             return Err(DecodeError::Damaged);
         }
         let mut worker = Worker(self.start()?);
@@ -82,17 +115,12 @@ impl Decoder {
         };
         let (sender, receiver) = channel();
         let talk = move || {
-            let pixels = u64::from(size.0) * u64::from(size.1);
-            let mut head = pixels.to_le_bytes().to_vec();
-            head.extend_from_slice(&(units.len() as u32).to_le_bytes());
             // A worker that takes nothing has said why.
-            let _ = input
-                .write_all(&head)
-                .and_then(|()| input.write_all(&units));
+            let _ = request.write(&mut input);
             drop(input);
-            let _ = sender.send(answer(&mut output, size));
+            let _ = sender.send(answer(&mut output, request.size, read));
         };
-        let talking = thread::Builder::new().name("av1".to_owned()).spawn(talk);
+        let talking = thread::Builder::new().name("worker".to_owned()).spawn(talk);
         let Ok(talking) = talking else {
             return Err(DecodeError::NoWorker);
         };
@@ -127,13 +155,17 @@ impl Decoder {
     }
 }
 
-fn answer(output: &mut dyn Read, size: (u32, u32)) -> Result<Planes, DecodeError> {
+fn answer<T>(
+    output: &mut dyn Read,
+    size: (u32, u32),
+    read: fn(&mut dyn Read, (u32, u32)) -> Option<T>,
+) -> Result<T, DecodeError> {
     let mut first = [0];
     output
         .read_exact(&mut first)
         .map_err(|_| DecodeError::Crashed)?;
     match Answer::read(first[0]) {
-        Some(Answer::Picture) => read_picture(output, size).ok_or(DecodeError::Damaged),
+        Some(Answer::Picture) => read(output, size).ok_or(DecodeError::Damaged),
         Some(Answer::Damaged) => Err(DecodeError::Damaged),
         Some(Answer::NoWalls) => Err(DecodeError::NoSandbox),
         None => Err(DecodeError::Crashed),

@@ -1,29 +1,32 @@
-//! The process that decodes one picture.
+//! The process that decodes or draws one picture.
 
-use std::io::{Read, Write, stdin, stdout};
+use std::io::{Write, stdin, stdout};
 use std::process::ExitCode;
 
-use crate::av1;
-use crate::protocol::{Answer, MOST_UNITS, write_picture};
+use crate::protocol::{Answer, Request, Task, write_picture, write_pixels};
+use crate::{av1, svg};
 
-/// Decodes the picture that comes by standard input, and ends. Nothing is read before the process
+/// Decodes or draws the picture that comes by standard input, and ends. Nothing is read before the process
 /// is shut in; where it cannot be, nothing is decoded.
 pub fn work() -> ExitCode {
     let shut_in = shut_in();
     let mut out = stdout().lock();
-    let mut say = |answer: Answer| {
-        let said = out.write_all(&[answer as u8]).and_then(|()| out.flush());
-        ExitCode::from(u8::from(said.is_err()))
-    };
     if !shut_in {
-        return say(Answer::NoWalls);
+        return say(Answer::NoWalls, &mut out);
     }
-    let Some((pixels, units)) = request(&mut stdin().lock()) else {
-        return say(Answer::Damaged);
+    let Some(Request { task, size, bytes }) = Request::read(&mut stdin().lock()) else {
+        return say(Answer::Damaged, &mut out);
     };
-    match av1::decode(&units, pixels) {
-        Some(planes) => ExitCode::from(u8::from(write_picture(&planes, &mut out).is_err())),
-        None => say(Answer::Damaged),
+    let written = match task {
+        Task::Av1 => {
+            let pixels = size.0.saturating_mul(size.1);
+            av1::decode(&bytes, pixels).map(|planes| write_picture(&planes, &mut out))
+        }
+        Task::Svg => svg::draw(&bytes, size).map(|pixels| write_pixels(&pixels, &mut out)),
+    };
+    match written {
+        Some(written) => ExitCode::from(u8::from(written.is_err())),
+        None => say(Answer::Damaged, &mut out),
     }
 }
 
@@ -37,14 +40,7 @@ fn shut_in() -> bool {
     false
 }
 
-/// How many pixels the picture has, and its units.
-fn request(input: &mut dyn Read) -> Option<(u32, Vec<u8>)> {
-    let (mut pixels, mut length) = ([0; 8], [0; 4]);
-    input.read_exact(&mut pixels).ok()?;
-    input.read_exact(&mut length).ok()?;
-    let pixels = u32::try_from(u64::from_le_bytes(pixels)).ok()?;
-    let length = u32::from_le_bytes(length).min(MOST_UNITS);
-    let mut units = Vec::new();
-    input.take(length.into()).read_to_end(&mut units).ok()?;
-    (pixels > 0 && units.len() == length as usize && length > 0).then_some((pixels, units))
+fn say(answer: Answer, out: &mut dyn Write) -> ExitCode {
+    let said = out.write_all(&[answer as u8]).and_then(|()| out.flush());
+    ExitCode::from(u8::from(said.is_err()))
 }

@@ -67,6 +67,22 @@ fn the_worker_sees_what_the_encoder_says() {
 }
 
 #[test]
+fn the_worker_draws() {
+    let draw = |document: &str| {
+        let document = document.as_bytes().to_vec();
+        decoder().draw(document, (2, 1), &|| false)
+    };
+    let start = "<svg xmlns='http://www.w3.org/2000/svg' width='20' height='10'>";
+    assert_eq!(
+        draw(&format!(
+            "{start}<rect width='10' height='10' fill='#0f0'/></svg>"
+        )),
+        Ok(vec![0, 255, 0, 255, 0, 0, 0, 0])
+    );
+    assert_eq!(draw(start), Err(DecodeError::Damaged));
+}
+
+#[test]
 fn damaged_units_and_other_sizes_are_refused() {
     let (_, units) = coded(false);
     let decode = |units: &[u8], size| decoder().decode(units.to_vec(), size, &|| false);

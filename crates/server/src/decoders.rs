@@ -6,20 +6,20 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use image::{Av1, Av1Error, Decoders};
+use image::{Av1, Decoders, OutsideError, Svg};
 use sandbox::{DecodeError, Decoder};
 
-/// The argument with which this program is a worker that decodes one picture.
-pub const WORKER: &str = "av1-worker";
-/// Longest time that a picture may take to decode.
+/// The argument with which this program is a worker that decodes or draws one picture.
+pub const WORKER: &str = "picture-worker";
+/// Longest time that a picture may take.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-static AV1: OnceLock<Sandboxed> = OnceLock::new();
+static WORKERS: OnceLock<Sandboxed> = OnceLock::new();
 
-/// Has AV1 decoded by workers from now on: `program`, started with [`WORKER`], is to call
-/// [`sandbox::work`]. Without it AVIF is passed on as it is.
+/// Has AV1 decoded and SVG drawn by workers from now on: `program`, started with [`WORKER`], is to
+/// call [`sandbox::work`]. Without it AVIF is passed on as it is, and SVG as SVG.
 pub fn start_workers(program: PathBuf) {
-    AV1.get_or_init(|| Sandboxed {
+    WORKERS.get_or_init(|| Sandboxed {
         decoder: Decoder::new(program, vec![OsString::from(WORKER)], DEADLINE),
         absent: AtomicBool::new(false),
     });
@@ -28,11 +28,12 @@ pub fn start_workers(program: PathBuf) {
 /// The decoders that were started.
 pub fn decoders() -> Decoders {
     Decoders {
-        av1: AV1.get().map(|av1| av1 as &dyn Av1),
+        av1: WORKERS.get().map(|workers| workers as &dyn Av1),
+        svg: WORKERS.get().map(|workers| workers as &dyn Svg),
     }
 }
 
-/// AV1 in a process that can do nothing else.
+/// Pictures in a process that can do nothing else.
 struct Sandboxed {
     decoder: Decoder,
     /// Whether a worker said that it cannot be shut in.
@@ -45,36 +46,51 @@ impl Av1 for Sandboxed {
         units: Vec<u8>,
         size: (u32, u32),
         cancel: &dyn Fn() -> bool,
-    ) -> Result<avif::Planes, Av1Error> {
+    ) -> Result<avif::Planes, OutsideError> {
         if self.absent.load(Ordering::Relaxed) {
-            return Err(Av1Error::Absent);
+            return Err(OutsideError::Absent);
         }
         let decoded = self.decoder.decode(units, size, cancel);
         decoded.map_err(|error| self.failure(error))
     }
 }
 
+impl Svg for Sandboxed {
+    fn draw(
+        &self,
+        document: Vec<u8>,
+        size: (u32, u32),
+        cancel: &dyn Fn() -> bool,
+    ) -> Result<Vec<u8>, OutsideError> {
+        if self.absent.load(Ordering::Relaxed) {
+            return Err(OutsideError::Absent);
+        }
+        let drawn = self.decoder.draw(document, size, cancel);
+        drawn.map_err(|error| self.failure(error))
+    }
+}
+
 impl Sandboxed {
-    fn failure(&self, error: DecodeError) -> Av1Error {
+    fn failure(&self, error: DecodeError) -> OutsideError {
         match error {
-            DecodeError::Cancelled => Av1Error::Cancelled,
+            DecodeError::Cancelled => OutsideError::Cancelled,
             DecodeError::NoSandbox => {
                 if !self.absent.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
-                        "AVIF is not decoded: the kernel offers no sandbox (Landlock and seccomp) \
-                         for the decoder; such pictures are passed on as they are"
+                        "AVIF is not decoded and SVG not drawn: the kernel offers no sandbox (Landlock \
+                         and seccomp) for it; such pictures are passed on as they are"
                     );
                 }
-                Av1Error::Absent
+                OutsideError::Absent
             }
             DecodeError::NoWorker => {
-                tracing::error!("no process could be started that decodes AVIF");
-                Av1Error::Absent
+                tracing::error!("no process could be started that decodes AVIF and draws SVG");
+                OutsideError::Absent
             }
-            DecodeError::Damaged => Av1Error::Failed(error.to_string()),
+            DecodeError::Damaged => OutsideError::Failed(error.to_string()),
             DecodeError::Crashed | DecodeError::Late => {
-                tracing::warn!(%error, "an AVIF is passed on as it is");
-                Av1Error::Failed(error.to_string())
+                tracing::warn!(%error, "an AVIF or SVG is passed on as it is");
+                OutsideError::Failed(error.to_string())
             }
         }
     }

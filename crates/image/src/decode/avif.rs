@@ -6,7 +6,7 @@ use ::avif::{Planes, ReadError, Still, pixels};
 
 use super::Parts;
 use crate::picture::{Channels, Picture};
-use crate::{Av1Error, Format, ImageError, Limits, colour};
+use crate::{Format, ImageError, Limits, OutsideError, colour};
 
 const UNSUPPORTED: ImageError = ImageError::Unsupported {
     format: Format::Avif,
@@ -72,9 +72,9 @@ fn run(
     let planes = decoder
         .decode(units, size, cancel)
         .map_err(|error| match error {
-            Av1Error::Failed(reason) => ImageError::damaged(Format::Avif, reason),
-            Av1Error::Cancelled => ImageError::Cancelled,
-            Av1Error::Absent => UNSUPPORTED,
+            OutsideError::Failed(reason) => ImageError::damaged(Format::Avif, reason),
+            OutsideError::Cancelled => ImageError::Cancelled,
+            OutsideError::Absent => UNSUPPORTED,
         })?;
     if (planes.width, planes.height) != (size.0 as usize, size.1 as usize) {
         return Err(ImageError::damaged(Format::Avif, "its sizes disagree"));

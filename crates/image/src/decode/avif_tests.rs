@@ -3,11 +3,11 @@
 use super::*;
 use crate::picture::Channels;
 use crate::samples::{self, near, pixel};
-use crate::{Av1, Av1Error, Decoders, Orientation, Outcome, render};
+use crate::{Av1, Decoders, Orientation, Outcome, OutsideError, render};
 
 /// Gives the planes of a picture as its encoder knows them, or an error.
 struct Known(
-    Result<Vec<::avif::Planes>, Av1Error>,
+    Result<Vec<::avif::Planes>, OutsideError>,
     std::sync::Mutex<usize>,
 );
 
@@ -17,7 +17,7 @@ impl Av1 for Known {
         units: Vec<u8>,
         size: (u32, u32),
         _cancel: &dyn Fn() -> bool,
-    ) -> Result<::avif::Planes, Av1Error> {
+    ) -> Result<::avif::Planes, OutsideError> {
         assert!(!units.is_empty());
         let all = self.0.clone()?;
         let mut turn = self.1.lock().unwrap();
@@ -28,10 +28,11 @@ impl Av1 for Known {
     }
 }
 
-fn limits(outcome: Result<Vec<::avif::Planes>, Av1Error>) -> Limits {
+fn limits(outcome: Result<Vec<::avif::Planes>, OutsideError>) -> Limits {
     Limits {
         decoders: Decoders {
             av1: Some(Box::leak(Box::new(Known(outcome, Default::default())))),
+            svg: None,
         },
         ..Limits::default()
     }
@@ -134,7 +135,7 @@ fn without_a_decoder_or_for_bright_light_the_original_is_kept() {
     bright[transfer] = 16;
     for (source, limits) in [
         (&source, Limits::default()),
-        (&source, limits(Err(Av1Error::Absent))),
+        (&source, limits(Err(OutsideError::Absent))),
         (&bright, limits(Ok(vec![flat(13, RED)]))),
     ] {
         let Ok(Outcome::Original(original)) = outcome(source, &limits) else {
@@ -142,10 +143,10 @@ fn without_a_decoder_or_for_bright_light_the_original_is_kept() {
         };
         assert_eq!(original.reason, "AVIF is passed on as it is");
     }
-    let crashed = limits(Err(Av1Error::Failed("it crashed".to_owned())));
+    let crashed = limits(Err(OutsideError::Failed("it crashed".to_owned())));
     let error = outcome(&source, &crashed).unwrap_err();
     assert_eq!(error, ImageError::damaged(Format::Avif, "it crashed"));
-    let late = outcome(&source, &limits(Err(Av1Error::Cancelled))).unwrap_err();
+    let late = outcome(&source, &limits(Err(OutsideError::Cancelled))).unwrap_err();
     assert_eq!(late, ImageError::Cancelled);
 }
 
@@ -154,7 +155,7 @@ fn a_bomb_is_refused_before_anything_is_decoded() {
     let mut source = file(::avif::Channels::Rgb);
     let size = find(&source, b"ispe") + 4 + 4;
     source[size..size + 8].copy_from_slice(&[0, 0, 0x42, 0x68, 0, 0, 0x42, 0x68]);
-    let limits = limits(Err(Av1Error::Failed("it must not be asked".to_owned())));
+    let limits = limits(Err(OutsideError::Failed("it must not be asked".to_owned())));
     let refused = crate::probe(&source, &limits);
     let expected = ImageError::SourcePixels {
         width: 17_000,

@@ -6,6 +6,7 @@ mod gif;
 mod jpeg;
 mod jxl;
 mod png;
+mod svg;
 pub(crate) mod tiff;
 mod webp;
 
@@ -25,7 +26,7 @@ pub(crate) struct Decoded {
 }
 
 /// Decodes a file whose header was probed. `wanted` is the least size that is still useful, in
-/// stored orientation; absent means all of it.
+/// stored orientation; absent means all of it. SVG is drawn at just that size.
 pub(crate) fn decode(
     source: &[u8],
     probe: &Probe,
@@ -43,6 +44,7 @@ pub(crate) fn decode(
         Format::Jxl => jxl::decode(source, probe, cancel),
         Format::Tiff => tiff::decode(source, limits, cancel),
         Format::Bmp => bmp::decode(source, limits),
+        Format::Svg => svg::decode(source, probe, wanted, limits, cancel),
         _ => Err(ImageError::Unsupported { format }),
     })?;
     // A JPEG was taken for a photograph once already, and its noise hides what it was.
@@ -76,5 +78,7 @@ pub(crate) fn guard<T>(
 
 #[cfg(test)]
 mod avif_tests;
+#[cfg(test)]
+mod svg_tests;
 #[cfg(test)]
 mod tests;

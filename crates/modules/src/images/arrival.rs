@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use ::cache::policy::{self, CacheStatus, Control, Forward, Received};
-use ::image::Format;
 use base::Body;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
@@ -268,10 +267,8 @@ impl ImagesModule {
         if let Some(instead) = instead {
             return Box::new(instead);
         }
-        // Scripts of an SVG run where it is opened by itself, under this site's name.
-        let scripts = is_svg(&response.headers);
-        if plan.url.as_ref().is_some_and(|url| url.foreign || scripts) {
-            reply::confine(&mut response.headers);
+        if let Some(url) = &plan.url {
+            reply::confine(&mut response.headers, url.foreign);
         }
         let code = code.filter(|_| plan.url.is_some());
         reply::mark_original(&mut response.headers, reason, code);
@@ -405,23 +402,17 @@ fn passes(response: &Response, by_url: bool) -> Result<Option<(&'static str, u16
             false => Pass::Silently,
         });
     }
-    let svg = is_svg(headers);
     let encoded = headers
         .get(CONTENT_ENCODING)
         .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
     // What is compressed for one client is not for the next: such a picture is never kept as one.
-    match (svg, encoded) {
+    match (reply::is_svg(headers) && !by_url, encoded) {
+        // Its scripts may be what it is there for.
         (true, _) => Err(Pass::Because("SVG is passed on as it is", None)),
         (_, true) => Err(Pass::Because("the source is compressed", Some(9520))),
         _ if Control::of(headers).no_transform => Ok(Some(("no-transform", 9520))),
         _ => Ok(None),
     }
-}
-
-fn is_svg(headers: &HeaderMap) -> bool {
-    let given = headers.get(CONTENT_TYPE);
-    let content_type = given.and_then(|value| value.to_str().ok());
-    content_type.and_then(Format::from_content_type) == Some(Format::Svg)
 }
 
 /// What a source says of its freshness, to bring a kept picture up to date.

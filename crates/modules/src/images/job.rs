@@ -253,9 +253,7 @@ impl Job {
 
     fn original_headers(&self, reason: &str) -> HeaderMap {
         let mut headers = self.inherited.clone();
-        if self.foreign {
-            reply::confine(&mut headers);
-        }
+        reply::confine(&mut headers, self.foreign);
         reply::mark_original(&mut headers, reason, None);
         headers
     }

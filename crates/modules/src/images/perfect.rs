@@ -180,9 +180,7 @@ fn original_headers(kept: &Kept, source: &Kept, wish: &Wish, reason: &str) -> He
             headers.insert(name, value.clone());
         }
     }
-    if wish.foreign {
-        reply::confine(&mut headers);
-    }
+    reply::confine(&mut headers, wish.foreign);
     reply::mark_original(&mut headers, reason, None);
     headers
 }

@@ -1,7 +1,7 @@
 //! The headers of pictures, and of what is sent in their place.
 
 use ::cache::policy::{Control, Vary, same_representation};
-use ::image::{Facts, Rendered};
+use ::image::{Facts, Format, Rendered};
 use bytes::Bytes;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
@@ -65,6 +65,7 @@ pub fn set_vary(headers: &mut HeaderMap, source: &HeaderMap, vary: &[&'static st
 pub fn of_picture(mut headers: HeaderMap, made: &Rendered, source_bytes: usize) -> HeaderMap {
     let content_type = HeaderValue::from_static(made.format.content_type());
     of_made(&mut headers, &made.bytes, content_type);
+    confine(&mut headers, false);
     let said = format!(
         "{}; width={}; height={}; bytes={}/{source_bytes}{}",
         made.format.word(),
@@ -163,8 +164,19 @@ pub fn for_now(headers: &mut HeaderMap) {
     }
 }
 
-/// What another site's file may not do on this one.
-pub fn confine(headers: &mut HeaderMap) {
+/// Whether it says that it is an SVG.
+pub fn is_svg(headers: &HeaderMap) -> bool {
+    let given = headers.get(CONTENT_TYPE);
+    let content_type = given.and_then(|value| value.to_str().ok());
+    content_type.and_then(Format::from_content_type) == Some(Format::Svg)
+}
+
+/// What another site's file may not do on this one, nor an SVG, whose scripts would run under this
+/// site's name where it is opened by itself.
+pub fn confine(headers: &mut HeaderMap, foreign: bool) {
+    if !foreign && !is_svg(headers) {
+        return;
+    }
     let nothing = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(nothing));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
