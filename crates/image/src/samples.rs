@@ -220,6 +220,38 @@ pub(crate) fn gif(width: u16, height: u16, frames: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
+/// An animated PNG of 40 × 30 pixels, shown twice: red; then a green square of ten pixels in its
+/// corner that goes again; then a half transparent blue one beside it. The picture for those who see
+/// no animations is grey, and none of the frames.
+pub(crate) fn apng() -> Vec<u8> {
+    use png::{BlendOp, DisposeOp};
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 40, 30);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_animated(3, 2).unwrap();
+    encoder.set_sep_def_img(true).unwrap();
+    let mut writer = encoder.write_header().unwrap();
+    let of = |pixel: [u8; 4], pixels: usize| pixel.repeat(pixels);
+    writer
+        .write_image_data(&of([90, 90, 90, 255], 1200))
+        .unwrap();
+    writer.set_frame_delay(1, 4).unwrap();
+    writer.set_blend_op(BlendOp::Source).unwrap();
+    writer
+        .write_image_data(&of([255, 0, 0, 255], 1200))
+        .unwrap();
+    writer.set_frame_dimension(10, 10).unwrap();
+    writer.set_frame_delay(30, 0).unwrap();
+    writer.set_dispose_op(DisposeOp::Previous).unwrap();
+    writer.write_image_data(&of([0, 255, 0, 255], 100)).unwrap();
+    writer.set_frame_position(20, 10).unwrap();
+    writer.set_frame_delay(0, 1).unwrap();
+    writer.set_blend_op(BlendOp::Over).unwrap();
+    writer.write_image_data(&of([0, 0, 255, 128], 100)).unwrap();
+    writer.finish().unwrap();
+    bytes
+}
+
 /// EXIF data with nothing but an orientation.
 pub(crate) fn exif_orientation(number: u8) -> Vec<u8> {
     let mut exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();

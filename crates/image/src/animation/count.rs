@@ -18,6 +18,7 @@ pub(super) enum Count {
 pub(super) fn count(format: Format, bytes: &[u8], most: usize) -> Count {
     let ends: &mut dyn Iterator<Item = Option<usize>> = match format {
         Format::Gif => &mut frames::gif_frames(bytes),
+        Format::Png => &mut frames::apng_frames(bytes),
         Format::WebP => &mut frames::webp_frames(bytes),
         _ => return Count::Damaged,
     };

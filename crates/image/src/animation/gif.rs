@@ -7,15 +7,10 @@ use ::gif::{
     ColorOutput, DecodeOptions, Decoder, DecodingError, DisposalMethod, MemoryLimit, Repeat,
 };
 
-use super::{Frame, Frames};
+use super::canvas::{After, Blend, Canvas, Place};
+use super::{Frame, Frames, shown_for};
 use crate::decode::guard;
-use crate::picture::{Channels, Picture};
 use crate::{Format, ImageError, Limits, Probe};
-
-/// Durations up to this many milliseconds are what browsers take for a mistake.
-const MISTAKEN: u32 = 10;
-/// What browsers show such frames for.
-const USUAL: u32 = 100;
 
 pub(super) fn open<'a>(
     source: &'a [u8],
@@ -32,12 +27,7 @@ pub(super) fn open<'a>(
     Ok(GifFrames {
         decoder,
         limits: *limits,
-        canvas: Canvas {
-            width,
-            height,
-            data: vec![0; width * height * 4],
-        },
-        disposal: Disposal::Keep,
+        canvas: Canvas::new(width, height),
     })
 }
 
@@ -50,24 +40,6 @@ pub(super) struct GifFrames<'a> {
     decoder: Decoder<Cursor<&'a [u8]>>,
     limits: Limits,
     canvas: Canvas,
-    /// What becomes of the last frame before the next one is drawn.
-    disposal: Disposal,
-}
-
-enum Disposal {
-    Keep,
-    Clear(Place),
-    /// What the canvas was before the frame.
-    Restore(Vec<u8>),
-}
-
-/// Where a frame lies.
-#[derive(Clone, Copy)]
-struct Place {
-    left: usize,
-    top: usize,
-    width: usize,
-    height: usize,
 }
 
 impl Frames for GifFrames<'_> {
@@ -102,62 +74,16 @@ impl GifFrames<'_> {
         self.decoder
             .read_into_buffer(&mut pixels)
             .map_err(damaged)?;
-        match std::mem::replace(&mut self.disposal, Disposal::Keep) {
-            Disposal::Keep => {}
-            Disposal::Clear(place) => self.canvas.clear(place),
-            Disposal::Restore(data) => self.canvas.data = data,
-        }
-        self.disposal = match dispose {
-            DisposalMethod::Background => Disposal::Clear(place),
-            DisposalMethod::Previous => Disposal::Restore(self.canvas.data.clone()),
-            DisposalMethod::Any | DisposalMethod::Keep => Disposal::Keep,
+        let after = match dispose {
+            DisposalMethod::Background => After::Cleared,
+            DisposalMethod::Previous => After::Restored,
+            DisposalMethod::Any | DisposalMethod::Keep => After::Kept,
         };
-        self.canvas.draw(place, &pixels);
-        let Canvas {
-            width,
-            height,
-            ref data,
-        } = self.canvas;
-        let picture = Picture::new(width, height, Channels::Rgba, data.clone())
-            .ok_or_else(|| ImageError::damaged(Format::Gif, "its screen is empty"))?;
-        let duration = if delay <= MISTAKEN { USUAL } else { delay };
-        Ok(Some(Frame { picture, duration }))
-    }
-}
-
-/// The screen, as RGBA.
-struct Canvas {
-    width: usize,
-    height: usize,
-    data: Vec<u8>,
-}
-
-impl Canvas {
-    /// The rows of a place that lie on the screen, each as far as it does.
-    fn rows(&mut self, place: Place) -> impl Iterator<Item = &mut [u8]> {
-        let (width, height) = (self.width, self.height);
-        let (left, right) = (place.left.min(width), (place.left + place.width).min(width));
-        let bottom = (place.top + place.height).min(height);
-        let rows = self.data.chunks_exact_mut(width * 4);
-        let rows = rows.take(bottom).skip(place.top);
-        rows.map(move |row| &mut row[left * 4..right * 4])
-    }
-
-    fn clear(&mut self, place: Place) {
-        self.rows(place).for_each(|row| row.fill(0));
-    }
-
-    /// Draws what is not transparent.
-    fn draw(&mut self, place: Place, pixels: &[u8]) {
-        if place.width == 0 {
-            return;
-        }
-        for (row, new) in self.rows(place).zip(pixels.chunks_exact(place.width * 4)) {
-            for (old, new) in row.chunks_exact_mut(4).zip(new.chunks_exact(4)) {
-                if new[3] != 0 {
-                    old.copy_from_slice(new);
-                }
-            }
-        }
+        // What is transparent shows what was there, and there is nothing in between.
+        self.canvas.draw(place, &pixels, Blend::Over, after);
+        Ok(Some(Frame {
+            picture: self.canvas.picture(Format::Gif)?,
+            duration: shown_for(delay),
+        }))
     }
 }

@@ -1,9 +1,11 @@
-//! Animations: a GIF or an animated WebP becomes an animated WebP, frame by frame through the same
+//! Animations: a GIF, an animated PNG or an animated WebP becomes an animated WebP, frame by frame through the same
 //! steps as a still picture.
 //!
 //! Of a frame only what changed since the one before is written. Colours that move stay where the
 //! crop is the same for all frames.
 
+mod apng;
+mod canvas;
 mod count;
 mod file;
 mod gif;
@@ -18,6 +20,10 @@ use crate::{Format, Gravity, ImageError, Output, Trim, Variant, census, outline_
 use count::{Count, count};
 use file::{Animation, Part};
 
+/// Durations up to this many milliseconds are what browsers take for a mistake.
+const MISTAKEN: u32 = 10;
+/// What browsers show such frames for.
+const USUAL: u32 = 100;
 /// Effort of the encoder: animations have many frames.
 const METHOD: u8 = 2;
 
@@ -62,7 +68,7 @@ fn may_be_made(job: &Job<'_>) -> bool {
     };
     let border = matches!(job.variant.trim, Some(Trim::Border { .. }));
     let read = match job.probe.format {
-        Format::Gif => true,
+        Format::Gif | Format::Png => true,
         // Making it again at its own size would only lose quality.
         Format::WebP => !job.only_encodes(),
         _ => false,
@@ -76,6 +82,15 @@ pub(crate) struct Frame {
     pub(crate) picture: Picture,
     /// In milliseconds.
     pub(crate) duration: u32,
+}
+
+/// How long a frame is shown that says so many milliseconds.
+const fn shown_for(duration: u32) -> u32 {
+    if duration <= MISTAKEN {
+        USUAL
+    } else {
+        duration
+    }
 }
 
 /// Frames one after the other.
@@ -97,6 +112,7 @@ pub(crate) fn make(job: &Job<'_>) -> Result<Made, ImageError> {
     };
     match job.probe.format {
         Format::Gif => run(job, &mut gif::open(job.source, &job.probe, job.limits)?),
+        Format::Png => run(job, &mut apng::open(job.source, &job.probe, job.cancel)?),
         _ => run(job, &mut webp::open(job.source, &job.probe)?),
     }
 }

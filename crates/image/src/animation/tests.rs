@@ -87,6 +87,34 @@ fn every_frame_of_a_gif_is_made() {
 }
 
 #[test]
+fn every_frame_of_an_animated_png_is_made() {
+    let source = samples::apng();
+    let made = rendered(&source, "width=20,format=webp");
+    let frames = frames(&made.bytes);
+    let durations: Vec<_> = frames.iter().map(|(_, duration)| *duration).collect();
+    assert_eq!(durations, [250, 300, 100]);
+    let (red, green, mixed) = ([255, 0, 0, 255], [0, 255, 0, 255], [127, 0, 128, 255]);
+    for ((picture, _), [corner, beside]) in
+        frames.iter().zip([[red, red], [green, red], [red, mixed]])
+    {
+        for (seen, expected) in [
+            (pixel(picture, 2, 2), corner),
+            (pixel(picture, 12, 7), beside),
+        ] {
+            let near = seen.iter().zip(expected).all(|(a, b)| a.abs_diff(b) < 40);
+            assert!(near, "{seen:?} {expected:?}");
+        }
+    }
+    let still = rendered(&source, "width=20,anim=false,format=png");
+    let header = probe(&still.bytes, &Limits::default()).unwrap();
+    assert!(!header.animated);
+    // One that is cut off stays.
+    let cut = &source[..source.len() - 20];
+    let said = reason(cut, "width=20,format=webp", ALL, &Limits::default());
+    assert_eq!(said, "the animation is cut off");
+}
+
+#[test]
 fn only_what_changed_is_written() {
     let busy = |left| -> Vec<u8> {
         let places = squared(NOTHING, RED, left).into_iter().enumerate();

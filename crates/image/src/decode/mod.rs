@@ -10,6 +10,8 @@ mod svg;
 pub(crate) mod tiff;
 mod webp;
 
+pub(crate) use png::WORKING_BYTES;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::picture::Picture;
@@ -57,7 +59,7 @@ pub(crate) fn decode(
 }
 
 /// Grey and alpha as RGBA.
-fn spread_grey(data: &[u8]) -> Vec<u8> {
+pub(crate) fn spread_grey(data: &[u8]) -> Vec<u8> {
     data.chunks_exact(2)
         .flat_map(|pixel| [pixel[0], pixel[0], pixel[0], pixel[1]])
         .collect()

@@ -9,7 +9,7 @@ use crate::picture::{Channels, Picture};
 use crate::{Format, ImageError, colour};
 
 /// What the decoder may allocate besides the pixels: rows, metadata, an inflated colour profile.
-const WORKING_BYTES: usize = 16 << 20;
+pub(crate) const WORKING_BYTES: usize = 16 << 20;
 /// Rows between two questions whether the work is still wanted.
 const ROWS_BETWEEN: usize = 64;
 

@@ -114,6 +114,31 @@ pub(crate) fn gif_frames(bytes: &[u8]) -> impl Iterator<Item = Option<usize>> + 
     })
 }
 
+/// The same for an animated PNG: frames end where the next one's control begins, and at the end.
+pub(crate) fn apng_frames(bytes: &[u8]) -> impl Iterator<Item = Option<usize>> + '_ {
+    let mut at = Some(8);
+    let mut open = false;
+    std::iter::from_fn(move || {
+        loop {
+            let place: usize = at?;
+            let name = bytes.get(place + 4..place + 8);
+            let ends = matches!(name, Some(b"fcTL" | b"IEND")) && open;
+            let next = be32(bytes, place).and_then(|length| {
+                let end = place.checked_add(12)?.checked_add(length as usize)?;
+                Some(end).filter(|end| *end <= bytes.len())
+            });
+            open |= name == Some(b"fcTL");
+            at = next.filter(|_| name != Some(b"IEND"));
+            if ends {
+                return Some(Some(place));
+            }
+            if next.is_none() {
+                return open.then_some(None);
+            }
+        }
+    })
+}
+
 /// The same for an animated WebP.
 pub(crate) fn webp_frames(bytes: &[u8]) -> impl Iterator<Item = Option<usize>> + '_ {
     let mut at = Some(12);
