@@ -25,7 +25,7 @@ pub enum Format {
     Tiff,
     /// Windows bitmap. Read, never written.
     Bmp,
-    /// Windows icon. Recognised, never read or written.
+    /// Windows icon. Read, never written.
     Ico,
 }
 

@@ -1,7 +1,7 @@
 //! What a file's header says, read without touching pixel data. At most a few kibibytes are
 //! allocated.
 
-use crate::decode::tiff;
+use crate::decode::{ico, tiff};
 use crate::outline::jxl_head;
 use crate::{Format, ImageError, Limits, Orientation, svg};
 
@@ -68,6 +68,7 @@ pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Probe, ImageError> {
         Format::Jxl => jxl(bytes),
         Format::Tiff => Some(tiff::probe(bytes, limits)?),
         Format::Bmp => bmp(bytes),
+        Format::Ico => Some(ico::probe(bytes, limits)?),
         Format::Svg => svg::probe(bytes),
         _ => return Err(ImageError::Unsupported { format }),
     };

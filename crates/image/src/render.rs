@@ -365,6 +365,10 @@ impl Job<'_> {
         if self.limits.check_output(width, height).is_err() {
             return Some("it is too large to be made again".to_owned());
         }
+        let named = !matches!(self.variant.output, Output::Auto { .. } | Output::Source);
+        if format == Format::Ico && !named {
+            return Some("an icon has its picture in several sizes".to_owned());
+        }
         // These are small already; making them again would only lose quality.
         let small = matches!(format, Format::WebP | Format::Avif | Format::Jxl);
         (small && self.original_serves()).then(|| format!("it is {format} already"))

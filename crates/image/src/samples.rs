@@ -5,7 +5,8 @@ use std::io::Cursor;
 use crate::picture::{Channels, Picture};
 use crate::webp_encode::{self, WebPOptions};
 use crate::{
-    Limits, Outcome, PolicySettings, Rendered, Signals, Transform, Variant, choose, render,
+    Limits, Original, Outcome, PolicySettings, Rendered, Signals, Transform, Variant, choose,
+    render,
 };
 use ::tiff::encoder::colortype::ColorType;
 use ::tiff::encoder::{Compression, TiffEncoder, TiffValue};
@@ -220,6 +221,22 @@ pub(crate) fn gif(width: u16, height: u16, frames: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
+/// A Windows icon with two pictures: red ones of 16 pixels, and blue ones of 32, as PNG or not.
+pub(crate) fn ico(as_png: bool) -> Vec<u8> {
+    let mut directory = ico::IconDir::new(ico::ResourceType::Icon);
+    for (side, colour) in [(16, [255, 0, 0, 255]), (32, [0, 0, 255, 255])] {
+        let pixels = colour.repeat((side * side) as usize);
+        let image = ico::IconImage::from_rgba_data(side, side, pixels);
+        directory.add_entry(match as_png {
+            true => ico::IconDirEntry::encode_as_png(&image).unwrap(),
+            false => ico::IconDirEntry::encode_as_bmp(&image).unwrap(),
+        });
+    }
+    let mut bytes = Vec::new();
+    directory.write(&mut bytes).unwrap();
+    bytes
+}
+
 /// An animated PNG of 40 × 30 pixels, shown twice: red; then a green square of ten pixels in its
 /// corner that goes again; then a half transparent blue one beside it. The picture for those who see
 /// no animations is grey, and none of the frames.
@@ -282,6 +299,14 @@ pub(crate) fn outcome(source: &[u8], options: &str, accept: &'static str) -> Out
         &|| false,
     )
     .unwrap()
+}
+
+/// The source, which is kept; that anything is made of it fails the test.
+pub(crate) fn kept(source: &[u8], options: &str, accept: &'static str) -> Original {
+    match outcome(source, options, accept) {
+        Outcome::Original(original) => original,
+        other => panic!("{options}: {other:?}"),
+    }
 }
 
 /// What is made of a source; that it is kept fails the test.

@@ -3,6 +3,7 @@
 pub(crate) mod avif;
 mod bmp;
 mod gif;
+pub(crate) mod ico;
 mod jpeg;
 mod jxl;
 mod png;
@@ -46,6 +47,7 @@ pub(crate) fn decode(
         Format::Jxl => jxl::decode(source, probe, cancel),
         Format::Tiff => tiff::decode(source, limits, cancel),
         Format::Bmp => bmp::decode(source, limits),
+        Format::Ico => ico::decode(source, cancel),
         Format::Svg => svg::decode(source, probe, wanted, limits, cancel),
         _ => Err(ImageError::Unsupported { format }),
     })?;

@@ -296,6 +296,41 @@ fn cut_off_files_are_damaged() {
 }
 
 #[test]
+fn the_largest_picture_of_an_icon_is_read() {
+    for as_png in [false, true] {
+        let icon = samples::ico(as_png);
+        let header = crate::probe(&icon, &Limits::default()).unwrap();
+        assert_eq!(
+            (header.format, header.width, header.height),
+            (Format::Ico, 32, 32)
+        );
+        let picture = decoded(&icon).unwrap().picture;
+        assert_eq!(picture.data, [0, 0, 255].repeat(32 * 32), "{as_png}");
+        for end in [3, 20, 60, icon.len() - 1] {
+            let cut = decoded(&icon[..end]);
+            // The smaller one may be there still.
+            assert!(cut.is_err() || cut.unwrap().picture.width == 16, "{end}");
+        }
+        let kept = samples::kept(&icon, "", "image/webp,*/*");
+        assert!(kept.reason.contains("several sizes"), "{}", kept.reason);
+        let made = samples::rendered(&icon, "w=8,format=webp", "image/webp,*/*");
+        assert_eq!((made.width, made.height), (8, 8));
+    }
+    // An icon's own sizes count, not those of its directory.
+    let mut large = samples::ico(false);
+    let start = large
+        .windows(4)
+        .rposition(|four| four == [40, 0, 0, 0])
+        .unwrap();
+    large[start + 4..start + 8].copy_from_slice(&60_000_u32.to_le_bytes());
+    let refused = crate::probe(&large, &Limits::default());
+    assert!(
+        matches!(refused, Err(ImageError::SourcePixels { .. })),
+        "{refused:?}"
+    );
+}
+
+#[test]
 fn decoding_is_called_off() {
     let limits = Limits::default();
     let picture = samples::photograph(120, 90);

@@ -228,7 +228,7 @@ fn a_jpeg_xl_bomb_is_refused_from_its_header() {
 fn other_pictures_are_known_by_name() {
     for (bytes, format) in [
         (b"\0\0\0\x1Cftypavif\0\0\0\0".as_slice(), Format::Avif),
-        (b"\0\0\x01\0\x01\0", Format::Ico),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1", Format::Heic),
     ] {
         let refused = probe(bytes, &Limits::default());
         assert_eq!(refused, Err(ImageError::Unsupported { format }));

@@ -4,17 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::picture::Picture;
-use crate::samples::{self, near, outcome, pixel, pixels, rendered};
+use crate::samples::{self, kept, near, outcome, pixel, pixels, rendered};
 
 const ALL: &str = "image/webp,*/*";
 const OLD: &str = "*/*";
-
-fn kept(source: &[u8], options: &str, accept: &'static str) -> Original {
-    match outcome(source, options, accept) {
-        Outcome::Original(original) => original,
-        other => panic!("{options}: {other:?}"),
-    }
-}
 
 const RED: [u8; 4] = [255, 0, 0, 255];
 const GREEN: [u8; 4] = [0, 255, 0, 255];
