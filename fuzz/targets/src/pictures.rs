@@ -286,7 +286,14 @@ pub fn avif_seeds() -> Seeds {
     made.collect()
 }
 
-/// Files of formats that are read and not written, with a line of options before.
+/// An SVG with what must go, and what may stay.
+const DRAWING: &[u8] = b"<?xml version='1.0'?><!DOCTYPE svg [<!ENTITY e '<g/>'>]><svg \
+    xmlns='http://www.w3.org/2000/svg' xmlns:x='http://www.w3.org/1999/xlink' width='1in' \
+    viewBox='0 0 9 4' onload='a()'><style>g{fill:url(http://a.example/)}</style><script>b()</script>\
+    <g id='c'>&e;<use x:href='#c'/><image href='data:image/png;base64,AAAA'/></g>\
+    <text>d</text></svg>";
+
+/// Files of formats that are read and not written, or only without movement, with a line of options before.
 pub fn format_seeds() -> Seeds {
     let named =
         |(name, bytes): (&'static str, Vec<u8>)| (name, [b"width=9\n", &bytes[..]].concat());
@@ -296,6 +303,9 @@ pub fn format_seeds() -> Seeds {
         ("grey.jxl", jxl(ColorSpace::Luma, 260, 3)),
         ("colour.bmp", bmp(5, 3)),
         ("grey.tiff", tiff(12, 2)),
+        ("colour.ico", ico(6)),
+        ("drawing.svg", DRAWING.to_vec()),
+        ("two-frames.png", apng()),
     ]
     .into_iter()
     .map(named)
@@ -311,6 +321,35 @@ fn bmp(width: u32, height: u32) -> Vec<u8> {
         bytes.extend_from_slice(&number.to_le_bytes());
     }
     bytes.extend((0..length).map(|place| (place * 7 % 256) as u8));
+    bytes
+}
+
+/// A Windows icon of 24 bits a pixel, its mask behind it.
+fn ico(side: u32) -> Vec<u8> {
+    let rows = (side * 3).next_multiple_of(4) * side + 4 * side;
+    let mut bytes = vec![0, 0, 1, 0, 1, 0, side as u8, side as u8, 0, 0, 1, 0, 24, 0];
+    let header = [40 + rows, 22, 40, side, 2 * side, 24 << 16 | 1];
+    for number in header.into_iter().chain([0; 6]) {
+        bytes.extend_from_slice(&number.to_le_bytes());
+    }
+    bytes.extend((0..rows).map(|place| (place * 13 % 256) as u8));
+    bytes
+}
+
+/// An animated PNG, its second frame over a part of the first.
+fn apng() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 8, 6);
+    encoder.set_color(png::ColorType::Rgba);
+    let frames = encoder.set_animated(2, 0).and_then(|()| {
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(&[7; 8 * 6 * 4])?;
+        writer.set_frame_dimension(3, 2)?;
+        writer.set_blend_op(png::BlendOp::Over)?;
+        writer.write_image_data(&[9; 3 * 2 * 4])?;
+        writer.finish()
+    });
+    debug_assert!(frames.is_ok());
     bytes
 }
 
