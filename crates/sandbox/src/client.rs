@@ -47,7 +47,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder whose workers are `program` with `arguments`: a program that calls
+    /// A decoder whose workers are `program` with `arguments` and one more: a program that calls
     /// [`work`](crate::work) and does nothing else. A picture that takes longer than `deadline` is
     /// given up.
     pub fn new(program: PathBuf, arguments: Vec<OsString>, deadline: Duration) -> Self {
@@ -108,7 +108,7 @@ impl Decoder {
         if request.bytes.len() > MOST_BYTES as usize {
             return Err(DecodeError::Damaged);
         }
-        let mut worker = Worker(self.start()?);
+        let mut worker = Worker(self.start(request.task)?);
         let (Some(mut input), Some(mut output)) = (worker.0.stdin.take(), worker.0.stdout.take())
         else {
             return Err(DecodeError::NoWorker);
@@ -142,9 +142,10 @@ impl Decoder {
         outcome
     }
 
-    fn start(&self) -> Result<Child, DecodeError> {
+    fn start(&self, task: Task) -> Result<Child, DecodeError> {
         Command::new(&self.program)
             .args(&self.arguments)
+            .arg(task.word())
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::piped())

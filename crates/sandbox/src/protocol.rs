@@ -4,6 +4,7 @@
 //! are, the bytes. An answer: a byte that says what came of it, and for AV1 a head and planes, for SVG
 //! pixels.
 
+use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 
 use avif::{Layout, Numbers, Planes};
@@ -21,6 +22,21 @@ pub(crate) enum Task {
 }
 
 impl Task {
+    /// What a worker is told when it is started, so that it knows its bounds before it reads.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Av1 => "av1",
+            Self::Svg => "svg",
+        }
+    }
+
+    /// The task of that word.
+    pub(crate) fn named(word: &OsStr) -> Option<Self> {
+        [Self::Av1, Self::Svg]
+            .into_iter()
+            .find(|task| task.word() == word)
+    }
+
     fn read(byte: u8) -> Option<Self> {
         [Self::Av1, Self::Svg]
             .into_iter()

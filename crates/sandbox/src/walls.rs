@@ -11,23 +11,45 @@ use seccompiler::{
     SeccompRule, apply_filter,
 };
 
-/// Most memory of a worker, in bytes of addresses: the decoder takes about 20 for each pixel, of
-/// which a picture has at most a hundred million.
-const MOST_MEMORY: u64 = 4 << 30;
-/// Most processor time, in seconds. Whoever waits ends a worker earlier.
-const MOST_SECONDS: u64 = 30;
+use crate::protocol::Task;
+
+/// What a worker may take.
+struct Bounds {
+    /// In bytes of addresses.
+    memory: u64,
+    /// Processor time, in seconds. Whoever waits ends a worker earlier.
+    seconds: u64,
+}
+
+impl Task {
+    const fn bounds(self) -> Bounds {
+        match self {
+            // About 20 bytes for each pixel, of which a picture has at most a hundred million.
+            Self::Av1 => Bounds {
+                memory: 4 << 30,
+                seconds: 30,
+            },
+            // A document of a few hundred bytes can ask for any amount of either.
+            Self::Svg => Bounds {
+                memory: 1 << 30,
+                seconds: 5,
+            },
+        }
+    }
+}
 
 /// Why a worker is not shut in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Open;
 
 /// Shuts the process in, for good: it can read and write what is open, take memory, and end.
+/// `task` says how much.
 ///
 /// # Errors
 /// [`Open`] if the kernel, or what stands above it, does not offer all of it.
-pub(crate) fn build() -> Result<(), Open> {
+pub(crate) fn build(task: Task) -> Result<(), Open> {
     no_files()?;
-    bounds()?;
+    limit(&task.bounds())?;
     no_calls()
 }
 
@@ -50,10 +72,10 @@ fn no_files() -> Result<(), Open> {
     shut.then_some(()).ok_or(Open)
 }
 
-fn bounds() -> Result<(), Open> {
+fn limit(bounds: &Bounds) -> Result<(), Open> {
     for (resource, most) in [
-        (Resource::As, MOST_MEMORY),
-        (Resource::Cpu, MOST_SECONDS),
+        (Resource::As, bounds.memory),
+        (Resource::Cpu, bounds.seconds),
         (Resource::Nofile, 0),
         (Resource::Core, 0),
         (Resource::Fsize, 0),

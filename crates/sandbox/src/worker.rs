@@ -1,5 +1,6 @@
 //! The process that decodes or draws one picture.
 
+use std::env;
 use std::io::{Write, stdin, stdout};
 use std::process::ExitCode;
 
@@ -9,12 +10,15 @@ use crate::{av1, svg};
 /// Decodes or draws the picture that comes by standard input, and ends. Nothing is read before the process
 /// is shut in; where it cannot be, nothing is decoded.
 pub fn work() -> ExitCode {
-    let shut_in = shut_in();
+    let task = env::args_os().next_back();
+    let task = task.and_then(|word| Task::named(&word));
+    let shut_in = task.is_some_and(shut_in);
     let mut out = stdout().lock();
     if !shut_in {
         return say(Answer::NoWalls, &mut out);
     }
-    let Some(Request { task, size, bytes }) = Request::read(&mut stdin().lock()) else {
+    let request = Request::read(&mut stdin().lock()).filter(|request| Some(request.task) == task);
+    let Some(Request { task, size, bytes }) = request else {
         return say(Answer::Damaged, &mut out);
     };
     let written = match task {
@@ -31,12 +35,12 @@ pub fn work() -> ExitCode {
 }
 
 #[cfg(target_os = "linux")]
-fn shut_in() -> bool {
-    crate::walls::build().is_ok()
+fn shut_in(task: Task) -> bool {
+    crate::walls::build(task).is_ok()
 }
 
 #[cfg(not(target_os = "linux"))]
-fn shut_in() -> bool {
+fn shut_in(_: Task) -> bool {
     false
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A new bench is a file here plus a line in [`BENCHES`].
 
+mod bombs;
 mod browsers;
 mod cache;
 mod cache_tests;
@@ -136,6 +137,11 @@ pub struct Bench {
 
 /// Every bench.
 pub const BENCHES: &[Bench] = &[
+    Bench {
+        name: "bombs",
+        about: "small files that claim to be huge: time and memory until each is refused",
+        run: bombs::run,
+    },
     Bench {
         name: "browsers",
         about: "pages of photographs as a browser shows them over an emulated link: Speed Index",

@@ -27,9 +27,9 @@ pub(super) fn decode(
     let size = wanted.filter(fits).unwrap_or((probe.width, probe.height));
     let drawn = worker.draw(document, size, cancel);
     let data = drawn.map_err(|error| match error {
-        OutsideError::Failed(reason) => ImageError::damaged(Format::Svg, reason),
         OutsideError::Cancelled => ImageError::Cancelled,
-        OutsideError::Absent => UNSUPPORTED,
+        // It is well-formed: who sees it may still draw it.
+        OutsideError::Failed(_) | OutsideError::Absent => UNSUPPORTED,
     })?;
     let picture = Picture::new(size.0 as usize, size.1 as usize, Channels::Rgba, data)
         .ok_or_else(|| ImageError::damaged(Format::Svg, "too few pixels"))?;
