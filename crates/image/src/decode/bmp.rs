@@ -10,7 +10,18 @@ use super::Parts;
 use crate::picture::{Channels, Picture};
 use crate::{Format, ImageError, Limits};
 
+/// Where the bitmap's own header begins, and its length of the kind that everybody writes.
+const HEADER: usize = 14;
+const USUAL: u32 = 40;
+/// Masks of bit fields in the order of bytes: blue first.
+const BLUE_FIRST: [u32; 3] = [0xFF_0000, 0xFF00, 0xFF];
+
 pub(super) fn decode(source: &[u8], limits: &Limits) -> Result<Parts, ImageError> {
+    if !is_usual(source) {
+        return Err(ImageError::Unsupported {
+            format: Format::Bmp,
+        });
+    }
     let damaged = |error: String| ImageError::damaged(Format::Bmp, error);
     let side = limits.max_side as usize;
     let options = DecoderOptions::default()
@@ -43,4 +54,29 @@ pub(super) fn decode(source: &[u8], limits: &Limits) -> Result<Parts, ImageError
     let picture = Picture::new(width, height, channels, data)
         .ok_or_else(|| ImageError::damaged(Format::Bmp, "too few pixels"))?;
     Ok((picture.without_idle_alpha(), None))
+}
+
+/// Whether it is of a kind of which the decoder gives the right pixels. It takes palettes of newer
+/// headers for others than they are, fields of bits for usual ones, and rows that are packed for
+/// rows from the bottom.
+fn is_usual(source: &[u8]) -> bool {
+    let number = |at: usize| {
+        let four = source.get(HEADER + at..)?.first_chunk()?;
+        Some(u32::from_le_bytes(*four))
+    };
+    let (Some(length), Some(height), Some(depth), Some(packing)) =
+        (number(0), number(8), number(12), number(16))
+    else {
+        // The oldest header is shorter, and knows no such things.
+        return true;
+    };
+    if length < USUAL {
+        return true;
+    }
+    let masks = [40, 44, 48].map(number);
+    let (depth, packed) = (depth >> 16, matches!(packing, 1 | 2));
+    let palette = depth <= 8;
+    let odd_fields = packing == 3 && depth == 32 && masks != BLUE_FIRST.map(Some);
+    let from_top = height.cast_signed() < 0;
+    !(palette && length > 64 || odd_fields || packed && from_top)
 }

@@ -296,6 +296,30 @@ fn cut_off_files_are_damaged() {
 }
 
 #[test]
+fn bitmaps_of_which_the_decoder_makes_another_picture_are_not_read() {
+    let usual = samples::bmp(&samples::drawing(6, 4));
+    assert!(decoded(&usual).is_ok());
+    let with = |changes: &[(usize, u32)]| {
+        let mut bytes = usual.clone();
+        for (at, number) in changes {
+            bytes[*at..*at + 4].copy_from_slice(&number.to_le_bytes());
+        }
+        decoded(&bytes).err()
+    };
+    let unsupported = Some(ImageError::Unsupported {
+        format: Format::Bmp,
+    });
+    for changes in [
+        // Fields of bits in another order; packed rows from the top; a palette behind a new header.
+        &[(28, 32), (30, 3), (54, 0xFF), (58, 0xFF00), (62, 0xFF_0000)][..],
+        &[(22, 4_u32.wrapping_neg()), (28, 8), (30, 1)],
+        &[(14, 124), (28, 1)],
+    ] {
+        assert_eq!(with(changes), unsupported, "{changes:?}");
+    }
+}
+
+#[test]
 fn the_largest_picture_of_an_icon_is_read() {
     for as_png in [false, true] {
         let icon = samples::ico(as_png);

@@ -57,6 +57,11 @@ pub(super) fn decode(
         ColorType::RGBA(8 | 16) => 4,
         _ => return Err(unsupported),
     };
+    let order = decoder.find_tag_unsigned::<u16>(Tag::FillOrder);
+    if order.map_err(damaged)?.is_some_and(|order| order != 1) {
+        // Bits from the other end; the decoder takes no notice.
+        return Err(unsupported);
+    }
     let extra = decoder
         .find_tag_unsigned_vec::<u32>(Tag::ExtraSamples)
         .map_err(damaged)?;

@@ -12,10 +12,9 @@ pub(super) enum Space {
     Cmyk {
         inverted: bool,
     },
-    /// The same, with the first three as YCbCr.
-    Ycck {
-        inverted: bool,
-    },
+    /// Ink as Adobe writes it: what is left of white, that as ink, and of the first three that as
+    /// YCbCr. Turned twice, those three are ink as they come out.
+    Ycck,
 }
 
 impl Space {
@@ -24,7 +23,7 @@ impl Space {
     pub(super) fn of(map: &ScanMap) -> Self {
         match map.components.len() {
             1 => Self::Gray,
-            4 if map.adobe == Some(2) => Self::Ycck { inverted: true },
+            4 if map.adobe == Some(2) => Self::Ycck,
             4 => Self::Cmyk {
                 inverted: map.adobe.is_some(),
             },
@@ -60,20 +59,16 @@ pub(super) fn pixels(
             (1, _) => out.copy_from_slice(row(0)),
             (3, Space::Rgb) => interleave([row(0), row(1), row(2)], out),
             (3, _) => vectors::rgb_row([row(0), row(1), row(2)], out),
-            (_, Space::Ycck { inverted }) => {
+            (_, Space::Ycck) => {
                 let mut colour = vec![0; width * 3];
                 vectors::rgb_row([row(0), row(1), row(2)], &mut colour);
-                ink(&colour, row(3), inverted, out);
+                ink(&colour, row(3), (false, true), out);
             }
             _ => {
                 let mut colour = vec![0; width * 3];
                 interleave([row(0), row(1), row(2)], &mut colour);
-                ink(
-                    &colour,
-                    row(3),
-                    matches!(space, Space::Cmyk { inverted: true }),
-                    out,
-                );
+                let inverted = matches!(space, Space::Cmyk { inverted: true });
+                ink(&colour, row(3), (inverted, inverted), out);
             }
         }
     }
@@ -130,13 +125,16 @@ impl<'a> Lines<'a> {
     }
 }
 
-fn ink(colour: &[u8], black: &[u8], inverted: bool, out: &mut [u8]) {
-    let flip = if inverted { 255 } else { 0 };
+/// Four inks in a row; `inverted` says which are to be turned: the first three, and black.
+fn ink(colour: &[u8], black: &[u8], inverted: (bool, bool), out: &mut [u8]) {
+    let flip = |inverted| if inverted { 255 } else { 0 };
+    let (flip_colour, flip_black) = (flip(inverted.0), flip(inverted.1));
     let pixels = colour.chunks_exact(3).zip(black);
     for (out, (colour, black)) in out.chunks_exact_mut(4).zip(pixels) {
-        for (out, value) in out.iter_mut().zip(colour.iter().chain([black])) {
-            *out = value ^ flip;
+        for (out, value) in out.iter_mut().zip(colour) {
+            *out = value ^ flip_colour;
         }
+        out[3] = black ^ flip_black;
     }
 }
 
@@ -151,7 +149,9 @@ fn interleave(rows: [&[u8]; 3], line: &mut [u8]) {
 fn full_row(plane: &Plane, largest: (usize, usize), y: usize, between: &mut [u16], out: &mut [u8]) {
     let (h, v) = (usize::from(plane.horizontal), usize::from(plane.vertical));
     let row = |y: usize| plane.row(y.min(plane.height - 1));
-    if largest.0 == 2 * h && (largest.1 == v || largest.1 == 2 * v) {
+    // As the reference has it, too few samples in a row are not mixed.
+    let mixed = plane.width > 2 && largest.0 == 2 * h;
+    if mixed && (largest.1 == v || largest.1 == 2 * v) {
         let (near, far) = match (largest.1 == v, y % 2) {
             (true, _) => (y, y),
             (false, 0) => (y / 2, (y / 2).saturating_sub(1)),
@@ -225,5 +225,60 @@ pub(crate) fn rgb_row(rows: [&[u8]; 3], out: &mut [u8]) {
             }
         }
         at += STEP;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plane(data: &[u8], width: usize, factors: (u8, u8)) -> Plane {
+        Plane {
+            width,
+            height: data.len() / width,
+            stride: width,
+            horizontal: factors.0,
+            vertical: factors.1,
+            data: data.to_vec(),
+        }
+    }
+
+    fn read(components: Vec<Plane>, (width, height): (usize, usize), space: Space) -> Vec<u8> {
+        let planes = Planes {
+            width,
+            height,
+            components,
+        };
+        match pixels(&planes, space, &|| false).unwrap() {
+            Pixels::Gray8(data) | Pixels::Rgb8(data) | Pixels::Cmyk8(data) => data,
+        }
+    }
+
+    #[test]
+    fn adobes_inks_are_what_is_left_of_white() {
+        // As Photoshop writes red: no cyan, much magenta and yellow, no black.
+        let stored = [0, 242, 230, 255].map(|sample| plane(&[sample], 1, (1, 1)));
+        let turned = Space::Cmyk { inverted: true };
+        assert_eq!(read(stored.to_vec(), (1, 1), turned), [255, 13, 25, 0]);
+        // White as YCbCr is all ink, once what is left of white is turned twice.
+        let stored = [255, 128, 128, 200].map(|sample| plane(&[sample], 1, (1, 1)));
+        assert_eq!(
+            read(stored.to_vec(), (1, 1), Space::Ycck),
+            [255, 255, 255, 55]
+        );
+    }
+
+    #[test]
+    fn two_samples_in_a_row_are_not_mixed() {
+        let picture = |columns: usize, colour: &[u8]| {
+            let luma = plane(&vec![128; columns], columns, (2, 1));
+            let blue = plane(&vec![128; colour.len()], colour.len(), (1, 1));
+            let red = plane(colour, colour.len(), (1, 1));
+            read(vec![luma, blue, red], (columns, 1), Space::YCbCr)
+        };
+        let narrow = picture(4, &[100, 156]);
+        assert_eq!(narrow[..3], narrow[3..6]);
+        let wide = picture(6, &[100, 156, 156]);
+        assert_ne!(wide[..3], wide[3..6]);
     }
 }
