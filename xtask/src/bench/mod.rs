@@ -7,6 +7,7 @@ mod browsers;
 mod cache;
 mod cache_tests;
 mod compress;
+mod conformance;
 mod crash;
 mod deltas;
 mod devices;
@@ -161,6 +162,11 @@ pub const BENCHES: &[Bench] = &[
         name: "compress",
         about: "texts of npm packages: bytes and times for the first visitor and the next, beside nginx",
         run: compress::run,
+    },
+    Bench {
+        name: "conformance",
+        about: "other decoders' test pictures: the same pixels as Pillow and djxl, or refused",
+        run: conformance::run,
     },
     Bench {
         name: "crash",
