@@ -158,6 +158,16 @@ fn full_row(plane: &Plane, largest: (usize, usize), y: usize, between: &mut [u16
             (false, _) => (y / 2, y / 2 + 1),
         };
         vectors::halves_row(row(near), row(far), between, out);
+    } else if largest == (h, 2 * v) {
+        // Halved from top to bottom alone: three quarters of the nearer row, and rounding that
+        // differs from row to row.
+        let (far, half) = match y % 2 {
+            0 => ((y / 2).saturating_sub(1), 1),
+            _ => (y / 2 + 1, 2),
+        };
+        for ((out, near), far) in out.iter_mut().zip(row(y / 2)).zip(row(far)) {
+            *out = ((3 * u16::from(*near) + u16::from(*far) + half) >> 2) as u8;
+        }
     } else {
         // Rare factors: the nearest sample.
         let source = row(y * v / largest.1);
@@ -266,6 +276,17 @@ mod tests {
             read(stored.to_vec(), (1, 1), Space::Ycck),
             [255, 255, 255, 55]
         );
+    }
+
+    #[test]
+    fn rows_of_colour_that_is_halved_downwards_are_mixed() {
+        let luma = plane(&[128; 4], 1, (1, 2));
+        let blue = plane(&[128; 2], 1, (1, 1));
+        let red = plane(&[128, 168], 1, (1, 1));
+        let made = read(vec![luma, blue, red], (1, 4), Space::YCbCr);
+        let reds: Vec<_> = made.iter().step_by(3).collect();
+        // 128, 138, 158 and 168 as what is over 128, times 1.402.
+        assert_eq!(reds, [&128, &142, &170, &184]);
     }
 
     #[test]
