@@ -106,7 +106,7 @@ dispatched!(
 dispatched!(
     /// See [`decoder::halves_row`].
     halves_row => decoder::halves_row,
-    (near: &[u8], far: &[u8], between: &mut [u16], out: &mut [u8])
+    (rows: (&[u8], &[u8]), halves: [u16; 2], between: &mut [u16], out: &mut [u8])
 );
 dispatched!(
     /// See [`decoder::rgb_row`].

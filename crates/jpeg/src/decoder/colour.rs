@@ -152,12 +152,13 @@ fn full_row(plane: &Plane, largest: (usize, usize), y: usize, between: &mut [u16
     // As the reference has it, too few samples in a row are not mixed.
     let mixed = plane.width > 2 && largest.0 == 2 * h;
     if mixed && (largest.1 == v || largest.1 == 2 * v) {
-        let (near, far) = match (largest.1 == v, y % 2) {
-            (true, _) => (y, y),
-            (false, 0) => (y / 2, (y / 2).saturating_sub(1)),
-            (false, _) => (y / 2, y / 2 + 1),
+        // Rounding differs from column to column, and the other way round in rows that are whole.
+        let (near, far, halves) = match (largest.1 == v, y % 2) {
+            (true, _) => (y, y, [7, 8]),
+            (false, 0) => (y / 2, (y / 2).saturating_sub(1), [8, 7]),
+            (false, _) => (y / 2, y / 2 + 1, [8, 7]),
         };
-        vectors::halves_row(row(near), row(far), between, out);
+        vectors::halves_row((row(near), row(far)), halves, between, out);
     } else if largest == (h, 2 * v) {
         // Halved from top to bottom alone: three quarters of the nearer row, and rounding that
         // differs from row to row.
@@ -178,9 +179,15 @@ fn full_row(plane: &Plane, largest: (usize, usize), y: usize, between: &mut [u16
 }
 
 /// Doubles a row between its nearer and farther source rows: each sample is three quarters the
-/// nearer one and a quarter the farther, in both directions.
+/// nearer one and a quarter the farther, in both directions. `halves` is what even and odd columns
+/// are rounded by, in sixteenths.
 #[inline(always)]
-pub(crate) fn halves_row(near: &[u8], far: &[u8], between: &mut [u16], out: &mut [u8]) {
+pub(crate) fn halves_row(
+    (near, far): (&[u8], &[u8]),
+    [even, odd]: [u16; 2],
+    between: &mut [u16],
+    out: &mut [u8],
+) {
     let width = near.len();
     let between = &mut between[..width];
     for ((between, near), far) in between.iter_mut().zip(near).zip(far) {
@@ -192,8 +199,8 @@ pub(crate) fn halves_row(near: &[u8], far: &[u8], between: &mut [u16], out: &mut
     for (pair, window) in pairs.iter_mut().zip(between.windows(2)) {
         let (left, right) = (window[0], window[1]);
         *pair = [
-            ((3 * left + right + 7) >> 4) as u8,
-            ((3 * right + left + 8) >> 4) as u8,
+            ((3 * left + right + odd) >> 4) as u8,
+            ((3 * right + left + even) >> 4) as u8,
         ];
     }
     if let Some(out) = out.get_mut(2 * width - 1) {
@@ -287,6 +294,22 @@ mod tests {
         let reds: Vec<_> = made.iter().step_by(3).collect();
         // 128, 138, 158 and 168 as what is over 128, times 1.402.
         assert_eq!(reds, [&128, &142, &170, &184]);
+    }
+
+    #[test]
+    fn rows_that_are_whole_and_rows_that_are_halved_are_rounded_by_turns() {
+        // 100, 102, 102 doubled: 100.5 and 101.5 lie between the samples, as halves.
+        let reds = |rows: u8| -> Vec<u8> {
+            let height = usize::from(rows);
+            let luma = plane(&vec![0; 6 * height], 6, (2, rows));
+            let blue = plane(&[128; 3], 3, (1, 1));
+            let red = plane(&[228, 230, 230], 3, (1, 1));
+            let made = read(vec![luma, blue, red], (6, height), Space::YCbCr);
+            made.iter().step_by(3).take(6).copied().collect()
+        };
+        // 1.402 times 100, 101, 101 and 102 of one row alone; 100 and 102 where it is one of two.
+        assert_eq!(reds(1), [140, 142, 142, 143, 143, 143]);
+        assert_eq!(reds(2), [140, 140, 143, 143, 143, 143]);
     }
 
     #[test]
